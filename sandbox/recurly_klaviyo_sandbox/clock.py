@@ -1,0 +1,26 @@
+"""The sandbox's one clock, shared by the merchant's life and both APIs."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+
+class Clock:
+    """A clock that runs at real speed behind real time, and can be advanced.
+
+    The merchant's history ends at this clock's "now". Starting it some days in the past leaves
+    room for `advance`, so that what is read next is new to Recurly and yet never in the real
+    future, where a product would rightly cap or refuse it.
+    """
+
+    def __init__(self, *, behind: timedelta = timedelta(0)) -> None:
+        self._behind = behind
+
+    def now(self) -> datetime:
+        """The sandbox's present, in UTC."""
+        return datetime.now(timezone.utc) - self._behind
+
+    def advance(self, step: timedelta) -> datetime:
+        """Move the present forward by `step`, at most up to the real present; return it."""
+        self._behind = max(self._behind - step, timedelta(0))
+        return self.now()

@@ -1,0 +1,165 @@
+"""Injected trouble: what networks, gateways and services do to a client, on demand.
+
+A `Fault` says which requests it strikes, how many, and what befalls them. Both services wrap
+their application in `FaultInjection` as the outermost layer, so that a fault looks to the client
+exactly like the real thing: a reset is a TCP reset, a truncated body breaks its Content-Length.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class Trouble(str, Enum):
+    """What befalls a struck request."""
+
+    ANSWER = "answer"  # the service never sees it; `status`, `body` and `headers` come back
+    RESET_BEFORE = "reset_before"  # the connection is reset, the service never sees it
+    RESET_AFTER = "reset_after"  # the service commits, then the connection is reset: reply lost
+    TRUNCATE = "truncate"  # half of the body comes, then the connection is reset
+    REPLACE_BODY = "replace_body"  # the service commits, but `body` comes back with its status
+    HANG = "hang"  # no answer for `seconds`, then a reset
+    SLOW = "slow"  # a right answer, `seconds` late
+
+
+@dataclass
+class Fault:
+    """Trouble for the requests whose method and path match.
+
+    `path` is a regular expression searched in the path with its query string; the first `after`
+    matching requests pass unharmed, the next `times` are struck (None: all of them).
+    """
+
+    trouble: Trouble
+    path: str = ""
+    method: str = ""
+    after: int = 0
+    times: int | None = 1
+    status: int = 500
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    seen: int = field(default=0, init=False)
+
+    def strikes(self, method: str, path: str) -> bool:
+        """Whether this request, counted here, is one of the unlucky ones."""
+        if (self.method and self.method != method) or not re.search(self.path, path):
+            return False
+        self.seen += 1
+        return self.seen > self.after and (
+            self.times is None or self.seen <= self.after + self.times
+        )
+
+
+class FaultInjection:
+    """ASGI layer that strikes requests with the faults in `faults` and counts all it lets in.
+
+    `answered` counts requests by (method, path without query, status); status 0 is a reset.
+    `latency` seconds are added to every answer.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._lock = threading.Lock()
+        self.faults: list[Fault] = []
+        self.latency: float = 0.0
+        self.answered: Counter[tuple[str, str, int]] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, struck or not."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = scope["path"]
+        query = scope["query_string"].decode("latin-1")
+        fault = self._fault_for(scope["method"], f"{path}?{query}" if query else path)
+        reply = _Reply(send)
+        if self.latency:
+            await asyncio.sleep(self.latency)
+        if fault is None:
+            await self._app(scope, receive, reply.forward)
+        else:
+            await self._strike(fault, scope, receive, reply)
+        self.answered[scope["method"], path, reply.status] += 1
+
+    def _fault_for(self, method: str, path: str) -> Fault | None:
+        with self._lock:
+            struck = [fault for fault in self.faults if fault.strikes(method, path)]
+        return struck[0] if struck else None
+
+    async def _strike(self, fault: Fault, scope: Scope, receive: Receive, reply: _Reply) -> None:
+        if fault.trouble is Trouble.SLOW:
+            await asyncio.sleep(fault.seconds)
+            await self._app(scope, receive, reply.forward)
+        elif fault.trouble is Trouble.ANSWER:
+            await _drain(receive)
+            await reply.answer(fault.status, fault.headers, fault.body)
+        elif fault.trouble is Trouble.RESET_BEFORE:
+            reply.reset()
+        elif fault.trouble is Trouble.HANG:
+            await asyncio.sleep(fault.seconds)
+            reply.reset()
+        else:
+            await self._app(scope, receive, reply.hold)
+            if fault.trouble is Trouble.REPLACE_BODY:
+                await reply.answer(reply.held_status, fault.headers, fault.body)
+            elif fault.trouble is Trouble.TRUNCATE:
+                await reply.send_half()
+                reply.reset()
+            else:
+                reply.reset()
+
+
+class _Reply:
+    """One answer on its way out: forwarded, held back, cut short or never sent."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._held: list[Message] = []
+        self.status = 0
+
+    async def forward(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        await self._send(message)
+
+    async def hold(self, message: Message) -> None:
+        self._held.append(message)
+
+    @property
+    def held_status(self) -> int:
+        return int(self._held[0]["status"])
+
+    async def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        lines = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        lines.append((b"content-length", str(len(body)).encode()))
+        await self.forward({"type": "http.response.start", "status": status, "headers": lines})
+        await self.forward({"type": "http.response.body", "body": body})
+
+    async def send_half(self) -> None:
+        body = b"".join(message.get("body", b"") for message in self._held[1:])
+        await self._send(self._held[0])
+        half = body[: len(body) // 2]
+        await self._send({"type": "http.response.body", "body": half, "more_body": True})
+        await asyncio.sleep(0.01)  # lets the half leave before the reset discards what is unsent
+
+    def reset(self) -> None:
+        # uvicorn's `send` is a method of the request cycle, which owns the TCP transport. No ASGI
+        # message expresses a reset, and a reset is what clients must survive.
+        cycle: Any = getattr(self._send, "__self__")  # noqa: B009  (the protocol does not declare it)
+        cycle.transport.abort()
+
+
+async def _drain(receive: Receive) -> None:
+    """Read the request to its end, as a server does before it answers."""
+    while (await receive()).get("more_body"):
+        pass

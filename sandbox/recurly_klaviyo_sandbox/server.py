@@ -1,0 +1,72 @@
+"""An ASGI application as a real HTTP server on localhost, in a thread of its own."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from starlette.types import ASGIApp
+
+LOOPBACK = "127.0.0.1"
+
+
+class LocalServer:
+    """Serves `app` on 127.0.0.1; port 0 picks a free one. Use it as a context manager.
+
+    The server adds no `Date` or `Server` header: the services answer with their own clock.
+    """
+
+    def __init__(self, app: ASGIApp, *, port: int = 0) -> None:
+        self._socket = socket.create_server((LOOPBACK, port), backlog=1024)
+        self.port: int = self._socket.getsockname()[1]
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                lifespan="off",
+                log_level="critical",
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                date_header=False,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        self._thread = threading.Thread(target=self._serve, name=f"sandbox-{self.port}")
+
+    @property
+    def url(self) -> str:
+        """Base URL without a trailing slash, as a product's `api_url` wants it."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    def start(self) -> None:
+        """Serve from now on; connections made before the first answer simply wait in the backlog."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close the port and wait for the thread."""
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+
+    def __enter__(self) -> LocalServer:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _serve(self) -> None:
+        self._server.run(sockets=[self._socket])
