@@ -1,0 +1,1 @@
+"""Recurly and Klaviyo on localhost, fed by a simulated merchant."""

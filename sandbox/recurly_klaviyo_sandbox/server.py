@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from starlette.types import ASGIApp
+    from typing_extensions import Self
 
 LOOPBACK = "127.0.0.1"
 
@@ -47,7 +48,7 @@ class LocalServer:
         return f"http://{LOOPBACK}:{self.port}"
 
     def start(self) -> None:
-        """Serve from now on; connections made before the first answer simply wait in the backlog."""
+        """Serve from now on; early connections wait in the backlog."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -56,7 +57,7 @@ class LocalServer:
         self._thread.join()
         self._socket.close()
 
-    def __enter__(self) -> LocalServer:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

@@ -1,0 +1,1 @@
+"""Recurly records as Klaviyo events and profiles."""
