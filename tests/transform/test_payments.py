@@ -1,0 +1,245 @@
+"""Transactions become payment events exactly by the table of types and statuses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from inline_snapshot import snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from recurly_to_klaviyo import Transform
+
+    RecordFactory = Callable[..., dict[str, Any]]
+
+TYPES = ("purchase", "capture", "refund", "authorization", "verify")
+STATUSES = (
+    *("success", "declined", "error", "pending", "scheduled", "processing", "void", "chargeback"),
+)
+UNKNOWN = "something_recurly_adds_later"
+
+PAYMENT_OUTCOMES = {
+    "success": ["Successfully Paid"],
+    "declined": ["Failed Payment"],
+    "error": ["Failed Payment"],
+    "chargeback": ["Successfully Paid", "Refunded Payment"],
+}
+OUTCOMES = {
+    **{("purchase", status): metrics for status, metrics in PAYMENT_OUTCOMES.items()},
+    **{("capture", status): metrics for status, metrics in PAYMENT_OUTCOMES.items()},
+    ("refund", "success"): ["Refunded Payment"],
+    ("refund", "chargeback"): ["Refunded Payment"],
+}
+VOIDED_BY_REFUND = {"id": "inv9", "number": "1009"}
+
+
+def _metrics(transform: Transform, record: dict[str, Any]) -> list[str]:
+    return [row["metric"] for _, row in transform.rows("transactions", record)]
+
+
+@pytest.mark.parametrize("status", [*STATUSES, UNKNOWN, None])
+@pytest.mark.parametrize("kind", [*TYPES, UNKNOWN, None])
+def test_every_type_and_status_is_decided(
+    transform: Transform, transaction: RecordFactory, kind: str | None, status: str | None
+) -> None:
+    """Each cell of the table gives its metrics, and whatever Recurly adds later gives none."""
+    record = transaction(type=kind, status=status)
+    expected = OUTCOMES.get((kind or "", status or ""), [])
+    assert _metrics(transform, record) == expected
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_void_by_refund_was_money_and_was_given_back(
+    transform: Transform, transaction: RecordFactory, kind: str
+) -> None:
+    """A payment refunded before settlement is void with a refund invoice: paid and refunded."""
+    record = transaction(type=kind, status="void", voided_by_invoice=VOIDED_BY_REFUND)
+    paid_back = ["Successfully Paid", "Refunded Payment"]
+    assert _metrics(transform, record) == (paid_back if kind in {"purchase", "capture"} else [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"status": "declined"}, {"recurly-txn-txn1-failed": "2026-05-01T10:00:00Z"}),
+        ({"status": "success"}, {"recurly-txn-txn1-succeeded": "2026-05-01T10:00:00Z"}),
+        (
+            {"collected_at": "2026-04-28T08:00:00Z"},
+            {"recurly-txn-txn1-succeeded": "2026-04-28T08:00:00Z"},
+        ),
+        (
+            {"collected_at": "2027-01-01T00:00:00Z"},
+            {"recurly-txn-txn1-succeeded": "2026-06-01T12:00:00Z"},
+        ),
+        (
+            {"collected_at": None, "payment_method": {"object": "bacs"}},
+            {"recurly-txn-txn1-succeeded": "2026-05-02T10:00:00Z"},
+        ),
+        (
+            {"payment_method": {"object": "sepadirectdebit"}},
+            {"recurly-txn-txn1-succeeded": "2026-05-02T10:00:00Z"},
+        ),
+        (
+            {"collected_at": "2026-04-28T08:00:00Z", "payment_method": {"object": "eft"}},
+            {"recurly-txn-txn1-succeeded": "2026-04-28T08:00:00Z"},
+        ),
+        (
+            {"status": "declined", "payment_method": {"object": "boleto"}},
+            {"recurly-txn-txn1-failed": "2026-05-02T10:00:00Z"},
+        ),
+        (
+            {"type": "refund", "collected_at": "2026-05-03T00:00:00Z"},
+            {"recurly-txn-txn1-refunded": "2026-05-03T00:00:00Z"},
+        ),
+        (
+            {"type": "refund", "collected_at": None},
+            {"recurly-txn-txn1-refunded": "2026-05-01T10:00:00Z"},
+        ),
+        (
+            {"type": "refund", "status": "chargeback", "collected_at": None},
+            {"recurly-txn-txn1-refunded": "2026-05-01T10:00:00Z"},
+        ),
+        (
+            {
+                "status": "void",
+                "voided_by_invoice": VOIDED_BY_REFUND,
+                "voided_at": "2026-05-01T18:00:00Z",
+            },
+            {
+                "recurly-txn-txn1-succeeded": "2026-05-01T10:00:00Z",
+                "recurly-txn-txn1-voided": "2026-05-01T18:00:00Z",
+            },
+        ),
+        (
+            {"status": "chargeback"},
+            {
+                "recurly-txn-txn1-succeeded": "2026-05-01T10:00:00Z",
+                "recurly-txn-txn1-chargeback": "2026-05-02T10:00:00Z",
+            },
+        ),
+    ],
+)
+def test_each_event_has_its_own_id_and_time(
+    transform: Transform,
+    transaction: RecordFactory,
+    changes: dict[str, Any],
+    expected: dict[str, str],
+) -> None:
+    """An event is dated when its outcome was known, never later than now, under a lasting id."""
+    rows = [row for _, row in transform.rows("transactions", transaction(**changes))]
+    assert {row["unique_id"]: row["time"] for row in rows} == expected
+
+
+def test_a_failure_tells_why(transform: Transform, transaction: RecordFactory) -> None:
+    """A failed payment carries what a dunning flow wants to say, and nothing that is absent."""
+    record = transaction(
+        status="declined",
+        invoice={"id": "inv1", "number": "1001"},
+        subscription_ids=["sub1"],
+        payment_method={"object": "credit_card", "card_type": "Visa", "last_four": "1111"},
+        origin="recurring",
+        collection_method="automatic",
+        status_code="insufficient_funds",
+        status_message="The card has insufficient funds.",
+        customer_message="Your card has insufficient funds.",
+        gateway_response_code="51",
+        collected_at=None,
+    )
+    assert transform.rows("transactions", record) == snapshot(
+        [
+            (
+                "event",
+                {
+                    "metric": "Failed Payment",
+                    "unique_id": "recurly-txn-txn1-failed",
+                    "time": "2026-05-01T10:00:00Z",
+                    "profile": {"email": "anna@mail.dev"},
+                    "properties": {
+                        "Recurly ID": "txn1",
+                        "Account Code": "anna",
+                        "Currency": "USD",
+                        "Invoice Number": "1001",
+                        "Subscription IDs": ["sub1"],
+                        "Payment Method": "credit_card",
+                        "Card Type": "Visa",
+                        "Card Last Four": "1111",
+                        "Origin": "recurring",
+                        "Collection Method": "automatic",
+                        "Failure Code": "insufficient_funds",
+                        "Failure Reason": "The card has insufficient funds.",
+                        "Customer Message": "Your card has insufficient funds.",
+                        "Gateway Response Code": "51",
+                    },
+                    "value": 20.0,
+                    "value_currency": "USD",
+                },
+            )
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "refund_type"),
+    [
+        ({"type": "refund"}, "refund"),
+        ({"type": "refund", "origin": "refunded_externally"}, "external"),
+        ({"type": "refund", "origin": "chargeback"}, "chargeback"),
+        ({"type": "refund", "status": "chargeback"}, "chargeback"),
+        ({"status": "void", "voided_by_invoice": VOIDED_BY_REFUND}, "void"),
+        ({"status": "chargeback"}, "chargeback"),
+    ],
+)
+def test_a_refund_says_of_which_type_it_is(
+    transform: Transform, transaction: RecordFactory, changes: dict[str, Any], refund_type: str
+) -> None:
+    """A refund names its type and the original transaction, and its value is never negative."""
+    record = transaction(amount=-20.0, original_transaction_id="txn0", **changes)
+    refund = transform.rows("transactions", record)[-1][1]
+    assert refund["properties"]["Refund Type"] == refund_type
+    assert refund["properties"]["Original Transaction ID"] == "txn0"
+    assert refund["value"] == 20.0
+
+
+def test_an_account_without_address_goes_by_its_code(
+    transform: Transform, transaction: RecordFactory
+) -> None:
+    """Without an e-mail address the account code is the external id; both are never sent."""
+    account = {"code": "odd @ % + code", "email": None}
+    ((_, row),) = transform.rows("transactions", transaction(account=account))
+    assert row["profile"] == {"external_id": "odd @ % + code"}
+
+
+def test_all_accounts_can_go_by_their_code(
+    transform_with: Callable[..., Transform], transaction: RecordFactory
+) -> None:
+    """identify_by account_code sends the code even where there is an address."""
+    ((_, row),) = transform_with(identify_by="account_code").rows("transactions", transaction())
+    assert row["profile"] == {"external_id": "anna"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"account": None}, "no account"),
+        ({"account": {"email": " ", "code": None}}, "neither an e-mail address nor a code"),
+        ({"created_at": None, "collected_at": None}, "no created_at"),
+        ({"created_at": "yesterday", "collected_at": None}, "'yesterday'"),
+        ({"amount": "plenty"}, "plenty"),
+        ({"account": "anna"}, "shape of Recurly's transactions"),
+    ],
+)
+def test_a_record_that_cannot_be_an_event_is_refused(
+    transform: Transform, transaction: RecordFactory, changes: dict[str, Any], reason: str
+) -> None:
+    """What cannot be addressed, dated or read is refused with the reason."""
+    with pytest.raises(ValueError, match=reason):
+        transform.rows("transactions", transaction(**changes))
+
+
+def test_what_yields_nothing_is_not_refused(
+    transform: Transform, transaction: RecordFactory
+) -> None:
+    """An authorization without an account concerns nobody, so nothing is refused either."""
+    assert transform.rows("transactions", transaction(type="authorization", account=None)) == []
