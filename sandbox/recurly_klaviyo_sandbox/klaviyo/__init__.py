@@ -1,0 +1,6 @@
+"""Klaviyo's API on localhost, revision 2026-07-15, as far as events and profiles go."""
+
+from .account import DEFAULT_KEY, KlaviyoAccount, SeenEvent, TriggeredFlow
+from .switches import Switches
+
+__all__ = ["DEFAULT_KEY", "KlaviyoAccount", "SeenEvent", "Switches", "TriggeredFlow"]

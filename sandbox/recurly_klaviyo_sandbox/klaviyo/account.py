@@ -1,0 +1,248 @@
+"""The Klaviyo account: its API as an ASGI application, and a view of it for tests."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from recurly_klaviyo_sandbox.faults import FaultInjection
+
+from . import endpoints, reads, resources
+from .control import ControlPages
+from .events import NewEvent
+from .gate import Gate
+from .limits import RateLimiter
+from .metrics import API, RECURLY
+from .profiles import Identifiers
+from .state import State
+from .switches import Switches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from recurly_klaviyo_sandbox.clock import Clock
+
+    from .events import StoredEvent
+    from .jobs import ImportJob
+    from .profiles import Profile
+    from .state import Consent
+
+DEFAULT_KEY = "sandbox-klaviyo-key"
+
+
+class SeenEvent(NamedTuple):
+    """An event as a test wants to see it; `time` and `received` in seconds since 1970."""
+
+    id: str
+    metric: str
+    integration: str
+    email: str | None
+    profile_id: str
+    unique_id: str | None
+    time: int
+    value: float | None
+    value_currency: str | None
+    backfill: bool
+    received: float
+    properties: dict[str, Any]
+
+
+class TriggeredFlow(NamedTuple):
+    """An event that would have started flows, since it came without `backfill`."""
+
+    metric: str
+    email: str | None
+    unique_id: str | None
+    time: int
+
+
+class KlaviyoAccount:
+    """One account of the sandbox's Klaviyo.
+
+    `app` is the complete application: API, activity feed and control pages behind fault
+    injection, which is also there as `network`. Keyword arguments beside the clock, the key and
+    `real_time` (seconds since 1970, by which limits are counted) are the fields of `Switches`,
+    which can also be changed later through `switches`.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        api_key: str = DEFAULT_KEY,
+        real_time: Callable[[], float] = time.time,
+        **switches: Any,
+    ) -> None:
+        self.api_key = api_key
+        self.switches = replace(Switches(), **switches)
+        self.state = State(clock, self.switches)
+        self._keys = {api_key: endpoints.SCOPES}
+        self._lock = threading.RLock()
+        limiter = RateLimiter(real_time, self.switches.window_start)
+        gate = Gate(self.state, self._keys, limiter, self._lock)
+        self.network = FaultInjection(ControlPages(self, gate))
+        self.app = self.network
+
+    def add_key(self, key: str, scopes: Iterable[str]) -> None:
+        """A further private key that may do less."""
+        self._keys[key] = frozenset(scopes)
+
+    def revoke_key(self, key: str) -> None:
+        """From now on this key gets 401."""
+        self._keys.pop(key, None)
+
+    def events(self, metric: str | None = None, *, integration: str = API) -> list[SeenEvent]:
+        """All stored events of an integration in order of arrival, visible to clients or not."""
+        with self._lock:
+            seen = [self._seen(event) for event in self.state.events.select(tail="ORDER BY number")]
+        return [
+            event
+            for event in seen
+            if event.integration == integration and metric in {None, event.metric}
+        ]
+
+    def _seen(self, event: StoredEvent) -> SeenEvent:
+        metric = self.state.metrics.number(event.metric)
+        profile = self.state.profiles.number(event.profile)
+        return SeenEvent(
+            resources.event_id(event.number),
+            metric.name,
+            metric.integration,
+            profile.email,
+            profile.id,
+            event.key if isinstance(event.key, str) else None,
+            event.time,
+            event.value,
+            event.currency,
+            bool(event.backfill),
+            event.received,
+            orjson.loads(event.properties),
+        )
+
+    def metric_counts(self, *, integration: str = API) -> dict[str, int]:
+        """Number of stored events by metric name, most first."""
+        with self._lock:
+            counts = self.state.events.counts()
+            named = {
+                metric.name: counts.get(metric.number, 0)
+                for metric in self.state.metrics
+                if metric.integration == integration
+            }
+        return dict(sorted(named.items(), key=lambda pair: (-pair[1], pair[0])))
+
+    def profiles(self) -> list[Profile]:
+        """All profiles; import jobs still open are brought to their end first."""
+        with self._lock:
+            reads.settle(self.state, everything=True)
+            return list(self.state.profiles)
+
+    def profile(self, email: str) -> Profile | None:
+        """The profile with that address; import jobs still open are ended first."""
+        with self._lock:
+            reads.settle(self.state, everything=True)
+            return self.state.profiles.with_email(email)
+
+    @property
+    def jobs(self) -> list[ImportJob]:
+        """All import jobs, expired ones too."""
+        with self._lock:
+            return list(self.state.jobs)
+
+    @property
+    def consents(self) -> list[Consent]:
+        """Every consent that was sent: none, if a client minds its business."""
+        with self._lock:
+            return list(self.state.consents)
+
+    @property
+    def flows_triggered(self) -> list[TriggeredFlow]:
+        """Events stored without `backfill`, in order; deleting an event does not unsend mail."""
+        with self._lock:
+            return [
+                TriggeredFlow(
+                    self.state.metrics.number(flow.metric).name,
+                    self.state.profiles.number(flow.profile).email,
+                    flow.key if isinstance(flow.key, str) else None,
+                    flow.time,
+                )
+                for flow in self.state.events.flows()
+            ]
+
+    def cancel_jobs(self, count: int = 1) -> None:
+        """The next `count` import jobs end as cancelled, with nothing imported."""
+        with self._lock:
+            self.state.jobs.cancel_next = count
+
+    def refuse_imports(self, reasons: Mapping[str, str]) -> None:
+        """Rows of these e-mail addresses fail in import jobs, with these reasons."""
+        with self._lock:
+            lowered = {email.lower(): reason for email, reason in reasons.items()}
+            self.state.jobs.refusals.update(lowered)
+
+    def delete_events(self, unique_ids: Iterable[str]) -> int:
+        """Forget these events as if they had never come; return how many there were."""
+        wanted = set(unique_ids)
+        with self._lock:
+            numbers = [event.number for event in self.state.events.select() if event.key in wanted]
+            return self.state.events.delete(numbers)
+
+    def alter_profile(self, email: str, **properties: Any) -> None:
+        """Overwrite custom properties behind every client's back; None removes one."""
+        profile = self.profile(email)
+        if profile is None:
+            raise KeyError(email)
+        with self._lock:
+            for name, value in properties.items():
+                if value is None:
+                    profile.properties.pop(name, None)
+                else:
+                    profile.properties[name] = value
+
+    def seed_native_metric(
+        self, name: str, times: Iterable[float], *, email: str = "native@shop.test"
+    ) -> None:
+        """Events of the native Recurly integration, under a metric of the same name.
+
+        Documented: such a metric is another one than the API's, whatever its name.
+        """
+        with self._lock:
+            now = self.state.now()
+            metric = self.state.metrics.ensure(name, RECURLY, now)
+            profile = self.state.profiles.with_email(email)
+            if profile is None:
+                profile = self.state.profiles.create(now)
+                self.state.profiles.identify(profile, Identifiers(email))
+            self.state.events.add(
+                [
+                    NewEvent(
+                        metric=metric.number,
+                        profile=profile.number,
+                        key=f"native-{name}-{index}",
+                        time=int(moment),
+                        value=None,
+                        currency=None,
+                        backfill=True,
+                        received=now,
+                        properties=b"{}",
+                    )
+                    for index, moment in enumerate(times)
+                ]
+            )
+
+    def summary(self) -> dict[str, Any]:
+        """Numbers for other processes, as served at /_sandbox/summary."""
+        profiles = self.profiles()
+        with self._lock:
+            return {
+                "metrics": self.metric_counts(),
+                "native_metrics": self.metric_counts(integration=RECURLY),
+                "events": sum(self.metric_counts().values()),
+                "profiles": len(profiles),
+                "flows_triggered": self.state.events.flow_count(),
+                "consents": len(self.state.consents),
+                "jobs": len(self.state.jobs),
+            }

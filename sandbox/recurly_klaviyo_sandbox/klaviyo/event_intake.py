@@ -1,0 +1,237 @@
+"""From the body of a request to stored events.
+
+Validation is all or nothing and names every problem (documented); what follows is asynchronous
+at Klaviyo, so it never fails a request: 202 does not mean stored (documented).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import orjson
+
+from . import diagnosis, profiles, rules, values
+from .errors import Problem, Refusal
+from .events import NewEvent
+from .metrics import API
+from .profiles import IdentityConflictError
+from .shapes import (
+    BulkEntry,
+    BulkEventProfile,
+    EventAttributes,
+    EventBody,
+    EventJobBody,
+    ProfileMeta,
+    SingleEventProfile,
+)
+
+if TYPE_CHECKING:
+    from .profiles import Profile
+    from .state import State
+
+EVENTS_PER_REQUEST = 1_000  # documented
+_ENTRIES = "/data/attributes/events-bulk-create/data"
+_decode_job = msgspec.json.Decoder(EventJobBody).decode
+_decode_entry = msgspec.json.Decoder(BulkEntry).decode
+_decode_event = msgspec.json.Decoder(EventBody).decode
+
+
+def take_bulk(state: State, body: bytes) -> None:
+    """Validate and store a bulk request.
+
+    Raises:
+        Refusal: 400 with every problem, and then nothing is stored.
+    """
+    found: list[Problem] = []
+    try:
+        entries = list(enumerate(_decode_job(body).data.attributes.events.data))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        entries = _intact_entries(body, found)
+    found.extend(_entry_problems(entries, state))
+    if found:
+        raise Refusal.invalid(found)
+    now = state.now()
+    stored: list[NewEvent] = []
+    for _, entry in entries:
+        attributes = entry.attributes
+        profile = attributes.profile.data
+        meta = None if profile.meta is msgspec.UNSET else profile.meta
+        person = _person(state, profile, meta, now)
+        if person is not None:
+            always = attributes.backfill is True
+            stored.extend(
+                _new_event(state, event.attributes, person, now, backfill=always)
+                for event in attributes.events.data
+            )
+    state.events.add(stored)
+
+
+def take_single(state: State, body: bytes) -> None:
+    """Validate and store one event.
+
+    Raises:
+        Refusal: 400 with every problem.
+    """
+    try:
+        event = _decode_event(body).data.attributes
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        event = diagnosis.decode(body, EventBody).data.attributes
+    now = state.now()
+    base = "/data/attributes"
+    profile = event.profile.data
+    found = [
+        Problem(f"{base}{problem.pointer}", problem.detail)
+        for problem in rules.event_problems(event, now)
+    ]
+    found += [
+        Problem(f"{base}/profile/data{problem.pointer}", problem.detail)
+        for problem in rules.event_profile_problems(
+            profile, refuse_phones=state.switches.refuse_event_phones
+        )
+    ]
+    if found:
+        raise Refusal.invalid(found)
+    # Documented: for single events, and only there, `meta` stands inside the attributes.
+    meta = None if profile.attributes.meta is msgspec.UNSET else profile.attributes.meta
+    person = _person(state, profile, meta, now)
+    if person is not None:
+        state.events.add([_new_event(state, event, person, now, backfill=False)])
+
+
+def _intact_entries(body: bytes, found: list[Problem]) -> list[tuple[int, BulkEntry]]:
+    """The entries of a misshapen body that have a right shape; the others' problems in `found`."""
+    document = diagnosis.parse(body)
+    misshapen = diagnosis.problems(document, EventJobBody)
+    if not misshapen:
+        misshapen = [Problem("/data", "The body is not acceptable JSON.")]
+    found.extend(misshapen)
+    bad = {
+        problem.pointer.removeprefix(_ENTRIES).split("/")[1]
+        for problem in misshapen
+        if problem.pointer.startswith(f"{_ENTRIES}/")
+    }
+    return [
+        (index, _decode_entry(orjson.dumps(entry)))
+        for index, entry in enumerate(_dig(document))
+        if str(index) not in bad
+    ]
+
+
+def _dig(document: Any) -> list[Any]:
+    """The list of entries, as far as there is one."""
+    for name in ("data", "attributes", "events-bulk-create", "data"):
+        if not isinstance(document, dict):
+            return []
+        document = document.get(name)
+    return document if isinstance(document, list) else []
+
+
+def _entry_problems(entries: list[tuple[int, BulkEntry]], state: State) -> list[Problem]:
+    found: list[Problem] = []
+    seen: set[tuple[str | None, str, str]] = set()
+    count = 0
+    now = state.now()
+    refuse_phones = state.switches.refuse_event_phones
+    for index, entry in entries:
+        profile = entry.attributes.profile.data
+        for problem in rules.event_profile_problems(profile, refuse_phones=refuse_phones):
+            pointer = f"{_ENTRIES}/{index}/attributes/profile/data{problem.pointer}"
+            found.append(Problem(pointer, problem.detail))
+        identity = _identity(profile)
+        for position, event in enumerate(entry.attributes.events.data):
+            count += 1
+            problems = rules.event_problems(event.attributes, now)
+            unique_id = event.attributes.unique_id
+            if unique_id:
+                key = (identity, event.attributes.metric.data.attributes.name, unique_id)
+                if key in seen:  # documented: this fails the whole request
+                    problems.append(
+                        Problem("/unique_id", "The unique_id occurs twice in this request.")
+                    )
+                seen.add(key)
+            for problem in problems:
+                at = f"{_ENTRIES}/{index}/attributes/events/data/{position}/attributes"
+                found.append(Problem(f"{at}{problem.pointer}", problem.detail))
+    if count > EVENTS_PER_REQUEST:
+        detail = f"A request holds at most {EVENTS_PER_REQUEST:,} events, not {count:,}."
+        found.append(Problem(_ENTRIES, detail))
+    return found
+
+
+def _identity(profile: BulkEventProfile) -> str | None:
+    attributes = profile.attributes
+    if attributes.email:
+        return attributes.email.lower()
+    return (
+        profile.id
+        or attributes.phone_number
+        or attributes.external_id
+        or attributes.anonymous_id
+        or attributes.kx
+        or None
+    )
+
+
+def _person(
+    state: State,
+    profile: BulkEventProfile | SingleEventProfile,
+    meta: ProfileMeta | None,
+    now: float,
+) -> Profile | None:
+    """The profile that gets the events, created or updated; None when they are dropped."""
+    attributes = profile.attributes
+    identifiers = profiles.identifiers(attributes)
+    if _domain(identifiers.email) in state.switches.dropped_domains:
+        return None  # documented: dropped silently
+    book = state.profiles
+    if profile.id:
+        person = book.get(profile.id)
+        if person is None:
+            return None  # assumed: an unknown id is dropped, too
+    else:
+        try:
+            person = book.find(identifiers)
+        except IdentityConflictError as conflict:
+            person = conflict.first  # assumed: the address decides, the phone stays where it is
+            identifiers = identifiers._replace(phone_number=None)
+        if person is None and attributes.anonymous_id and not identifiers:
+            person = book.with_anonymous_id(attributes.anonymous_id)
+        if person is None:
+            if not (identifiers or attributes.anonymous_id):
+                return None  # assumed: nothing but an invalid phone number or an unknown _kx
+            person = book.create(now)
+        book.identify(person, identifiers)
+    if attributes.anonymous_id:
+        book.remember_browser(person, attributes.anonymous_id)
+    profiles.merge(person, attributes, nulls_clear=False)
+    if meta is not None and meta.patch_properties:
+        profiles.patch(person, meta.patch_properties, unset=True)
+    return person
+
+
+def _domain(email: str | None) -> str:
+    return (email or "").rpartition("@")[2].lower()
+
+
+def _new_event(
+    state: State, event: EventAttributes, person: Profile, now: float, *, backfill: bool
+) -> NewEvent:
+    metric = state.metrics.ensure(event.metric.data.attributes.name, API, now)
+    moment = values.epoch_second(event.time) if event.time else None
+    time = int(now) if moment is None else moment  # documented: receipt time by default
+    if person.last_event is None or person.last_event < time:
+        person.last_event = time
+    # Assumed: the event's own word counts; without one the entry's.
+    own = event.backfill
+    return NewEvent(
+        metric.number,
+        person.number,
+        event.unique_id or time,  # documented: without it the key is the time to the second
+        time,
+        float(event.value) if isinstance(event.value, (int, float)) else None,
+        event.value_currency or None,
+        own if isinstance(own, bool) else backfill,
+        now,
+        bytes(event.properties),
+    )

@@ -1,0 +1,194 @@
+"""The HTTP side: who may do what, how often, and in which form.
+
+The order of checks is assumed: path and method, key, scopes, revision, rate limit, content type,
+size, query, body.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote
+
+import orjson
+
+from . import endpoints, query, revisions
+from .calls import Call
+from .errors import Refusal
+
+if TYPE_CHECKING:
+    import threading
+
+    from starlette.types import Receive, Scope, Send
+
+    from .endpoints import Endpoint
+    from .limits import RateLimiter
+    from .state import State
+
+JSON_API = "application/vnd.api+json"
+_PREFIX = "Klaviyo-API-Key "
+_BODY_METHODS = frozenset({"POST", "PATCH"})
+
+
+class Gate:
+    """ASGI application of the API: checks a request, calls its handler, writes the answer.
+
+    `keys` maps private keys to their scopes. `lock` guards the state against the threads of
+    tests that look at it from the Python side.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        keys: dict[str, frozenset[str]],
+        limiter: RateLimiter,
+        lock: threading.RLock,
+    ) -> None:
+        self._state = state
+        self._keys = keys
+        self._limiter = limiter
+        self._lock = lock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        headers = {name.decode("latin-1"): value for name, value in scope["headers"]}
+        body = await _body(receive)
+        extra: dict[str, str] = {}
+        try:
+            with self._lock:
+                status, document = self._answer(scope, headers, body, extra)
+        except Refusal as refusal:
+            status, document = refusal.status, {"errors": refusal.errors}
+            # Documented: a 429 carries Retry-After and none of the RateLimit headers.
+            extra.update(refusal.headers)
+        await _send(send, status, document, extra)
+
+    def _answer(
+        self, scope: Scope, headers: dict[str, bytes], body: bytes, extra: dict[str, str]
+    ) -> tuple[int, dict[str, Any] | None]:
+        path = unquote(scope["raw_path"].decode("latin-1").partition("?")[0])
+        endpoint, named = _route(scope["method"], path)
+        self._authorize(headers.get("authorization", b"").decode("latin-1"), endpoint)
+        revisions.check(headers.get("revision", b"").decode("latin-1"), self._state.clock.now())
+        self._pace(endpoint, extra)
+        if endpoint.method in _BODY_METHODS:
+            body = self._readable(headers, body, endpoint)
+        parameters = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        base = f"{scope['scheme']}://{headers.get('host', b'127.0.0.1').decode('latin-1')}"
+        call = Call(named, query.read(parameters, endpoint.allowed), body, base, f"{base}{path}")
+        answer = endpoint.handler(self._state, call)
+        return answer.status, answer.document
+
+    def _authorize(self, header: str, endpoint: Endpoint) -> None:
+        """Documented: 401 without a valid key, 403 when the key lacks a scope."""
+        if not header:
+            raise Refusal.one(
+                401,
+                "not_authenticated",
+                "Authentication credentials were not provided.",
+                "Missing or invalid private key.",
+            )
+        key = header.removeprefix(_PREFIX) if header.startswith(_PREFIX) else ""
+        scopes = self._keys.get(key)
+        if scopes is None:
+            raise Refusal.one(
+                401,
+                "authentication_failed",
+                "Incorrect authentication credentials.",
+                "Incorrect authentication credentials.",
+            )
+        missing = [scope for scope in endpoint.scopes if scope not in scopes]
+        if missing:
+            raise Refusal.one(
+                403,
+                "permission_denied",
+                "You do not have permission to perform this action.",
+                f"The API key lacks the scopes {', '.join(missing)}.",
+            )
+
+    def _pace(self, endpoint: Endpoint, extra: dict[str, str]) -> None:
+        if not self._state.switches.limits:
+            return
+        wait, headers = self._limiter.admit(endpoint.name, endpoint.budget)
+        if wait is not None:
+            raise Refusal.one(
+                429,
+                "throttled",
+                "Request was throttled.",
+                f"Request was throttled. Expected available in {wait} seconds.",
+                headers={"Retry-After": str(wait)},
+            )
+        extra.update(headers)
+
+    def _readable(self, headers: dict[str, bytes], body: bytes, endpoint: Endpoint) -> bytes:
+        """The body, unpacked; 415 for other forms than JSON:API and 413 when it is too large."""
+        switches = self._state.switches
+        kind = headers.get("content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
+        if kind != JSON_API and not (kind == "application/json" and switches.accept_plain_json):
+            raise _unsupported(f"Unsupported media type '{kind}' in request.")
+        coding = headers.get("content-encoding", b"identity").decode("latin-1").lower()
+        if coding == "gzip" and switches.accept_gzip:
+            # Documented: sizes count decompressed.
+            body = _unpack(body, endpoint.body_bytes)
+        elif coding != "identity":
+            raise _unsupported(f"Unsupported content encoding '{coding}' in request.")
+        if len(body) > endpoint.body_bytes:
+            raise Refusal.one(
+                413,
+                "payload_too_large",
+                "Payload too large.",
+                f"The request has more than the {endpoint.body_bytes:,} bytes it may have.",
+            )
+        return body
+
+
+def _route(method: str, path: str) -> tuple[Endpoint, dict[str, str]]:
+    """Documented: 404 for other paths, also with a trailing slash; 405 for other methods."""
+    methods, named = endpoints.find(path)
+    if not methods:
+        raise Refusal.one(404, "not_found", "Not found.", "The path is not one of this API.")
+    endpoint = methods.get(method)
+    if endpoint is None:
+        raise Refusal.one(
+            405,
+            "method_not_allowed",
+            "Method not allowed.",
+            f'Method "{method}" not allowed.',
+            headers={"Allow": ", ".join(sorted(methods))},
+        )
+    return endpoint, named
+
+
+def _unsupported(detail: str) -> Refusal:
+    return Refusal.one(415, "unsupported_media_type", "Unsupported media type.", detail)
+
+
+def _unpack(body: bytes, limit: int) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        return unpacker.decompress(body, limit + 1)
+    except zlib.error as reason:
+        raise Refusal.one(
+            400, "parse_error", "Malformed request.", "The body is not gzip."
+        ) from reason
+
+
+async def _body(receive: Receive) -> bytes:
+    parts = []
+    while True:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts) if len(parts) > 1 else parts[0]
+
+
+async def _send(
+    send: Send, status: int, document: dict[str, Any] | None, extra: dict[str, str]
+) -> None:
+    body = b"" if document is None else orjson.dumps(document)
+    headers = [(name.lower().encode(), value.encode()) for name, value in extra.items()]
+    if document is not None:
+        headers.append((b"content-type", JSON_API.encode()))
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

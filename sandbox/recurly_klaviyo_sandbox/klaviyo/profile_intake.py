@@ -1,0 +1,285 @@
+"""From the body of a request to stored profiles: bulk import, profile-import, create, update."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import orjson
+
+from . import diagnosis, profiles, rules, values
+from .errors import Problem, Refusal
+from .jobs import ImportError_, ImportJob
+from .profiles import Identifiers, IdentityConflictError, Profile
+from .shapes import (
+    ChangedProfileBody,
+    ImportedProfile,
+    ImportedProfileBody,
+    ImportJobBody,
+    NewProfileBody,
+)
+
+if TYPE_CHECKING:
+    from .shapes import NewProfileAttributes
+    from .state import State
+
+PROFILES_PER_REQUEST = 10_000  # documented
+_ROWS = "/data/attributes/profiles/data"
+_decode_job = msgspec.json.Decoder(ImportJobBody).decode
+_decode_row = msgspec.json.Decoder(ImportedProfile).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def take_import(state: State, body: bytes) -> ImportJob:
+    """Validate a bulk import and queue its job.
+
+    Documented: the synchronous validation is all or nothing; an invalid phone number passes.
+
+    Raises:
+        Refusal: 400 with every problem, 404 for an unknown list.
+    """
+    found: list[Problem] = []
+    lists: tuple[str, ...] = ()
+    try:
+        job = _decode_job(body).data
+        rows = list(enumerate(job.attributes.profiles.data))
+        if job.relationships and job.relationships.lists and job.relationships.lists.data:
+            lists = tuple(reference.id for reference in job.relationships.lists.data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        rows = _intact_rows(body, found)
+    for index, row in rows:
+        found.extend(
+            Problem(f"{_ROWS}/{index}{problem.pointer}", problem.detail)
+            for problem in rules.imported_profile_problems(row, refuse_phones=False)
+        )
+    if len(rows) > PROFILES_PER_REQUEST:
+        detail = f"A request holds at most {PROFILES_PER_REQUEST:,} profiles, not {len(rows):,}."
+        found.append(Problem(_ROWS, detail))
+    if found:
+        raise Refusal.invalid(found)
+    for identifier in lists:
+        if state.lists.get(identifier) is None:
+            raise Refusal.not_found("list", identifier)
+    return state.jobs.add([row for _, row in rows], lists, state.now())
+
+
+def _intact_rows(body: bytes, found: list[Problem]) -> list[tuple[int, ImportedProfile]]:
+    """The rows of a misshapen body that have a right shape; the others' problems in `found`."""
+    document = diagnosis.parse(body)
+    misshapen = diagnosis.problems(document, ImportJobBody)
+    if not misshapen:
+        misshapen = [Problem("/data", "The body is not acceptable JSON.")]
+    found.extend(misshapen)
+    bad = {
+        problem.pointer.removeprefix(_ROWS).split("/")[1]
+        for problem in misshapen
+        if problem.pointer.startswith(f"{_ROWS}/")
+    }
+    for name in ("data", "attributes", "profiles", "data"):
+        document = document.get(name) if isinstance(document, dict) else None
+    return [
+        (index, _decode_row(orjson.dumps(row)))
+        for index, row in enumerate(document if isinstance(document, list) else [])
+        if str(index) not in bad
+    ]
+
+
+def work(state: State, job: ImportJob) -> None:
+    """Do what a job has to do: write its rows, keep an error for each that fails."""
+    order = list(enumerate(job.rows))
+    if state.switches.import_order == "reversed":
+        order.reverse()
+    now = state.now()
+    for index, row in order:
+        failure = _import_row(state, job, row, now)
+        if failure is not None:
+            place, detail = failure
+            job.errors.append(
+                ImportError_(
+                    f"{job.id}-{index}",
+                    "invalid",
+                    "Invalid input.",
+                    detail,
+                    f"{_ROWS}/{index}{place}",
+                    _payload(state, row),
+                )
+            )
+
+
+def _import_row(
+    state: State, job: ImportJob, row: ImportedProfile, now: float
+) -> tuple[str, str] | None:
+    """Write one row; what is wrong with it, if it cannot be written."""
+    attributes = row.attributes
+    identifiers = profiles.identifiers(attributes)
+    if identifiers.email:
+        reason = state.jobs.refusals.get(identifiers.email.lower())
+        if reason is not None:
+            return "/attributes/email", reason
+        if state.switches.drop_test_profiles and _is_test(state, identifiers.email):
+            return None
+    try:
+        profile = _profile_for(state, row.id or None, identifiers, now)
+    except IdentityConflictError:
+        return "/attributes/email", "Duplicate email found."  # documented wording
+    if profile is None:
+        if row.id:
+            return "/id", f"A profile with id {row.id} does not exist."  # assumed
+        return "/attributes/phone_number", values.PHONE_DETAIL  # assumed: nothing else identifies
+    profiles.merge(profile, attributes, nulls_clear=False)
+    if row.meta and row.meta.patch_properties:
+        profiles.patch(
+            profile, row.meta.patch_properties, unset=state.switches.bulk_unset_effective
+        )
+    profile.updated = now
+    profile.lists += tuple(name for name in job.lists if name not in profile.lists)
+    job.profiles.append(profile.number)
+    return None
+
+
+def _profile_for(
+    state: State, identifier: str | None, identifiers: Identifiers, now: float
+) -> Profile | None:
+    """The profile to write to, found or created; None when nothing identifies one.
+
+    Raises:
+        IdentityConflictError: the identifiers belong to two people.
+    """
+    book = state.profiles
+    found = book.find(identifiers)
+    if identifier:
+        profile = book.get(identifier)
+        if profile is None:
+            return None
+        if found is not None and found is not profile and any(identifiers[:2]):
+            raise IdentityConflictError(profile, found)
+    elif found is None:
+        if not identifiers:
+            return None
+        profile = book.create(now)
+    else:
+        profile = found
+    book.identify(profile, identifiers)
+    return profile
+
+
+def _is_test(state: State, email: str) -> bool:
+    return email.rpartition("@")[2].lower() in state.switches.dropped_domains
+
+
+def _payload(state: State, row: ImportedProfile) -> dict[str, Any]:
+    payload: dict[str, Any] = orjson.loads(_encode(row))
+    return payload["attributes"] if state.switches.original_payload == "attributes" else payload
+
+
+def upsert(state: State, body: bytes) -> tuple[Profile, bool]:
+    """POST /api/profile-import: the profile and whether it is new.
+
+    Raises:
+        Refusal: 400 for what is wrong, 404 for an unknown id, and for identifiers of two people
+            400 "Duplicate email found" (documented) or 409 (reported), as switched.
+    """
+    sent = diagnosis.decode(body, ImportedProfileBody).data
+    _refuse(rules.imported_profile_problems(sent, refuse_phones=True))
+    attributes = sent.attributes
+    identifiers = profiles.identifiers(attributes)
+    now = state.now()
+    known = len(state.profiles)
+    try:
+        profile = _profile_for(state, sent.id or None, identifiers, now)
+    except IdentityConflictError as conflict:
+        if state.switches.conflict_status == 409:  # noqa: PLR2004  (the HTTP status)
+            raise duplicate(conflict.second) from conflict
+        problem = Problem("/data/attributes/email", "Duplicate email found.")
+        raise Refusal.invalid([problem]) from conflict
+    if profile is None:
+        raise Refusal.not_found("profile", sent.id or attributes.kx or "")
+    state.profiles.clear_identifiers(profile, attributes)
+    profiles.merge(profile, attributes, nulls_clear=True)
+    if sent.meta and sent.meta.patch_properties:
+        profiles.patch(profile, sent.meta.patch_properties, unset=True)
+    profile.updated = now
+    return profile, len(state.profiles) > known
+
+
+def create(state: State, body: bytes) -> Profile:
+    """POST /api/profiles: a new profile.
+
+    Raises:
+        Refusal: 400 for what is wrong, 409 when an identifier is taken (documented).
+    """
+    attributes = diagnosis.decode(body, NewProfileBody).data.attributes
+    _refuse(rules.new_profile_problems(attributes))
+    taken = _holder(state, attributes)
+    if taken is not None:
+        raise duplicate(taken)
+    now = state.now()
+    profile = state.profiles.create(now)
+    identifiers = profiles.identifiers(attributes)
+    state.profiles.identify(profile, identifiers)
+    profiles.merge(profile, attributes, nulls_clear=True)
+    return profile
+
+
+def change(state: State, identifier: str, body: bytes) -> Profile:
+    """PATCH /api/profiles/{id}: null clears, what is absent stays (documented).
+
+    Raises:
+        Refusal: 400, 404, or 409 when an identifier is another's (reported).
+    """
+    sent = diagnosis.decode(body, ChangedProfileBody).data
+    problems = [
+        Problem(f"/data{problem.pointer}", problem.detail)
+        for problem in rules.new_profile_problems(sent.attributes, identified=True)
+    ]
+    if sent.id != identifier:
+        problems.append(Problem("/data/id", "The id differs from the one in the path."))
+    if problems:
+        raise Refusal.invalid(problems)
+    profile = state.profiles.get(identifier)
+    if profile is None:
+        raise Refusal.not_found("profile", identifier)
+    taken = _holder(state, sent.attributes, beside=profile)
+    if taken is not None:
+        raise duplicate(taken)
+    identifiers = profiles.identifiers(sent.attributes)
+    state.profiles.identify(profile, identifiers)
+    state.profiles.clear_identifiers(profile, sent.attributes)
+    profiles.merge(profile, sent.attributes, nulls_clear=True)
+    if sent.meta and sent.meta.patch_properties:
+        profiles.patch(profile, sent.meta.patch_properties, unset=True)
+    profile.updated = state.now()
+    return profile
+
+
+def _refuse(problems: list[Problem]) -> None:
+    if problems:
+        raise Refusal.invalid(
+            [Problem(f"/data{problem.pointer}", problem.detail) for problem in problems]
+        )
+
+
+def _holder(
+    state: State, attributes: NewProfileAttributes, beside: Profile | None = None
+) -> Profile | None:
+    """Another profile that has one of these identifiers."""
+    identifiers = profiles.identifiers(attributes)
+    book = state.profiles
+    holders = (
+        book.with_email(identifiers.email) if identifiers.email else None,
+        book.with_phone(identifiers.phone_number) if identifiers.phone_number else None,
+        book.with_external_id(identifiers.external_id) if identifiers.external_id else None,
+    )
+    return next((holder for holder in holders if holder is not None and holder is not beside), None)
+
+
+def duplicate(holder: Profile) -> Refusal:
+    """409 that names the profile which has the identifier (documented)."""
+    return Refusal.one(
+        409,
+        "duplicate_profile",
+        "Conflict.",
+        "A profile already exists with one of these identifiers.",
+        pointer="/data/attributes",
+        meta={"duplicate_profile_id": holder.id},
+    )

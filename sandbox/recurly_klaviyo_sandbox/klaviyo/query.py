@@ -1,0 +1,183 @@
+"""Query parameters of GET requests: what an endpoint allows, and reading it.
+
+Documented: unknown parameters are refused; pages follow `links.next`, an absolute URL with an
+opaque cursor; `fields[...]` thins the attributes, `include` adds related resources.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
+
+import orjson
+
+from . import filters
+from .errors import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .filters import Condition
+
+
+class Allowed(NamedTuple):
+    """What an endpoint's query string may hold.
+
+    `fields` maps a resource type to its fields, dotted ones included by prefix; `filters` a field
+    to its operators.
+    """
+
+    resource: str
+    fields: Mapping[str, frozenset[str]] = {}
+    filters: Mapping[str, frozenset[str]] = {}
+    sorts: tuple[str, ...] = ()
+    include: frozenset[str] = frozenset()
+    additional: frozenset[str] = frozenset()
+    page_size: int | None = None
+    page_size_limit: int | None = None
+    paged: bool = False
+
+
+class Query(NamedTuple):
+    """A query string, read and checked."""
+
+    conditions: tuple[Condition, ...] = ()
+    sort: str = ""
+    include: frozenset[str] = frozenset()
+    fields: Mapping[str, frozenset[str]] = {}
+    page_size: int = 0
+    cursor: tuple[Any, ...] | None = None
+    parameters: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def descending(self) -> bool:
+        """Whether the sort runs downwards."""
+        return self.sort.startswith("-")
+
+
+def read(parameters: list[tuple[str, str]], allowed: Allowed) -> Query:
+    """Check and read the parameters of a request.
+
+    Raises:
+        Refusal: 400, naming the parameter.
+    """
+    names = [name for name, _ in parameters]
+    given = dict(parameters)
+    for name in names:
+        if name not in _allowed_names(allowed):
+            # Reported wording, with the underscore: "'page_size' is not a valid field ...".
+            shown = name.replace("[", "_").rstrip("]")
+            raise Refusal.parameter(
+                name, f"'{shown}' is not a valid field for the resource '{allowed.resource}'."
+            )
+    fields = {
+        resource: _subset(given[f"fields[{resource}]"], known, f"fields[{resource}]")
+        for resource, known in allowed.fields.items()
+        if f"fields[{resource}]" in given
+    }
+    sort = given.get("sort", "")
+    if sort and sort.lstrip("-") not in allowed.sorts:
+        raise Refusal.parameter("sort", f"'{sort}' is not a sort this endpoint has.")
+    if given.get(f"additional-fields[{allowed.resource}]"):
+        _subset(
+            given[f"additional-fields[{allowed.resource}]"],
+            allowed.additional,
+            f"additional-fields[{allowed.resource}]",
+        )
+    include = given.get("include", "")
+    return Query(
+        tuple(_conditions(given.get("filter", ""), allowed)),
+        sort,
+        _subset(include, allowed.include, "include") if include else frozenset(),
+        fields,
+        _page_size(given.get("page[size]"), allowed),
+        _cursor(given.get("page[cursor]")),
+        tuple(parameters),
+    )
+
+
+def _allowed_names(allowed: Allowed) -> set[str]:
+    names = {f"fields[{resource}]" for resource in allowed.fields}
+    if allowed.filters:
+        names.add("filter")
+    if allowed.sorts:
+        names.add("sort")
+    if allowed.include:
+        names.add("include")
+    if allowed.additional:
+        names.add(f"additional-fields[{allowed.resource}]")
+    if allowed.paged:
+        names.add("page[cursor]")
+    if allowed.page_size_limit:
+        names.add("page[size]")
+    return names
+
+
+def _subset(text: str, known: frozenset[str], parameter: str) -> frozenset[str]:
+    wanted = frozenset(part.strip() for part in text.split(",") if part.strip())
+    for name in sorted(wanted - known):
+        raise Refusal.parameter(parameter, f"'{name}' is not a valid value for '{parameter}'.")
+    return wanted
+
+
+def _conditions(text: str, allowed: Allowed) -> list[Condition]:
+    if not text:
+        return []
+    conditions = filters.parse(text)
+    for condition in conditions:
+        if condition.operator not in allowed.filters.get(condition.field, ()):
+            raise Refusal.parameter(
+                "filter",
+                f"Invalid filter provided. '{condition.operator}' is not a filter on"
+                f" '{condition.field}' here.",
+            )
+    return conditions
+
+
+def _page_size(text: str | None, allowed: Allowed) -> int:
+    if text is None:
+        return allowed.page_size or 0
+    limit = allowed.page_size_limit or 0
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= limit:
+        raise Refusal.parameter("page[size]", f"Page size must be between 1 and {limit}.")
+    return int(text)
+
+
+def _cursor(text: str | None) -> tuple[Any, ...] | None:
+    if text is None:
+        return None
+    try:
+        decoded = orjson.loads(base64.urlsafe_b64decode(text.encode()))
+    except (binascii.Error, ValueError) as reason:
+        raise Refusal.parameter("page[cursor]", "Invalid cursor provided.") from reason
+    if not isinstance(decoded, list):
+        raise Refusal.parameter("page[cursor]", "Invalid cursor provided.")
+    return tuple(decoded)
+
+
+def cursor(position: tuple[Any, ...]) -> str:
+    """An opaque page cursor that says where the next page starts."""
+    return base64.urlsafe_b64encode(orjson.dumps(position)).decode()
+
+
+def query_string(parameters: tuple[tuple[str, str], ...]) -> str:
+    """Parameters as the part of a URL after `?`, with its mark."""
+    pairs = [f"{quote(name)}={quote(value)}" for name, value in parameters]
+    return f"?{'&'.join(pairs)}" if pairs else ""
+
+
+def thin(attributes: dict[str, Any], wanted: frozenset[str] | None) -> dict[str, Any]:
+    """Attributes cut down to the sparse fieldset; `location.city` keeps only that part."""
+    if wanted is None:
+        return attributes
+    kept: dict[str, Any] = {}
+    for name, value in attributes.items():
+        if name in wanted:
+            kept[name] = value
+        elif isinstance(value, dict):
+            parts = {part: thing for part, thing in value.items() if f"{name}.{part}" in wanted}
+            if parts:
+                kept[name] = parts
+    return kept

@@ -1,0 +1,327 @@
+"""The endpoints that only tell."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any
+
+from . import aggregates, profile_intake, resources, values
+from .calls import Answer, Call
+from .errors import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .filters import Condition
+    from .jobs import ImportJob
+    from .profiles import Profile
+    from .state import State
+
+METRICS_PER_PAGE = 200  # documented, not to be chosen
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "greater-than": operator.gt,
+    "greater-or-equal": operator.ge,
+    "less-than": operator.lt,
+    "less-or-equal": operator.le,
+}
+_SQL = {"greater-than": ">", "greater-or-equal": ">=", "less-than": "<", "less-or-equal": "<="}
+
+
+def get_accounts(state: State, call: Call) -> Answer:
+    """GET /api/accounts: one element (documented)."""
+    data = [resources.account(state.switches, call.query.fields, call.base)]
+    return Answer(200, resources.collection(data, call.query, call.url, state.switches))
+
+
+def get_metrics(state: State, call: Call) -> Answer:
+    """GET /api/metrics: no filter by name, pages of 200 (documented)."""
+    wanted = [
+        metric
+        for metric in state.metrics
+        if all(_integration(metric.integration, condition) for condition in call.query.conditions)
+    ]
+    page, following = _page(wanted, call, METRICS_PER_PAGE)
+    data = [resources.metric(metric, call.query.fields, call.base) for metric in page]
+    return Answer(
+        200, resources.collection(data, call.query, call.url, state.switches, following=following)
+    )
+
+
+def _integration(name: str, condition: Condition) -> bool:
+    if condition.field == "integration.name":
+        return name == condition.text
+    return ("Internal" if name == "API" else "eCommerce") == condition.text
+
+
+def get_metric(state: State, call: Call) -> Answer:
+    """GET /api/metrics/{id}."""
+    metric = state.metrics.get(call.path["id"])
+    if metric is None:
+        raise Refusal.not_found("metric", call.path["id"])
+    return Answer(200, {"data": resources.metric(metric, call.query.fields, call.base)})
+
+
+def query_metric_aggregates(state: State, call: Call) -> Answer:
+    """POST /api/metric-aggregates."""
+    return Answer(200, aggregates.document(aggregates.answer(state, call.body), call.base))
+
+
+def get_events(state: State, call: Call) -> Answer:
+    """GET /api/events: newest first unless sorted otherwise (assumed)."""
+    query = call.query
+    where, arguments = ["received <= ?"], [state.visible_until()]
+    parts: list[object] = list(arguments)
+    for condition in query.conditions:
+        clause, values_ = _event_clause(state, condition)
+        where.append(clause)
+        parts.extend(values_)
+    down = query.descending or not query.sort
+    if query.cursor is not None:
+        sign = "<" if down else ">"
+        where.append(f"(time, number) {sign} (?, ?)")
+        parts.extend(_keyset(query.cursor))
+    order = "DESC" if down else "ASC"
+    found = state.events.select(
+        " AND ".join(where),
+        parts,
+        f"ORDER BY time {order}, number {order} LIMIT {query.page_size + 1}",
+    )
+    page = found[: query.page_size]
+    following = (page[-1].time, page[-1].number) if len(found) > len(page) else None
+    data = [resources.event(event, state, query.fields, call.base) for event in page]
+    included: list[dict[str, Any]] = []
+    if "metric" in query.include:
+        numbers = dict.fromkeys(event.metric for event in page)
+        included += [
+            resources.metric(state.metrics.number(number), query.fields, call.base)
+            for number in numbers
+        ]
+    if "profile" in query.include:
+        numbers = dict.fromkeys(event.profile for event in page)
+        included += [
+            resources.profile(state.profiles.number(number), query.fields, call.base)
+            for number in numbers
+        ]
+    return Answer(
+        200,
+        resources.collection(
+            data, query, call.url, state.switches, following=following, included=included
+        ),
+    )
+
+
+def _keyset(cursor: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(cursor) != 2 or not all(isinstance(part, int) for part in cursor):  # noqa: PLR2004
+        raise Refusal.parameter("page[cursor]", "Invalid cursor provided.")
+    return cursor
+
+
+def _event_clause(state: State, condition: Condition) -> tuple[str, list[object]]:
+    if condition.operator == "has":
+        return "1", []  # every event has a profile and a metric
+    if condition.field == "metric_id":
+        found = [state.metrics.get(str(value)) for value in condition.values]
+        numbers = [metric.number for metric in found if metric is not None]
+        return f"metric IN ({', '.join('?' * len(numbers))})", list(numbers)
+    if condition.field == "profile_id":
+        profile = state.profiles.get(condition.text)
+        return "profile = ?", [profile.number if profile else 0]
+    return f"time {_SQL[condition.operator]} ?", [_number(condition)]
+
+
+def _number(condition: Condition) -> float:
+    """A filter's value as seconds since 1970."""
+    if isinstance(condition.value, float):
+        return condition.value
+    moment = values.epoch_second(condition.text)
+    if moment is None:
+        raise Refusal.parameter(
+            "filter", f"Invalid filter provided. '{condition.text}' is not an ISO 8601 time."
+        )
+    return moment
+
+
+def get_profiles(state: State, call: Call) -> Answer:
+    """GET /api/profiles: sorted by id unless told otherwise (assumed)."""
+    settle(state)
+    query = call.query
+    found = _candidates(state, query.conditions)
+    found = [
+        profile
+        for profile in found
+        if all(_matches(profile, condition) for condition in query.conditions)
+    ]
+    found.sort(key=_profile_key(query.sort.lstrip("-")), reverse=query.descending)
+    page, following = _page(found, call, query.page_size)
+    data = [resources.profile(profile, query.fields, call.base) for profile in page]
+    return Answer(
+        200, resources.collection(data, query, call.url, state.switches, following=following)
+    )
+
+
+def _candidates(state: State, conditions: Sequence[Condition]) -> list[Profile]:
+    """All profiles, or the few an identifier leads to."""
+    book = state.profiles
+    finders = {"id": book.get, "email": book.with_email, "phone_number": book.with_phone}
+    for condition in conditions:
+        find = finders.get(condition.field)
+        if find is not None:
+            found = {
+                profile.number: profile
+                for profile in (find(str(value)) for value in condition.values)
+                if profile is not None
+            }
+            return list(found.values())
+    return list(book)
+
+
+def _matches(profile: Profile, condition: Condition) -> bool:
+    if condition.field in {"created", "updated"}:
+        moment = getattr(profile, condition.field)
+        return _COMPARISONS[condition.operator](moment, _number(condition))
+    wanted = {str(value) for value in condition.values}
+    if condition.field == "email":
+        return profile.email in {address.strip().lower() for address in wanted}
+    if condition.field == "_kx":
+        return False
+    return getattr(profile, condition.field) in wanted
+
+
+def _profile_key(name: str) -> Callable[[Profile], Any]:
+    if name in {"created", "updated"}:
+        return lambda profile: (getattr(profile, name), profile.number)
+    if name == "email":
+        return lambda profile: (profile.email or "", profile.number)
+    return lambda profile: profile.number
+
+
+def get_profile(state: State, call: Call) -> Answer:
+    """GET /api/profiles/{id}."""
+    settle(state)
+    profile = state.profiles.get(call.path["id"])
+    if profile is None:
+        raise Refusal.not_found("profile", call.path["id"])
+    return Answer(200, {"data": resources.profile(profile, call.query.fields, call.base)})
+
+
+def settle(state: State, *, everything: bool = False) -> None:
+    """End the import jobs whose time is up."""
+    state.jobs.progress(
+        state.switches,
+        state.now(),
+        lambda job: profile_intake.work(state, job),
+        everything=everything,
+    )
+
+
+def _job(state: State, identifier: str) -> ImportJob:
+    settle(state)
+    job = state.jobs.get(identifier, state.now())
+    if job is None:
+        raise Refusal.not_found("profile-bulk-import-job", identifier)
+    return job
+
+
+def get_import_job(state: State, call: Call) -> Answer:
+    """GET /api/profile-bulk-import-jobs/{job_id}: the read that moves a job on."""
+    job = _job(state, call.path["id"])
+    state.jobs.poll(job, state.switches, state.now(), lambda due: profile_intake.work(state, due))
+    document: dict[str, Any] = {"data": resources.import_job(job, call.query.fields, call.base)}
+    if "lists" in call.query.include:
+        document["included"] = [
+            resources.profile_list(found, call.query.fields, call.base)
+            for found in (state.lists.get(identifier) for identifier in job.lists)
+            if found is not None
+        ]
+    return Answer(200, document)
+
+
+def get_import_jobs(state: State, call: Call) -> Answer:
+    """GET /api/profile-bulk-import-jobs: newest first unless sorted otherwise (assumed)."""
+    settle(state)
+    query = call.query
+    now = state.now()
+    found = [
+        job
+        for job in state.jobs
+        if job.expires > now
+        and all(job.status in condition.values for condition in query.conditions)
+    ]
+    if query.descending or not query.sort:
+        found.reverse()
+    page, following = _page(found, call, query.page_size)
+    data = [resources.import_job(job, query.fields, call.base) for job in page]
+    return Answer(
+        200, resources.collection(data, query, call.url, state.switches, following=following)
+    )
+
+
+def get_import_errors(state: State, call: Call) -> Answer:
+    """GET /api/profile-bulk-import-jobs/{id}/import-errors, in pages of 20 to 100."""
+    job = _job(state, call.path["id"])
+    page, following = _page(job.errors, call, call.query.page_size)
+    data = [resources.import_error(error, call.query.fields) for error in page]
+    return Answer(
+        200, resources.collection(data, call.query, call.url, state.switches, following=following)
+    )
+
+
+def get_import_profiles(state: State, call: Call) -> Answer:
+    """GET /api/profile-bulk-import-jobs/{id}/profiles."""
+    job = _job(state, call.path["id"])
+    page, following = _page(job.profiles, call, call.query.page_size)
+    data = [
+        resources.profile(state.profiles.number(number), call.query.fields, call.base)
+        for number in page
+    ]
+    return Answer(
+        200, resources.collection(data, call.query, call.url, state.switches, following=following)
+    )
+
+
+def get_lists(state: State, call: Call) -> Answer:
+    """GET /api/lists, in pages of 10 (documented)."""
+    found = [
+        each
+        for each in state.lists
+        if all(
+            _list_matches(each.id, each.name, each.created, condition)
+            for condition in call.query.conditions
+        )
+    ]
+    name = call.query.sort.lstrip("-") or "id"
+    found.sort(
+        key=lambda each: str(getattr(each, "created" if name == "updated" else name)),
+        reverse=call.query.descending,
+    )
+    page, following = _page(found, call, call.query.page_size)
+    data = [resources.profile_list(each, call.query.fields, call.base) for each in page]
+    return Answer(
+        200, resources.collection(data, call.query, call.url, state.switches, following=following)
+    )
+
+
+def _list_matches(identifier: str, name: str, created: float, condition: Condition) -> bool:
+    if condition.field in {"created", "updated"}:
+        return _COMPARISONS[condition.operator](created, _number(condition))
+    return (identifier if condition.field == "id" else name) in condition.values
+
+
+def get_list(state: State, call: Call) -> Answer:
+    """GET /api/lists/{id}."""
+    found = state.lists.get(call.path["id"])
+    if found is None:
+        raise Refusal.not_found("list", call.path["id"])
+    return Answer(200, {"data": resources.profile_list(found, call.query.fields, call.base)})
+
+
+def _page(items: Sequence[Any], call: Call, size: int) -> tuple[Sequence[Any], tuple[int] | None]:
+    """One page by position, and where the next begins."""
+    cursor = call.query.cursor
+    start = 0
+    if cursor is not None:
+        if len(cursor) != 1 or not isinstance(cursor[0], int) or cursor[0] < 0:
+            raise Refusal.parameter("page[cursor]", "Invalid cursor provided.")
+        start = cursor[0]
+    end = start + size
+    return items[start:end], (end,) if end < len(items) else None

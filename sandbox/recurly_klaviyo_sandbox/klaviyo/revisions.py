@@ -1,0 +1,55 @@
+"""API revisions: stable a year, deprecated the next, retired after two (documented)."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+
+from .errors import Refusal
+
+RETIRED_AFTER = timedelta(days=730)
+PUBLISHED = frozenset(
+    {
+        "2022-10-17",
+        "2022-12-15",
+        "2023-01-24",
+        "2023-02-22",
+        "2023-06-15",
+        "2023-07-15",
+        "2023-08-15",
+        "2023-09-15",
+        "2023-10-15",
+        "2023-12-15",
+        "2024-02-15",
+        "2024-05-15",
+        "2024-06-15",
+        "2024-07-15",
+        "2024-10-15",
+        "2025-01-15",
+        "2025-04-15",
+        "2025-07-15",
+        "2025-10-15",
+        "2026-01-15",
+        "2026-04-15",
+        "2026-07-15",
+        "2026-10-15",
+    }
+)
+_FORM = re.compile(r"(\d{4}-\d{2}-\d{2})(\.pre)?")
+
+
+def check(revision: str | None, now: datetime) -> None:
+    """Refuse a missing, unknown or retired revision.
+
+    Documented: the header is required and names a published revision. Assumed: 400, and 410 for
+    a retired one, as retired endpoints answer.
+    """
+    if not revision:
+        raise Refusal.one(400, "invalid", "Invalid input.", "The 'revision' header is required.")
+    match = _FORM.fullmatch(revision)
+    if match is None or match.group(1) not in PUBLISHED:
+        detail = f"'{revision[:40]}' is not a valid revision."
+        raise Refusal.one(400, "invalid", "Invalid input.", detail)
+    if datetime.fromisoformat(match.group(1)).replace(tzinfo=timezone.utc) + RETIRED_AFTER < now:
+        detail = f"The revision {revision} has been retired."
+        raise Refusal.one(410, "gone", "Gone.", detail)

@@ -1,0 +1,141 @@
+"""The rules of events and profiles that no schema can say, checked on decoded bodies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from . import values
+from .errors import Problem
+
+if TYPE_CHECKING:
+    from .shapes import (
+        BulkEventProfile,
+        EventAttributes,
+        ImportedProfile,
+        NewProfileAttributes,
+        SingleEventProfile,
+    )
+
+PROFILE_BYTES = 100_000  # documented: 100 KB per imported profile
+EVENT_PROFILE_BYTES = 95_000  # documented: 95 KB per profile of an event
+_encode = msgspec.json.Encoder().encode
+
+
+def event_problems(event: EventAttributes, now: float) -> list[Problem]:
+    """What is wrong with an event; pointers are relative to its attributes."""
+    found: list[Problem] = []
+    name = event.metric.data.attributes.name
+    if not 0 < len(name) <= values.METRIC_NAME_LENGTH:
+        found.append(
+            Problem(
+                "/metric/data/attributes/name",
+                f"A metric's name has 1 to {values.METRIC_NAME_LENGTH} characters.",
+            )
+        )
+    if isinstance(event.unique_id, str) and (
+        not 0 < len(event.unique_id) <= values.UNIQUE_ID_LENGTH
+    ):
+        detail = f"A unique_id has 1 to {values.UNIQUE_ID_LENGTH} characters."
+        found.append(Problem("/unique_id", detail))
+    if event.time:
+        found.extend(_time_problems(event.time, now))
+    if isinstance(event.value, int) and not -values.INTEGER <= event.value < values.INTEGER:
+        found.append(Problem("/value", "An integer leaves the 64 bits it may have."))
+    raw = bytes(event.properties)
+    if raw[:1] != b"{":
+        found.append(Problem("/properties", "Invalid value: send an object."))
+    else:
+        found.extend(Problem(f"/properties{flaw.path}", flaw.detail) for flaw in values.flaws(raw))
+    return found
+
+
+def _time_problems(text: str, now: float) -> list[Problem]:
+    moment = values.epoch_second(text)
+    if moment is None:
+        return [Problem("/time", "Invalid time: send ISO 8601, as 2026-07-15T10:00:00+00:00.")]
+    if moment < values.EARLIEST.timestamp():
+        return [Problem("/time", "An event's time lies after 1990.")]
+    if moment > now + values.LATEST_AHEAD.total_seconds():
+        return [Problem("/time", "An event's time lies at most one year ahead.")]
+    return []
+
+
+def event_profile_problems(
+    profile: BulkEventProfile | SingleEventProfile, *, refuse_phones: bool
+) -> list[Problem]:
+    """What is wrong with the profile of an event; pointers are relative to the profile."""
+    attributes = profile.attributes
+    found = _attribute_problems(attributes, refuse_phones=refuse_phones)
+    if not (
+        attributes.email
+        or profile.id
+        or attributes.phone_number
+        or attributes.external_id
+        or attributes.anonymous_id
+        or attributes.kx
+    ):
+        found.append(_unidentified())
+    if len(_encode(profile)) > EVENT_PROFILE_BYTES:
+        found.append(Problem("", "The profile of an event has at most 95 KB."))
+    return found
+
+
+def imported_profile_problems(profile: ImportedProfile, *, refuse_phones: bool) -> list[Problem]:
+    """What is wrong with a profile to import; pointers are relative to the profile."""
+    attributes = profile.attributes
+    found = _attribute_problems(attributes, refuse_phones=refuse_phones)
+    if not (
+        attributes.email
+        or profile.id
+        or attributes.phone_number
+        or attributes.external_id
+        or attributes.kx
+    ):
+        found.append(_unidentified())
+    if len(_encode(profile)) > PROFILE_BYTES:
+        found.append(Problem("", "A profile has at most 100 KB."))
+    return found
+
+
+def new_profile_problems(
+    attributes: NewProfileAttributes, *, identified: bool = False
+) -> list[Problem]:
+    """What is wrong with a profile to create or change; pointers are relative to the profile.
+
+    `identified` says that something beside the attributes identifies it.
+    """
+    found = _attribute_problems(attributes, refuse_phones=True)
+    if not (identified or attributes.email or attributes.phone_number or attributes.external_id):
+        found.append(_unidentified())
+    return found
+
+
+def _attribute_problems(attributes: NewProfileAttributes, *, refuse_phones: bool) -> list[Problem]:
+    found: list[Problem] = []
+    if isinstance(attributes.email, str) and not values.is_email(attributes.email):
+        found.append(Problem("/attributes/email", values.EMAIL_DETAIL))
+    phone = attributes.phone_number
+    if refuse_phones and phone and not values.is_phone(phone):
+        found.append(Problem("/attributes/phone_number", values.PHONE_DETAIL))
+    if attributes.external_id and len(attributes.external_id) > values.EXTERNAL_ID_LENGTH:
+        detail = f"An external_id has at most {values.EXTERNAL_ID_LENGTH} characters."
+        found.append(Problem("/attributes/external_id", detail))
+    raw = bytes(attributes.properties)
+    if raw and raw != b"null":
+        if raw[:1] != b"{":
+            found.append(Problem("/attributes/properties", "Invalid value: send an object."))
+        else:
+            found.extend(
+                Problem(f"/attributes/properties{flaw.path}", flaw.detail)
+                for flaw in values.flaws(raw, count=None)
+            )
+    return found
+
+
+def _unidentified() -> Problem:
+    return Problem(
+        "/attributes",
+        "One of 'id', 'email', 'phone_number' or 'external_id' must identify the profile.",
+    )

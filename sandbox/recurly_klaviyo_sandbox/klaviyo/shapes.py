@@ -1,0 +1,317 @@
+"""Request bodies as types: what may be sent, field by field (documented: OpenAPI 2026-07-15).
+
+msgspec decodes a good body straight into these; an unknown field, a wrong type or a missing
+field fails the decoding, and `diagnosis` then walks the same types to name all that is wrong.
+`properties` stay raw JSON: they are stored as sent, and parsed only when a limit may be touched.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
+
+# A field may be absent (UNSET), null (None) or have a value; only some may be null.
+Text: TypeAlias = str | UnsetType | None
+Number: TypeAlias = int | float | UnsetType | None
+Flag: TypeAlias = bool | UnsetType | None
+Coordinate: TypeAlias = str | int | float | UnsetType | None
+Object: TypeAlias = Annotated[Raw, Meta(extra={"object": True})]
+NullableObject: TypeAlias = Annotated[Raw, Meta(extra={"object": True, "nullable": True})]
+ABSENT = Raw()
+
+
+class Shape(Struct, forbid_unknown_fields=True):
+    """An object that refuses unknown fields, as the live API does."""
+
+
+class Location(Shape, omit_defaults=True):
+    """Where a profile lives."""
+
+    address1: Text = UNSET
+    address2: Text = UNSET
+    city: Text = UNSET
+    country: Text = UNSET
+    latitude: Coordinate = UNSET
+    longitude: Coordinate = UNSET
+    region: Text = UNSET
+    zip: Text = UNSET
+    timezone: Text = UNSET
+    ip: Text = UNSET
+
+
+class PatchProperties(Shape):
+    """Changes to list-like custom properties, and removals."""
+
+    append: dict[str, Any] | UnsetType | None = UNSET
+    unappend: dict[str, Any] | UnsetType | None = UNSET
+    unset: str | list[str] | UnsetType | None = UNSET
+
+
+class PatchIdentifiers(Shape):
+    """Accepted and without effect here: further identifiers of a profile."""
+
+    append: dict[str, Any] | UnsetType = UNSET
+    unappend: dict[str, Any] | UnsetType = UNSET
+
+
+class ProfileMeta(Shape):
+    """What stands in a profile's `meta`."""
+
+    patch_properties: PatchProperties | UnsetType = UNSET
+    patch_identifiers: PatchIdentifiers | UnsetType = UNSET
+
+
+class NewProfileAttributes(Shape, omit_defaults=True):
+    """Attributes of POST and PATCH /api/profiles."""
+
+    email: Text = UNSET
+    phone_number: Text = UNSET
+    external_id: Text = UNSET
+    first_name: Text = UNSET
+    last_name: Text = UNSET
+    organization: Text = UNSET
+    locale: Text = UNSET
+    title: Text = UNSET
+    image: Text = UNSET
+    location: Location | UnsetType = UNSET
+    properties: NullableObject = ABSENT
+
+
+class ProfileAttributes(NewProfileAttributes, omit_defaults=True):
+    """Attributes of an imported profile."""
+
+    kx: Text = field(default=UNSET, name="_kx")
+
+
+class EventProfileAttributes(ProfileAttributes, omit_defaults=True):
+    """Attributes of the profile inside an event of the bulk endpoint."""
+
+    anonymous_id: Text = UNSET
+
+
+class SingleEventProfileAttributes(EventProfileAttributes, omit_defaults=True):
+    """The same for single events, where `meta` stands inside the attributes."""
+
+    meta: ProfileMeta | UnsetType = UNSET
+
+
+class NewProfile(Shape):
+    """A profile of POST /api/profiles."""
+
+    type: Literal["profile"]
+    attributes: NewProfileAttributes
+
+
+class ChangedProfile(Shape):
+    """A profile of PATCH /api/profiles/{id}."""
+
+    type: Literal["profile"]
+    id: str
+    attributes: NewProfileAttributes
+    meta: ProfileMeta | UnsetType = UNSET
+
+
+class ImportedProfile(Shape, omit_defaults=True):
+    """A profile of profile-import and of the bulk import."""
+
+    type: Literal["profile"]
+    attributes: ProfileAttributes
+    id: Text = UNSET
+    meta: ProfileMeta | UnsetType = UNSET
+
+
+class BulkEventProfile(Shape, omit_defaults=True):
+    """The profile that a bulk entry's events belong to."""
+
+    type: Literal["profile"]
+    attributes: EventProfileAttributes
+    id: Text = UNSET
+    meta: ProfileMeta | UnsetType = UNSET
+
+
+class SingleEventProfile(Shape, omit_defaults=True):
+    """The profile that a single event belongs to."""
+
+    type: Literal["profile"]
+    attributes: SingleEventProfileAttributes
+    id: Text = UNSET
+
+
+class MetricAttributes(Shape):
+    """A metric is named, not identified, when events are sent."""
+
+    name: str
+    service: Text = UNSET
+
+
+class MetricReference(Shape):
+    """The metric of an event."""
+
+    type: Literal["metric"]
+    attributes: MetricAttributes
+
+
+class MetricHolder(Shape):
+    """`metric: {data}`."""
+
+    data: MetricReference
+
+
+class EventAttributes(Shape):
+    """An event of the bulk endpoint."""
+
+    properties: Object
+    metric: MetricHolder
+    time: Text = UNSET
+    value: Number = UNSET
+    value_currency: Text = UNSET
+    unique_id: Text = UNSET
+    backfill: Flag = UNSET
+
+
+class BulkEvent(Shape):
+    """One event of an entry."""
+
+    type: Literal["event"]
+    attributes: EventAttributes
+
+
+class BulkEvents(Shape):
+    """`events: {data}`."""
+
+    data: list[BulkEvent]
+
+
+class BulkEventProfileHolder(Shape):
+    """`profile: {data}`."""
+
+    data: BulkEventProfile
+
+
+class BulkEntryAttributes(Shape):
+    """One profile and its events."""
+
+    profile: BulkEventProfileHolder
+    events: BulkEvents
+    backfill: Flag = UNSET
+
+
+class BulkEntry(Shape):
+    """An entry of the bulk endpoint."""
+
+    type: Literal["event-bulk-create"]
+    attributes: BulkEntryAttributes
+
+
+class BulkEntries(Shape):
+    """`events-bulk-create: {data}`."""
+
+    data: list[BulkEntry]
+
+
+class EventJobAttributes(Shape):
+    """What an event job consists of."""
+
+    events: BulkEntries = field(name="events-bulk-create")
+
+
+class EventJob(Shape):
+    """The event job."""
+
+    type: Literal["event-bulk-create-job"]
+    attributes: EventJobAttributes
+
+
+class EventJobBody(Shape):
+    """Body of POST /api/event-bulk-create-jobs."""
+
+    data: EventJob
+
+
+class SingleEventProfileHolder(Shape):
+    """`profile: {data}`."""
+
+    data: SingleEventProfile
+
+
+class SingleEventAttributes(EventAttributes, kw_only=True):
+    """A single event carries its profile."""
+
+    profile: SingleEventProfileHolder
+
+
+class SingleEvent(Shape):
+    """The event of POST /api/events."""
+
+    type: Literal["event"]
+    attributes: SingleEventAttributes
+
+
+class EventBody(Shape):
+    """Body of POST /api/events."""
+
+    data: SingleEvent
+
+
+class NewProfileBody(Shape):
+    """Body of POST /api/profiles."""
+
+    data: NewProfile
+
+
+class ChangedProfileBody(Shape):
+    """Body of PATCH /api/profiles/{id}."""
+
+    data: ChangedProfile
+
+
+class ImportedProfileBody(Shape):
+    """Body of POST /api/profile-import."""
+
+    data: ImportedProfile
+
+
+class ImportedProfiles(Shape):
+    """`profiles: {data}`."""
+
+    data: list[ImportedProfile]
+
+
+class ImportJobAttributes(Shape):
+    """What an import job consists of."""
+
+    profiles: ImportedProfiles
+
+
+class ListReference(Shape):
+    """A list that profiles join."""
+
+    type: Literal["list"]
+    id: str
+
+
+class ListReferences(Shape):
+    """`lists: {data}`."""
+
+    data: list[ListReference] | UnsetType = UNSET
+
+
+class ImportJobRelationships(Shape):
+    """Lists that all profiles of the job join."""
+
+    lists: ListReferences | UnsetType = UNSET
+
+
+class ImportJob(Shape):
+    """The import job."""
+
+    type: Literal["profile-bulk-import-job"]
+    attributes: ImportJobAttributes
+    relationships: ImportJobRelationships | UnsetType = UNSET
+
+
+class ImportJobBody(Shape):
+    """Body of POST /api/profile-bulk-import-jobs."""
+
+    data: ImportJob

@@ -1,0 +1,48 @@
+"""The account's data, as every endpoint sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from .events import EventLog
+from .jobs import ImportJobs
+from .lists import Lists
+from .metrics import Metrics
+from .profiles import ProfileBook
+
+if TYPE_CHECKING:
+    from recurly_klaviyo_sandbox.clock import Clock
+
+    from .switches import Switches
+
+
+class Consent(NamedTuple):
+    """A consent somebody sent: for a list, on channels."""
+
+    email: str | None
+    phone_number: str | None
+    list_id: str
+    channels: tuple[str, ...]
+
+
+@dataclass
+class State:
+    """Everything stored, the clock it is stored by, and the switches that rule it."""
+
+    clock: Clock
+    switches: Switches
+    profiles: ProfileBook = field(default_factory=ProfileBook)
+    metrics: Metrics = field(default_factory=Metrics)
+    events: EventLog = field(default_factory=EventLog)
+    lists: Lists = field(default_factory=Lists)
+    jobs: ImportJobs = field(default_factory=ImportJobs)
+    consents: list[Consent] = field(default_factory=list)
+
+    def now(self) -> float:
+        """The present in seconds since 1970."""
+        return self.clock.now().timestamp()
+
+    def visible_until(self) -> float:
+        """Events received later are not visible yet (documented: up to minutes)."""
+        return self.now() - self.switches.visibility_lag.total_seconds()

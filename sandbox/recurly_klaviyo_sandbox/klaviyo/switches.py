@@ -1,0 +1,59 @@
+"""What about this Klaviyo can be chosen: its account, its pace, and every fact nobody verified.
+
+A rule in this package carries one of three tags. *Documented*: Klaviyo's reference, guides or
+OpenAPI document say so. *Reported*: others measured it on real accounts and published it.
+*Assumed*: the documentation is silent, and this is the reading that is hardest on a client.
+Whatever is assumed and could matter is a switch here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+ImportOrder = Literal["sent", "reversed"]
+WindowStart = Literal["calendar", "first_request"]
+AbsentLinks = Literal["null", "omitted"]
+OriginalPayload = Literal["resource", "attributes"]
+
+
+@dataclass
+class Switches:
+    """Every choice, with the default that is documented or, failing that, hardest on a client."""
+
+    # The account, as GET /api/accounts tells it (documented fields).
+    timezone: str = "Europe/Stockholm"
+    preferred_currency: str = "USD"
+    organization_name: str = "Sandbox Store"
+    test_account: bool = True
+
+    # Pace.
+    limits: bool = True  # documented: a burst and a steady window per endpoint
+    window_start: WindowStart = "calendar"  # assumed: windows begin with the clock's second, minute
+    visibility_lag: timedelta = timedelta(0)  # documented: up to minutes; zero keeps tests short
+
+    # Import jobs.
+    job_polls: int = 1  # status reads that still find a job unfinished
+    job_duration: timedelta = timedelta(seconds=2)  # after it a job ends, polled or not
+    import_order: ImportOrder = "sent"  # documented: order is not guaranteed, so try "reversed"
+    original_payload: OriginalPayload = "resource"  # assumed: an import error shows the row as sent
+    bulk_unset_effective: bool = True  # assumed: the schema allows it, its effect is unverified
+
+    # What is accepted.
+    accept_gzip: bool = False  # assumed: no page says that Content-Encoding is understood
+    accept_plain_json: bool = True  # reported: clients in the field send application/json
+    refuse_event_phones: bool = False  # assumed: an invalid phone is dropped, as bulk imports do
+    dropped_domains: tuple[str, ...] = ("example.com", "test.com")  # documented, for events
+    drop_test_profiles: bool = False  # assumed: imports keep profiles at those domains
+    conflict_status: Literal[400, 409] = 400  # documented 400, reported 409, on profile-import
+
+    # What is shown.
+    show_event_id: bool = False  # assumed: `$event_id` is not among an API event's properties
+    show_value: bool = True  # reported: `$value` is
+    absent_links: AbsentLinks = "null"  # reported null; the OpenAPI document has strings only
+
+    # Aggregates.
+    aggregate_range: timedelta | None = timedelta(days=366)  # reported: a year at most
+    naive_filters_in_timezone: bool = True  # assumed: a datetime without offset is local
+    local_aggregate_dates: bool = True  # assumed: buckets are labelled with the zone's offset
