@@ -11,7 +11,7 @@ import orjson
 
 from recurly_klaviyo_sandbox.faults import FaultInjection
 
-from . import endpoints, reads, resources
+from . import endpoints, reads
 from .control import ControlPages
 from .events import NewEvent
 from .gate import Gate
@@ -66,7 +66,7 @@ class KlaviyoAccount:
     `app` is the complete application: API, activity feed and control pages behind fault
     injection, which is also there as `network`. Keyword arguments beside the clock, the key and
     `real_time` (seconds since 1970, by which limits are counted) are the fields of `Switches`,
-    which can also be changed later through `switches`.
+    which can also be changed later through `switches`. `lock` guards `state`.
     """
 
     def __init__(
@@ -81,9 +81,9 @@ class KlaviyoAccount:
         self.switches = replace(Switches(), **switches)
         self.state = State(clock, self.switches)
         self._keys = {api_key: endpoints.SCOPES}
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         limiter = RateLimiter(real_time, self.switches.window_start)
-        gate = Gate(self.state, self._keys, limiter, self._lock)
+        gate = Gate(self.state, self._keys, limiter, self.lock)
         self.network = FaultInjection(ControlPages(self, gate))
         self.app = self.network
 
@@ -97,7 +97,7 @@ class KlaviyoAccount:
 
     def events(self, metric: str | None = None, *, integration: str = API) -> list[SeenEvent]:
         """All stored events of an integration in order of arrival, visible to clients or not."""
-        with self._lock:
+        with self.lock:
             seen = [self._seen(event) for event in self.state.events.select(tail="ORDER BY number")]
         return [
             event
@@ -109,7 +109,7 @@ class KlaviyoAccount:
         metric = self.state.metrics.number(event.metric)
         profile = self.state.profiles.number(event.profile)
         return SeenEvent(
-            resources.event_id(event.number),
+            event.id,
             metric.name,
             metric.integration,
             profile.email,
@@ -125,7 +125,7 @@ class KlaviyoAccount:
 
     def metric_counts(self, *, integration: str = API) -> dict[str, int]:
         """Number of stored events by metric name, most first."""
-        with self._lock:
+        with self.lock:
             counts = self.state.events.counts()
             named = {
                 metric.name: counts.get(metric.number, 0)
@@ -136,32 +136,32 @@ class KlaviyoAccount:
 
     def profiles(self) -> list[Profile]:
         """All profiles; import jobs still open are brought to their end first."""
-        with self._lock:
+        with self.lock:
             reads.settle(self.state, everything=True)
             return list(self.state.profiles)
 
     def profile(self, email: str) -> Profile | None:
         """The profile with that address; import jobs still open are ended first."""
-        with self._lock:
+        with self.lock:
             reads.settle(self.state, everything=True)
             return self.state.profiles.with_email(email)
 
     @property
     def jobs(self) -> list[ImportJob]:
         """All import jobs, expired ones too."""
-        with self._lock:
+        with self.lock:
             return list(self.state.jobs)
 
     @property
     def consents(self) -> list[Consent]:
         """Every consent that was sent: none, if a client minds its business."""
-        with self._lock:
+        with self.lock:
             return list(self.state.consents)
 
     @property
     def flows_triggered(self) -> list[TriggeredFlow]:
         """Events stored without `backfill`, in order; deleting an event does not unsend mail."""
-        with self._lock:
+        with self.lock:
             return [
                 TriggeredFlow(
                     self.state.metrics.number(flow.metric).name,
@@ -174,19 +174,19 @@ class KlaviyoAccount:
 
     def cancel_jobs(self, count: int = 1) -> None:
         """The next `count` import jobs end as cancelled, with nothing imported."""
-        with self._lock:
+        with self.lock:
             self.state.jobs.cancel_next = count
 
     def refuse_imports(self, reasons: Mapping[str, str]) -> None:
         """Rows of these e-mail addresses fail in import jobs, with these reasons."""
-        with self._lock:
+        with self.lock:
             lowered = {email.lower(): reason for email, reason in reasons.items()}
             self.state.jobs.refusals.update(lowered)
 
     def delete_events(self, unique_ids: Iterable[str]) -> int:
         """Forget these events as if they had never come; return how many there were."""
         wanted = set(unique_ids)
-        with self._lock:
+        with self.lock:
             numbers = [event.number for event in self.state.events.select() if event.key in wanted]
             return self.state.events.delete(numbers)
 
@@ -195,7 +195,7 @@ class KlaviyoAccount:
         profile = self.profile(email)
         if profile is None:
             raise KeyError(email)
-        with self._lock:
+        with self.lock:
             for name, value in properties.items():
                 if value is None:
                     profile.properties.pop(name, None)
@@ -209,7 +209,7 @@ class KlaviyoAccount:
 
         Documented: such a metric is another one than the API's, whatever its name.
         """
-        with self._lock:
+        with self.lock:
             now = self.state.now()
             metric = self.state.metrics.ensure(name, RECURLY, now)
             profile = self.state.profiles.with_email(email)
@@ -236,7 +236,7 @@ class KlaviyoAccount:
     def summary(self) -> dict[str, Any]:
         """Numbers for other processes, as served at /_sandbox/summary."""
         profiles = self.profiles()
-        with self._lock:
+        with self.lock:
             return {
                 "metrics": self.metric_counts(),
                 "native_metrics": self.metric_counts(integration=RECURLY),

@@ -1,4 +1,4 @@
-"""What the real Klaviyo does not have: numbers for other processes, under /_sandbox/."""
+"""What the real API does not have: the activity feed, and numbers for other processes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 from starlette.responses import Response
+
+from recurly_klaviyo_sandbox.feed import FeedPages
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -21,10 +23,14 @@ class ControlPages:
     def __init__(self, account: KlaviyoAccount, api: ASGIApp) -> None:
         self._account = account
         self._api = api
+        self._feed = FeedPages(account)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["path"] == SUMMARY:
+        path = scope["path"]
+        if path in {"/feed", "/feed.html"} or path.startswith("/feed/"):
+            await self._feed(scope, receive, send)
+        elif path == SUMMARY:
             body = orjson.dumps(self._account.summary(), option=orjson.OPT_INDENT_2)
             await Response(body, media_type="application/json")(scope, receive, send)
         else:

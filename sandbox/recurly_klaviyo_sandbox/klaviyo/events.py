@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SCHEMA = """
 CREATE TABLE events (
   number INTEGER PRIMARY KEY,
@@ -47,6 +48,16 @@ class StoredEvent(NamedTuple):
     received: float
     properties: bytes
 
+    @property
+    def id(self) -> str:
+        """Short letters and digits, the same in every run."""
+        digits = ""
+        rest = self.number * 0x9E3779B97F4A7C15 % 2**62
+        for _ in range(11):
+            rest, digit = divmod(rest, 62)
+            digits = _BASE62[digit] + digits
+        return digits
+
 
 class NewEvent(NamedTuple):
     """An event on its way in; the columns of the table after its number."""
@@ -70,6 +81,15 @@ class Flow(NamedTuple):
     profile: int
     key: str | int
     time: int
+
+
+class Totals(NamedTuple):
+    """A metric in numbers; `sums` are (currency, sum of values)."""
+
+    events: int
+    people: int
+    latest: int | None
+    sums: list[tuple[str | None, float]]
 
 
 class EventLog:
@@ -118,6 +138,27 @@ class EventLog:
         return dict(
             self._database.execute("SELECT metric, count(*) FROM events GROUP BY metric").fetchall()
         )
+
+    def totals(self, metric: int) -> Totals:
+        """The numbers of one metric."""
+        count, people, latest = self._database.execute(
+            "SELECT count(*), count(DISTINCT profile), max(time) FROM events WHERE metric = ?",
+            (metric,),
+        ).fetchone()
+        sums = self._database.execute(
+            "SELECT currency, sum(value) FROM events WHERE metric = ? AND value IS NOT NULL"
+            " GROUP BY currency ORDER BY currency",
+            (metric,),
+        ).fetchall()
+        return Totals(count, people, latest, sums)
+
+    def count_between(self, metric: int, start: int, end: int) -> int:
+        """Number of a metric's events in [start, end)."""
+        row = self._database.execute(
+            "SELECT count(*) FROM events WHERE metric = ? AND time >= ? AND time < ?",
+            (metric, start, end),
+        ).fetchone()
+        return int(row[0])
 
     def delete(self, numbers: Iterable[int]) -> int:
         """Forget events, keys included, as if they had never come; return how many."""

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from .state import State
     from .switches import Switches
 
-_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
 
 def account(switches: Switches, fields: Mapping[str, frozenset[str]], base: str) -> dict[str, Any]:
     """The account."""
@@ -115,16 +113,6 @@ def profile(stored: Profile, fields: Mapping[str, frozenset[str]], base: str) ->
     }
 
 
-def event_id(number: int) -> str:
-    """An event's id: short letters and digits, the same in every run."""
-    digits = ""
-    rest = number * 0x9E3779B97F4A7C15 % 2**62
-    for _ in range(11):
-        rest, digit = divmod(rest, 62)
-        digits = _BASE62[digit] + digits
-    return digits
-
-
 def event(
     stored: StoredEvent,
     state: State,
@@ -140,7 +128,7 @@ def event(
             properties["$value_currency"] = stored.currency
     if switches.show_event_id:
         properties["$event_id"] = str(stored.key)
-    identifier = event_id(stored.number)
+    identifier = stored.id
     here = f"{base}/api/events/{identifier}"
     attributes = {
         "timestamp": stored.time,
