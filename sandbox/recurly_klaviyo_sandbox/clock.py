@@ -24,3 +24,20 @@ class Clock:
         """Move the present forward by `step`, at most up to the real present; return it."""
         self._behind = max(self._behind - step, timedelta(0))
         return self.now()
+
+
+class StoppedClock(Clock):
+    """A clock that stands still at `start` and moves only by `advance`, for exact tests."""
+
+    def __init__(self, start: datetime) -> None:
+        super().__init__()
+        self._now = start.astimezone(timezone.utc)
+
+    def now(self) -> datetime:
+        """The instant the clock was last moved to, in UTC."""
+        return self._now
+
+    def advance(self, step: timedelta) -> datetime:
+        """Move the present forward by `step`; return it."""
+        self._now += step
+        return self._now

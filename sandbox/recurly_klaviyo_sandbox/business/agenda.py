@@ -1,0 +1,45 @@
+"""What is going to happen, in order of time."""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Agenda:
+    """A queue of deeds by the second they are due.
+
+    Deeds of one second happen in the order they were entered. The order of all deeds therefore
+    depends on nothing but what was entered: working the queue off in one go or in many small
+    steps yields the same world.
+
+    Args:
+        start: Epoch second at which time begins.
+        grain: Deeds happen only at multiples of so many seconds, which puts many on one second.
+    """
+
+    def __init__(self, start: int, grain: int = 1) -> None:
+        self.now = start
+        self._grain = grain
+        self._entered = 0
+        self._queue: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
+
+    def at(self, time: float, deed: Callable[..., None], *args: object) -> None:
+        """Enter a deed; one due in the past happens now."""
+        due = max(-(-int(time) // self._grain) * self._grain, self.now)
+        heapq.heappush(self._queue, (due, self._entered, deed, args))
+        self._entered += 1
+
+    def after(self, seconds: float, deed: Callable[..., None], *args: object) -> None:
+        """Enter a deed so many seconds from now."""
+        self.at(self.now + seconds, deed, *args)
+
+    def run_until(self, time: int) -> None:
+        """Do everything that is due up to `time`, that second included."""
+        while self._queue and self._queue[0][0] <= time:
+            self.now, _, deed, args = heapq.heappop(self._queue)
+            deed(*args)
+        self.now = max(self.now, time)

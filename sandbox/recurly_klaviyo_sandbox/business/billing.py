@@ -1,0 +1,217 @@
+"""Invoices and credits: drawing them up, applying credit, and changing their state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .catalogue import TAX_RATES
+from .entities import CreditPayment, Invoice, LineItem
+from .habits import DAY
+
+if TYPE_CHECKING:
+    from .entities import (
+        Account,
+        AddOn,
+        CouponRedemption,
+        Item,
+        Plan,
+        Subscription,
+        Transaction,
+    )
+    from .merchant import Business
+
+NOTHING_TO_COLLECT = 3
+"""Below three cents Recurly marks an invoice paid without any transaction."""
+
+NET_TERMS = 30
+
+_NOT_PRODUCTS = frozenset({"carryforward", "credit", "coupon", "prepayment"})
+
+
+class Billing:
+    """The department that writes invoices."""
+
+    def __init__(self, business: Business) -> None:
+        self._books = business.books
+        self._agenda = business.agenda
+        self._ledger = business.ledger
+
+    def line(  # noqa: PLR0913  (a line item has many facets, all named at the call)
+        self,
+        account: Account,
+        origin: str,
+        description: str,
+        unit: int,
+        quantity: int = 1,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        plan: Plan | None = None,
+        add_on: AddOn | None = None,
+        item: Item | None = None,
+        subscription: Subscription | None = None,
+        redemption: CouponRedemption | None = None,
+        created: int | None = None,
+        legacy_category: str | None = None,
+    ) -> LineItem:
+        """One line for a bill of the account's payer, taxed where the payer lives."""
+        now = self._agenda.now if created is None else created
+        subtotal = quantity * unit
+        percent = redemption.coupon.percent if redemption else 0
+        discount = round(subtotal * percent / 100)
+        payer = account.payer
+        return LineItem(
+            self._books.new_id(),
+            now,
+            now,
+            uuid=self._books.new_uuid(),
+            kind="charge" if unit >= 0 else "credit",
+            origin=origin,
+            description=description,
+            quantity=quantity,
+            unit=unit,
+            discount=discount,
+            tax=round((subtotal - discount) * TAX_RATES[payer.address.country]),
+            start=now if start is None else start,
+            end=end,
+            plan=plan,
+            add_on=add_on,
+            item=item,
+            subscription=subscription,
+            bill_for=None if payer is account else account,
+            redemption=redemption,
+            legacy_category=legacy_category,
+        )
+
+    def bill(  # noqa: PLR0913  (an invoice's head, mostly named at the call)
+        self,
+        account: Account,
+        origin: str,
+        lines: list[LineItem],
+        *,
+        manual: bool = False,
+        kind: str = "charge",
+        created: int | None = None,
+    ) -> Invoice:
+        """Send a customer a bill: this is what the Issued Invoice metric counts."""
+        invoice = self.draw_up(
+            account.payer, kind, origin, lines, state="pending", manual=manual, created=created
+        )
+        self._ledger.invoice_issued(invoice)
+        for line in lines:
+            if line.kind == "charge" and line.origin not in _NOT_PRODUCTS:
+                self._ledger.product_ordered(line)
+            if line.redemption:
+                self._redeem(line.redemption, line.discount)
+        self._apply_credit(invoice)
+        return invoice
+
+    def draw_up(  # noqa: PLR0913  (an invoice's head, all named at the call)
+        self,
+        account: Account,
+        kind: str,
+        origin: str,
+        lines: list[LineItem],
+        *,
+        state: str,
+        manual: bool = False,
+        previous: Invoice | None = None,
+        created: int | None = None,
+    ) -> Invoice:
+        """Enter an invoice of any kind without telling the ledger that it is a bill."""
+        now = self._agenda.now
+        created = now if created is None else created
+        terms = NET_TERMS if manual else 0
+        invoice = Invoice(
+            self._books.new_id(),
+            created,
+            now,
+            uuid=self._books.new_uuid(),
+            number=self._books.new_invoice_number(),
+            kind=kind,
+            origin=origin,
+            state=state,
+            account=account,
+            lines=lines,
+            manual=manual,
+            net_terms=terms,
+            due=created + terms * DAY,
+            previous=previous,
+            method_id=account.billing.id if account.billing and not manual else None,
+        )
+        for line in lines:
+            line.invoice = invoice
+            line.updated = now
+            self._books.enter(line)
+        return self._books.enter(invoice)
+
+    def grant_credit(self, account: Account, origin: str, lines: list[LineItem]) -> Invoice:
+        """Give an account credit that its next bills use up."""
+        credit = self.draw_up(account.payer, "credit", origin, lines, state="open")
+        account.payer.credits.append(credit)
+        return credit
+
+    def move_to(self, invoice: Invoice, state: str) -> None:
+        """Change an invoice's state; nothing else moves its updated time."""
+        if invoice.state == state:
+            self._books.note(invoice)
+            return
+        invoice.state = state
+        invoice.closed = self._agenda.now if state in {"paid", "failed", "closed"} else None
+        self._books.touch(invoice, self._agenda.now)
+        owed = invoice.account.owed
+        if state == "past_due":
+            owed[invoice.id] = invoice
+            self._books.note(invoice.account)
+        elif owed.pop(invoice.id, None):
+            self._books.note(invoice.account)
+
+    def credit_payment(
+        self,
+        credit: Invoice,
+        amount: int,
+        action: str,
+        *,
+        applied_to: Invoice | None = None,
+        refund: Transaction | None = None,
+    ) -> None:
+        """Let a credit invoice's money go somewhere, and close it once it is used up."""
+        now = self._agenda.now
+        payment = CreditPayment(
+            self._books.new_id(),
+            now,
+            now,
+            uuid=self._books.new_uuid(),
+            account=credit.account,
+            action=action,
+            original=credit,
+            applied_to=applied_to,
+            refund=refund,
+            currency=credit.currency,
+            amount=amount,
+        )
+        self._books.enter(payment)
+        credit.credited -= amount
+        credit.credit_payments.append(payment)
+        self.move_to(credit, "closed" if credit.balance >= 0 else "open")
+        if applied_to:
+            applied_to.credited += amount
+            applied_to.credit_payments.append(payment)
+            self._books.note(applied_to)
+
+    def _apply_credit(self, invoice: Invoice) -> None:
+        credits_left = invoice.account.credits
+        while credits_left and invoice.balance > 0:
+            credit = credits_left[0]
+            amount = min(-credit.balance, invoice.balance)
+            self.credit_payment(credit, amount, "payment", applied_to=invoice)
+            if credit.balance >= 0:
+                credits_left.pop(0)
+
+    def _redeem(self, redemption: CouponRedemption, discount: int) -> None:
+        redemption.discounted += discount
+        redemption.left -= 1
+        if redemption.left == 0:
+            redemption.removed = self._agenda.now
+            redemption.subscription.redemption = None
+        self._books.touch(redemption, self._agenda.now)

@@ -1,0 +1,119 @@
+"""Payment methods on file: how they get there, expire, are renewed and replaced."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from .chance import pick
+from .entities import BillingInfo, PaymentMethod
+from .habits import DAY
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from .entities import Account
+    from .merchant import Business
+
+_CARDS = {
+    "Visa": ("411111", 55),
+    "MasterCard": ("555555", 30),
+    "American Express": ("378282", 10),
+    "Discover": ("601111", 5),
+}
+_BANKS = {
+    "USD": {"bank_account_info": 4, "eft": 1},
+    "EUR": {"sepadirectdebit": 4, "iban_bank_account": 1},
+    "GBP": {"bacs": 1},
+}
+_WALLETS = {"paypal_billing_agreement": 5, "apple_pay": 3, "google_pay": 2, "amazon": 1}
+_CARD_WALLETS = frozenset({"apple_pay", "google_pay"})
+
+
+class Cards:
+    """Keeps every account's billing info."""
+
+    def __init__(self, business: Business) -> None:
+        self._business = business
+        self._books = business.books
+        self._agenda = business.agenda
+
+    def put_on_file(self, account: Account, persona: str) -> None:
+        """A new customer leaves a way to be charged."""
+        rng = account.rng
+        if persona == "bank":
+            method = PaymentMethod(
+                pick(rng, _BANKS[account.currency]), last_four=f"{rng.randrange(10_000):04d}"
+            )
+        elif persona == "wallet":
+            kind = pick(rng, _WALLETS)
+            method = self._card(rng, kind) if kind in _CARD_WALLETS else PaymentMethod(kind)
+        else:
+            method = self._card(rng, "credit_card")
+        now = self._agenda.now
+        account.billing = self._books.enter(
+            BillingInfo(self._books.new_id(), now, now, account, method)
+        )
+        self._watch_expiry(account.billing)
+
+    def replace(self, account: Account) -> None:
+        """A customer types in a new card."""
+        if account.billing and account.billing.method.exp_year:
+            self._change(account.billing, self._card(account.rng, account.billing.method.kind))
+
+    def take_off_file(self, account: Account) -> None:
+        """Closing an account deletes its billing info."""
+        if account.billing:
+            self._books.strike(account.billing)
+            account.billing = None
+
+    def _card(self, rng: Random, kind: str) -> PaymentMethod:
+        brand = pick(rng, {name: odds for name, (_, odds) in _CARDS.items()})
+        year, month = divmod(self._month() + rng.randrange(1, 48), 12)
+        return PaymentMethod(
+            kind,
+            card_type=brand,
+            first_six=_CARDS[brand][0],
+            last_four=f"{rng.randrange(10_000):04d}",
+            exp_month=month + 1,
+            exp_year=year,
+        )
+
+    def _month(self) -> int:
+        today = self._business.today()
+        return today.year * 12 + today.month - 1
+
+    def _watch_expiry(self, info: BillingInfo) -> None:
+        expires = info.method.expires
+        if expires:
+            day = datetime(expires.year, expires.month, 1, tzinfo=timezone.utc).timestamp()
+            self._agenda.at(day - 6 * DAY, self._about_to_expire, info, info.method)
+
+    def _about_to_expire(self, info: BillingInfo, method: PaymentMethod) -> None:
+        """The card networks' Account Updater, the customer, or nobody renews the card."""
+        account = info.account
+        if account.billing is not info or info.method is not method:
+            return
+        who = pick(account.rng, {"updater": 45, "customer": 30, "nobody": 25})
+        if who == "updater":
+            year = (method.exp_year or 0) + 3
+            renewed = PaymentMethod(
+                method.kind,
+                method.card_type,
+                method.first_six,
+                method.last_four,
+                method.exp_month,
+                year,
+            )
+            self._change(info, renewed)
+        elif who == "customer":
+            self._agenda.after(account.rng.uniform(0, 20) * DAY, self.replace, account)
+
+    def _change(self, info: BillingInfo, method: PaymentMethod) -> None:
+        info.method = method
+        self._books.touch(info, self._agenda.now)
+        if self._business.habits.silent_card_changes:
+            self._books.note(info.account)
+        else:
+            self._books.touch(info.account, self._agenda.now)
+        self._watch_expiry(info)

@@ -1,0 +1,386 @@
+"""Collecting what is owed: cards at once, banks in days, invoiced customers when they like."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .billing import NOTHING_TO_COLLECT
+from .chance import pick
+from .entities import Decline, PaymentMethod, Transaction
+from .habits import DAY, HOUR
+
+if TYPE_CHECKING:
+    from .entities import Account, Invoice
+    from .merchant import Business
+
+DUNNING_DAYS = (3, 5, 7, 7)
+"""Days between the tries to collect a past-due invoice."""
+
+DECLINES: dict[Decline, float] = {
+    Decline(
+        "insufficient_funds",
+        "The card has insufficient funds to cover the cost of the transaction.",
+        "The transaction was declined due to insufficient funds in your account.",
+        "51",
+    ): 45,
+    Decline(
+        "declined",
+        "The transaction was declined by the bank.",
+        "Your transaction was declined. Please use a different card or contact your bank.",
+        "05",
+    ): 25,
+    Decline(
+        "call_issuer",
+        "The issuing bank asks for a call.",
+        "Your transaction was declined. Please contact your bank.",
+        "01",
+    ): 10,
+    Decline(
+        "fraud_stolen_card",
+        "The card was reported stolen.",
+        "The transaction was declined. Please contact support.",
+        "43",
+        hard=True,
+    ): 3,
+    Decline(
+        "processor_unavailable",
+        "The payment gateway did not answer in time.",
+        "An error occurred while processing your transaction. Please try again.",
+        "91",
+    ): 6,
+}
+EXPIRED_CARD = Decline(
+    "expired_card",
+    "The card has expired.",
+    "Your card has expired. Please update your payment information.",
+    "54",
+)
+RETURNED_DEBIT = Decline(
+    "insufficient_funds",
+    "R01: the account has insufficient funds.",
+    "Your bank returned the payment for insufficient funds.",
+    "R01",
+)
+
+
+class Payments:
+    """The department that collects."""
+
+    def __init__(self, business: Business) -> None:
+        self._business = business
+        self._books = business.books
+        self._agenda = business.agenda
+        self._ledger = business.ledger
+        self._billing = business.billing
+
+    def collect(self, invoice: Invoice, origin: str = "recurring") -> None:
+        """Try to get an open bill paid, in the way its payer pays."""
+        if invoice.state not in {"pending", "past_due"}:
+            return
+        payer = invoice.account
+        if invoice.balance < NOTHING_TO_COLLECT:
+            self._billing.move_to(invoice, "paid")
+        elif invoice.manual:
+            self._await_payment(invoice)
+        elif payer.closed:
+            self._give_up(invoice)
+        elif payer.billing is None:
+            self._missed(invoice)
+        elif payer.billing.method.slow:
+            self._start_debit(invoice, payer.billing.method, origin)
+        else:
+            self._charge(invoice, payer.billing.method, origin)
+
+    def verify(self, account: Account) -> None:
+        """Check a new card without taking money."""
+        if account.billing is None:
+            return
+        decline = self._verdict(account, account.billing.method)
+        status = "declined" if decline else "success"
+        self._attempt(account, None, "verify", "token_api", status, 0, decline=decline)
+
+    def decline_before_invoice(self, account: Account, amount: int) -> None:
+        """A first purchase that is refused leaves a transaction and no invoice."""
+        decline = pick(account.rng, DECLINES)
+        payment = self._attempt(
+            account, None, "purchase", "token_api", "declined", amount, decline=decline
+        )
+        self._ledger.payment_failed(payment, payment.created)
+
+    def authorize(self, invoice: Invoice) -> None:
+        """Reserve the money now, and take it when the parcel leaves."""
+        account = invoice.account
+        if account.billing is None or account.billing.method.slow:
+            self.collect(invoice, "token_api")
+            return
+        hold = self._attempt(account, invoice, "authorization", "api", "success", invoice.balance)
+        capture = pick(account.rng, {True: 95, False: 5})
+        deed = self._capture if capture else self._release
+        self._agenda.after(account.rng.uniform(0.5, 2) * DAY, deed, hold)
+
+    def settled_before(self, invoice: Invoice, time: int) -> Transaction:
+        """A payment from the time before the merchant came to Recurly."""
+        account = invoice.account
+        payment = self._attempt(
+            account, invoice, "purchase", "recurring", "success", invoice.total, created=time
+        )
+        invoice.paid += payment.amount
+        self._ledger.payment_received(payment, _dated(payment))
+        return payment
+
+    def touch(self, payment: Transaction) -> None:
+        """Note a change to a payment that came in."""
+        self._books.touch(payment, self._agenda.now)
+        if payment.method.slow and payment.collected in {None, payment.created}:
+            self._ledger.payment_dated_anew(payment, self._agenda.now)
+
+    def enter(self, transaction: Transaction) -> Transaction:
+        """Register a transaction with its invoice."""
+        if transaction.invoice:
+            transaction.invoice.transactions.append(transaction)
+            self._books.note(transaction.invoice)
+        return self._books.enter(transaction)
+
+    # Cards ---------------------------------------------------------------------------------------
+
+    def _charge(self, invoice: Invoice, method: PaymentMethod, origin: str) -> None:
+        account = invoice.account
+        decline = self._verdict(account, method)
+        if decline is None:
+            payment = self._attempt(
+                account, invoice, "purchase", origin, "success", invoice.balance
+            )
+            self._received(payment)
+            return
+        status = "error" if decline.code == "processor_unavailable" else "declined"
+        payment = self._attempt(
+            account, invoice, "purchase", origin, status, invoice.balance, decline=decline
+        )
+        self._ledger.payment_failed(payment, payment.created)
+        self._missed(invoice)
+
+    def _verdict(self, account: Account, method: PaymentMethod) -> Decline | None:
+        rng = account.rng
+        today = self._business.today()
+        if method.expires and method.expires < today and pick(rng, {True: 6, False: 4}):
+            return EXPIRED_CARD
+        odds = self._business.habits.declines / account.reliability
+        return pick(rng, DECLINES) if rng.random() < odds * (5 if account.owed else 1) else None
+
+    def _capture(self, hold: Transaction) -> None:
+        invoice = hold.invoice
+        if invoice is None or invoice.state != "pending":
+            return
+        payment = self._attempt(
+            hold.account, invoice, "capture", "api", "success", hold.amount, original=hold
+        )
+        self._received(payment)
+
+    def _release(self, hold: Transaction) -> None:
+        hold.status = "void"
+        hold.voided = self._agenda.now
+        self._books.touch(hold, self._agenda.now)
+        if hold.invoice:
+            self.collect(hold.invoice, "api")
+
+    # Banks ---------------------------------------------------------------------------------------
+
+    def _start_debit(self, invoice: Invoice, method: PaymentMethod, origin: str) -> None:
+        account = invoice.account
+        status = "scheduled" if method.kind in {"upi_autopay", "pix_automatico"} else "pending"
+        debit = self._attempt(account, invoice, "purchase", origin, status, invoice.balance)
+        self._billing.move_to(invoice, "processing")
+        rng = account.rng
+        self._agenda.after(rng.uniform(0.5, 1.5) * DAY, self._debit_submitted, debit)
+        end = pick(
+            rng,
+            {
+                self._debit_cleared: 92,
+                self._debit_refused: 6 / account.reliability,
+                self._debit_canceled: 2,
+            },
+        )
+        self._agenda.after(rng.uniform(2, 6) * DAY, end, debit)
+
+    def _debit_submitted(self, debit: Transaction) -> None:
+        debit.status = "processing"
+        self._books.touch(debit, self._agenda.now)
+
+    def _debit_cleared(self, debit: Transaction) -> None:
+        debit.status = "success"
+        self._books.touch(debit, self._agenda.now)
+        self._received(debit)
+
+    def _debit_refused(self, debit: Transaction) -> None:
+        debit.status = "declined"
+        debit.decline = RETURNED_DEBIT
+        self._books.touch(debit, self._agenda.now)
+        self._ledger.payment_failed(debit, debit.updated)
+        if debit.invoice:
+            self._missed(debit.invoice)
+
+    def _debit_canceled(self, debit: Transaction) -> None:
+        debit.status = "void"
+        debit.voided = self._agenda.now
+        self._books.touch(debit, self._agenda.now)
+        if debit.invoice:
+            self._billing.move_to(debit.invoice, "pending")
+            self._agenda.after(2 * DAY, self.collect, debit.invoice)
+
+    def _debit_returned(self, debit: Transaction) -> None:
+        invoice = debit.invoice
+        if debit.status != "success" or debit.refunded or invoice is None:
+            return
+        self._ledger.payment_returned(debit)
+        debit.status = "declined"
+        debit.decline = RETURNED_DEBIT
+        self._books.touch(debit, self._agenda.now)
+        self._ledger.payment_failed(debit, debit.updated)
+        invoice.paid -= debit.amount
+        self._missed(invoice)
+
+    # Customers who pay by invoice ----------------------------------------------------------------
+
+    def _await_payment(self, invoice: Invoice) -> None:
+        rng = invoice.account.rng
+        self._agenda.at(invoice.due, self._overdue, invoice)
+        fate = pick(rng, {"whole": 86, "halves": 9, "never": 5})
+        if fate == "never":
+            self._agenda.at(invoice.due + 30 * DAY, self._give_up, invoice)
+            return
+        first = self._agenda.now + rng.uniform(3, 45) * DAY
+        parts = 2 if fate == "halves" else 1
+        for part in range(parts):
+            self._agenda.at(first + part * 9 * DAY, self._record_payment, invoice, parts - part)
+
+    def _overdue(self, invoice: Invoice) -> None:
+        if invoice.state == "pending":
+            self._billing.move_to(invoice, "past_due")
+
+    def _record_payment(self, invoice: Invoice, parts_left: int) -> None:
+        if invoice.state not in {"pending", "past_due"} or invoice.balance <= 0:
+            return
+        payment = self._attempt(
+            invoice.account,
+            invoice,
+            "purchase",
+            "merchant",
+            "success",
+            invoice.balance // parts_left,
+            method=PaymentMethod(
+                pick(
+                    invoice.account.rng,
+                    {"check": 4, "wire_transfer": 5, "money_order": 1, "other": 1, "eft": 1},
+                )
+            ),
+            collected=self._typed_date(invoice.account),
+        )
+        self._received(payment)
+
+    def _typed_date(self, account: Account) -> int:
+        """When the merchant says the money came: today, some days ago, or mistakenly ahead."""
+        days = pick(account.rng, {0: 5, -1: 2, -3: 2, -8: 1, 2: 0.5, 6: 0.5})
+        now = self._agenda.now
+        return now if days == 0 else (now + days * DAY) // DAY * DAY + 12 * HOUR
+
+    # Whatever the way ----------------------------------------------------------------------------
+
+    def _attempt(  # noqa: PLR0913, PLR0917  (a transaction's head, mostly named at the call)
+        self,
+        account: Account,
+        invoice: Invoice | None,
+        kind: str,
+        origin: str,
+        status: str,
+        amount: int,
+        *,
+        method: PaymentMethod | None = None,
+        decline: Decline | None = None,
+        original: Transaction | None = None,
+        collected: int | None = None,
+        created: int | None = None,
+    ) -> Transaction:
+        now = self._agenda.now
+        if method is None:
+            method = account.billing.method if account.billing else PaymentMethod("other")
+        if created is None:
+            created = now
+        return self.enter(
+            Transaction(
+                self._books.new_id(),
+                created,
+                now,
+                uuid=self._books.new_uuid(),
+                account=account,
+                invoice=invoice,
+                kind=kind,
+                origin=origin,
+                status=status,
+                amount=amount,
+                currency=account.currency,
+                method=method,
+                manual=origin == "merchant",
+                collected=created if collected is None and decline is None else collected,
+                decline=decline,
+                original=original,
+            )
+        )
+
+    def _received(self, payment: Transaction) -> None:
+        invoice = payment.invoice
+        if invoice is None:
+            return
+        invoice.paid += payment.amount
+        self._billing.move_to(invoice, "paid" if invoice.balance <= 0 else invoice.state)
+        self._ledger.payment_received(payment, _dated(payment))
+        self._foresee_return(payment)
+
+    def _foresee_return(self, payment: Transaction) -> None:
+        """Some money goes back: draw whether, how and when."""
+        rng = payment.account.rng
+        refunds = self._business.refunds
+        days = rng.uniform(0.8, 25)
+        if payment.manual:
+            fate = pick(rng, {"kept": 97, "refund": 1, "external": 2})
+        elif payment.method.slow:
+            fate = pick(rng, {"kept": 95, "refund": 2.5, "returned": 2, "chargeback": 0.5})
+        else:
+            fate = pick(
+                rng,
+                {"kept": 94.6, "void": 0.9, "refund": 3.4, "external": 0.4, "chargeback": 0.7},
+            )
+        if fate == "void":
+            self._agenda.after(rng.uniform(0.2, 9) * HOUR, refunds.void, payment)
+        elif fate == "refund":
+            self._agenda.after(days * DAY, refunds.refund, payment)
+        elif fate == "external":
+            self._agenda.after(days * DAY, refunds.refund_externally, payment)
+        elif fate == "chargeback":
+            self._agenda.after((10 + 2 * days) * DAY, refunds.charge_back, payment)
+        elif fate == "returned":
+            self._agenda.after(days / 2 * DAY, self._debit_returned, payment)
+
+    def _missed(self, invoice: Invoice) -> None:
+        """Payment failed: try again as the dunning campaign says, in the end give up."""
+        self._billing.move_to(invoice, "past_due")
+        if invoice.dunning_events < len(DUNNING_DAYS):
+            days = DUNNING_DAYS[invoice.dunning_events]
+            invoice.dunning_events += 1
+            self._agenda.after(days * DAY, self.collect, invoice)
+        else:
+            invoice.final_dunning = True
+            self._give_up(invoice)
+
+    def _give_up(self, invoice: Invoice) -> None:
+        if invoice.state not in {"pending", "past_due"}:
+            return
+        self._business.refunds.write_off(invoice)
+        for subscription in invoice.subscriptions:
+            self._business.contracts.expire(subscription, "nonpayment")
+
+
+def _dated(payment: Transaction) -> int:
+    """The day the money came: as the merchant typed it, else as the way of payment allows."""
+    if payment.collected is not None and payment.collected != payment.created:
+        return payment.collected
+    return payment.updated if payment.method.slow else payment.created

@@ -1,0 +1,10 @@
+"""Recurly's API v2021-02-25, read-only, on localhost.
+
+`endpoints` says what there is, `queries` what may be asked, `tables` and `store` keep the records,
+`records` renders the business's entities, `limiter` counts, and `site` answers.
+"""
+
+from .site import RecurlySite, Switches
+from .store import Store
+
+__all__ = ["RecurlySite", "Store", "Switches"]

@@ -1,0 +1,361 @@
+"""Every list endpoint of Recurly's API v2021-02-25 as data.
+
+Each names exactly the query parameters its documentation declares: any other is answered with 400.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+Filter = Mapping[str, str] | str
+"""SQL by admitted value, or SQL with `:value` for any text."""
+
+_PAGED = ("ids", "limit", "order", "sort")
+_WINDOWED = (*_PAGED, "begin_time", "end_time")
+_UNORDERED = ("ids", "sort", "begin_time", "end_time")
+_NO_IDS = ("limit", "order", "sort")
+
+_ACTIVITY = {"active": "state = 'active'", "inactive": "state = 'inactive'"}
+_IN_TRIAL = "(trial_start < :now AND trial_end > :now)"
+_ACCOUNT_FILTERS: dict[str, Filter] = {
+    "email": "(email = :value OR (:value = '' AND email IS NULL))",
+    "subscriber": {
+        "true": "(active OR canceled OR future)",
+        "false": "NOT (active OR canceled OR future)",
+    },
+    "past_due": {"true": "past_due"},
+}
+_SUBSCRIPTION_FILTERS: dict[str, Filter] = {
+    "state": {
+        **{state: f"state = '{state}'" for state in ("active", "canceled", "expired", "future")},
+        "in_trial": _IN_TRIAL,
+        # As documented: active, canceled, future or in trial. A paused subscription is left out.
+        "live": f"(state IN ('active', 'canceled', 'future') OR {_IN_TRIAL})",
+    }
+}
+_INVOICE_STATES = [
+    "pending",
+    "processing",
+    "past_due",
+    "paid",
+    "failed",
+    "open",
+    "closed",
+    "voided",
+]
+_INVOICE_FILTERS: dict[str, Filter] = {
+    "state": {state: f"state = '{state}'" for state in _INVOICE_STATES},
+    "type": {
+        "charge": "type = 'charge'",
+        "credit": "type = 'credit'",
+        "legacy": "type = 'legacy'",
+        "non-legacy": "type <> 'legacy'",
+    },
+}
+_LINE_ITEM_FILTERS: dict[str, Filter] = {
+    "original": {"true": "copied_from IS NULL"},
+    "state": {"invoiced": "state = 'invoiced'", "pending": "state = 'pending'"},
+    "type": {"charge": "type = 'charge'", "credit": "type = 'credit'"},
+}
+_TRANSACTION_FILTERS: dict[str, Filter] = {
+    "type": {
+        **{
+            kind: f"type = '{kind}'"
+            for kind in ("authorization", "capture", "purchase", "refund", "verify")
+        },
+        "payment": "type IN ('purchase', 'capture')",
+    },
+    "success": {"true": "success"},
+}
+_RELATED_TYPES = ("account", "item", "plan", "subscription", "charge")
+_OF_ACCOUNT = "account_id = :account_id"
+_INVOICES_OF_SUBSCRIPTION = (
+    "id IN (SELECT invoice_id FROM line_items WHERE subscription_id = :subscription_id)"
+)
+_REDEMPTIONS_OF_INVOICE = (
+    "subscription_id IN (SELECT subscription_id FROM line_items WHERE invoice_id = :invoice_id)"
+)
+_RELATED_INVOICES = (
+    "(previous_id = :invoice_id OR id = (SELECT previous_id FROM invoices WHERE id = :invoice_id))"
+)
+
+PARENTS = {
+    "account_id": "accounts",
+    "add_on_id": "add_ons",
+    "business_entity_id": "business_entities",
+    "coupon_id": "coupons",
+    "external_product_id": "external_products",
+    "external_subscription_id": "external_subscriptions",
+    "invoice_id": "invoices",
+    "invoice_template_id": "invoice_templates",
+    "plan_id": "plans",
+    "subscription_id": "subscriptions",
+    "transaction_id": "transactions",
+}
+"""The resource that each path parameter names."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A path template and the resource it serves."""
+
+    path: str
+    resource: str
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Matches the path, with each parameter as a group still percent-encoded."""
+        return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.path) + "/?")
+
+
+@dataclass(frozen=True)
+class Listing(Endpoint):
+    """A list endpoint. `scope` is SQL over the table, naming path parameters."""
+
+    parameters: tuple[str, ...] = ()
+    filters: Mapping[str, Filter] = field(default_factory=dict)
+    scope: str = "TRUE"
+    sorts: Mapping[str, str] = field(
+        default_factory=lambda: {"created_at": "created_at", "updated_at": "updated_at"}
+    )
+
+    @cached_property
+    def declared(self) -> frozenset[str]:
+        """All query parameters it takes; the cursor comes with every `next`."""
+        return frozenset({*self.parameters, *self.filters, "cursor"})
+
+
+LISTINGS = (
+    Listing("/sites", "sites", _PAGED, {"state": _ACTIVITY}),
+    Listing("/accounts", "accounts", _WINDOWED, _ACCOUNT_FILTERS),
+    Listing("/accounts/{account_id}/billing_infos", "billing_infos", _UNORDERED, {}, _OF_ACCOUNT),
+    Listing(
+        "/accounts/{account_id}/coupon_redemptions",
+        "coupon_redemptions",
+        _UNORDERED,
+        {"state": _ACTIVITY},
+        _OF_ACCOUNT,
+    ),
+    Listing(
+        "/accounts/{account_id}/coupon_redemptions/active",
+        "coupon_redemptions",
+        scope=f"{_OF_ACCOUNT} AND state = 'active'",
+    ),
+    Listing(
+        "/accounts/{account_id}/credit_payments",
+        "credit_payments",
+        (*_NO_IDS, "begin_time", "end_time"),
+        {},
+        _OF_ACCOUNT,
+    ),
+    Listing("/accounts/{account_id}/external_accounts", "external_accounts", scope=_OF_ACCOUNT),
+    Listing(
+        "/accounts/{account_id}/external_invoices", "external_invoices", _NO_IDS, {}, _OF_ACCOUNT
+    ),
+    Listing(
+        "/accounts/{account_id}/invoices", "invoices", _WINDOWED, _INVOICE_FILTERS, _OF_ACCOUNT
+    ),
+    Listing(
+        "/accounts/{account_id}/line_items",
+        "line_items",
+        _WINDOWED,
+        _LINE_ITEM_FILTERS,
+        _OF_ACCOUNT,
+    ),
+    Listing("/accounts/{account_id}/notes", "account_notes", ("ids",), {}, _OF_ACCOUNT),
+    Listing(
+        "/accounts/{account_id}/shipping_addresses",
+        "shipping_addresses",
+        _WINDOWED,
+        {},
+        _OF_ACCOUNT,
+    ),
+    Listing(
+        "/accounts/{account_id}/subscriptions",
+        "subscriptions",
+        _WINDOWED,
+        _SUBSCRIPTION_FILTERS,
+        _OF_ACCOUNT,
+    ),
+    Listing(
+        "/accounts/{account_id}/transactions",
+        "transactions",
+        _WINDOWED,
+        _TRANSACTION_FILTERS,
+        _OF_ACCOUNT,
+    ),
+    Listing(
+        "/accounts/{account_id}/accounts",
+        "accounts",
+        _WINDOWED,
+        _ACCOUNT_FILTERS,
+        "parent_id = :account_id",
+    ),
+    Listing("/acquisitions", "account_acquisitions", _WINDOWED),
+    Listing("/coupons", "coupons", _WINDOWED),
+    Listing(
+        "/coupons/{coupon_id}/unique_coupon_codes",
+        "unique_coupon_codes",
+        _WINDOWED,
+        {"redeemed": {"true": "redeemed IS NOT NULL", "false": "redeemed IS NULL"}},
+        "coupon_id = :coupon_id",
+    ),
+    Listing("/credit_payments", "credit_payments", (*_NO_IDS, "begin_time", "end_time")),
+    Listing(
+        "/custom_field_definitions",
+        "custom_field_definitions",
+        _WINDOWED,
+        {"related_type": {kind: f"related_type = '{kind}'" for kind in _RELATED_TYPES}},
+    ),
+    Listing(
+        "/general_ledger_accounts",
+        "general_ledger_accounts",
+        _PAGED,
+        {
+            "account_type": {
+                "liability": "account_type = 'liability'",
+                "revenue": "account_type = 'revenue'",
+            }
+        },
+    ),
+    Listing("/performance_obligations", "performance_obligations"),
+    Listing(
+        "/invoice_templates/{invoice_template_id}/accounts",
+        "accounts",
+        _WINDOWED,
+        _ACCOUNT_FILTERS,
+        "template_id = :invoice_template_id",
+    ),
+    Listing("/items", "items", _WINDOWED, {"state": _ACTIVITY}),
+    Listing("/measured_units", "measured_units", _WINDOWED, {"state": _ACTIVITY}),
+    Listing("/external_products", "external_products", ("sort",)),
+    Listing(
+        "/external_products/{external_product_id}/external_product_references",
+        "external_product_references",
+        ("sort",),
+        {},
+        "product_id = :external_product_id",
+    ),
+    Listing("/external_subscriptions", "external_subscriptions", ("sort",)),
+    Listing(
+        "/external_subscriptions/{external_subscription_id}/external_invoices",
+        "external_invoices",
+        _NO_IDS,
+        {},
+        "subscription_id = :external_subscription_id",
+    ),
+    Listing("/invoices", "invoices", _WINDOWED, _INVOICE_FILTERS),
+    Listing(
+        "/invoices/{invoice_id}/line_items",
+        "line_items",
+        _WINDOWED,
+        _LINE_ITEM_FILTERS,
+        "invoice_id = :invoice_id",
+    ),
+    Listing(
+        "/invoices/{invoice_id}/coupon_redemptions",
+        "coupon_redemptions",
+        _UNORDERED,
+        {},
+        _REDEMPTIONS_OF_INVOICE,
+    ),
+    Listing("/invoices/{invoice_id}/related_invoices", "invoices", scope=_RELATED_INVOICES),
+    Listing("/line_items", "line_items", _WINDOWED, _LINE_ITEM_FILTERS),
+    Listing("/plans", "plans", _WINDOWED, {"state": _ACTIVITY}),
+    Listing(
+        "/plans/{plan_id}/add_ons",
+        "add_ons",
+        _WINDOWED,
+        {"state": _ACTIVITY},
+        "plan_id = :plan_id",
+    ),
+    Listing("/price_segments", "price_segments", ("ids", "limit", "order")),
+    Listing("/add_ons", "add_ons", _WINDOWED, {"state": _ACTIVITY}),
+    Listing("/shipping_methods", "shipping_methods", _WINDOWED),
+    Listing("/subscriptions", "subscriptions", _WINDOWED, _SUBSCRIPTION_FILTERS),
+    Listing(
+        "/subscriptions/{subscription_id}/invoices",
+        "invoices",
+        _WINDOWED,
+        _INVOICE_FILTERS,
+        _INVOICES_OF_SUBSCRIPTION,
+    ),
+    Listing(
+        "/subscriptions/{subscription_id}/line_items",
+        "line_items",
+        _WINDOWED,
+        _LINE_ITEM_FILTERS,
+        "subscription_id = :subscription_id",
+    ),
+    Listing(
+        "/subscriptions/{subscription_id}/coupon_redemptions",
+        "coupon_redemptions",
+        _UNORDERED,
+        {},
+        "subscription_id = :subscription_id",
+    ),
+    Listing(
+        "/subscriptions/{subscription_id}/add_ons/{add_on_id}/usage",
+        "usages",
+        _WINDOWED,
+        {
+            "billing_status": {
+                "unbilled": "billed IS NULL",
+                "billed": "billed IS NOT NULL",
+                "all": "TRUE",
+            }
+        },
+        "subscription_id = :subscription_id AND add_on_id = :add_on_id",
+        sorts={"recorded_timestamp": "created_at", "usage_timestamp": "updated_at"},
+    ),
+    Listing("/transactions", "transactions", _WINDOWED, _TRANSACTION_FILTERS),
+    Listing("/dunning_campaigns", "dunning_campaigns", ("sort",)),
+    Listing("/invoice_templates", "invoice_templates", ("sort",)),
+    Listing("/external_invoices", "external_invoices", _NO_IDS),
+    Listing(
+        "/external_subscriptions/{external_subscription_id}/external_payment_phases",
+        "external_payment_phases",
+        _NO_IDS,
+        {},
+        "subscription_id = :external_subscription_id",
+    ),
+    Listing(
+        "/accounts/{account_id}/entitlements",
+        "entitlements",
+        (),
+        {
+            "state": {
+                state: f"state = '{state}'" for state in ("active", "canceled", "expired", "future")
+            }
+        },
+        _OF_ACCOUNT,
+    ),
+    Listing(
+        "/accounts/{account_id}/external_subscriptions",
+        "external_subscriptions",
+        ("sort",),
+        {},
+        _OF_ACCOUNT,
+    ),
+    Listing("/business_entities", "business_entities"),
+    Listing("/gift_cards", "gift_cards"),
+    Listing(
+        "/business_entities/{business_entity_id}/invoices",
+        "invoices",
+        _WINDOWED,
+        _INVOICE_FILTERS,
+        "entity_id = :business_entity_id",
+    ),
+)
+
+SINGLES = (
+    Endpoint("/accounts/{account_id}", "accounts"),
+    Endpoint("/invoices/{invoice_id}", "invoices"),
+    Endpoint("/subscriptions/{subscription_id}", "subscriptions"),
+    Endpoint("/transactions/{transaction_id}", "transactions"),
+    Endpoint("/plans/{plan_id}", "plans"),
+)
+"""Endpoints that serve one record of a resource by its id or code."""

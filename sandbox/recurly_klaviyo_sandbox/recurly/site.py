@@ -1,0 +1,375 @@
+"""One Recurly site: its records, its switches, and what it answers."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import uuid
+import zlib
+from base64 import b64decode
+from dataclasses import dataclass, field
+from datetime import timedelta
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from recurly_klaviyo_sandbox.faults import FaultInjection
+
+from . import records
+from .endpoints import LISTINGS, PARENTS, SINGLES, Endpoint, Listing
+from .errors import Refusal, not_found
+from .limiter import Limiter
+from .moments import shown
+from .queries import read_query
+from .store import Row, Store
+from .tables import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from recurly_klaviyo_sandbox.business import Business
+    from recurly_klaviyo_sandbox.business.entities import Entity
+    from recurly_klaviyo_sandbox.clock import Clock
+
+API_VERSION = "v2021-02-25"
+MEDIA_TYPE = f"application/vnd.recurly.{API_VERSION}"
+SANDBOX_KEY = "sandbox-recurly-key"
+_PREFIX = re.compile(r"(code|uuid|number)-(.*)", re.DOTALL)
+_GZIP_FROM_BYTES = 500
+
+
+@dataclass
+class Switches:
+    """What Recurly leaves open or sites differ in. All may be changed while the site serves."""
+
+    per_minute: int = 1000
+    """A fifth of the five-minute budget: 1,000 for production sites, 400 for sandbox sites."""
+
+    sandbox_mode: bool = False
+    """A sandbox site counts requests of every kind, a production site only GET."""
+
+    head_counts: bool = True
+    """Whether HEAD counts as GET does (unverified)."""
+
+    retry_after: bool = True
+    """Whether a 429 carries Retry-After (Recurly's pages disagree)."""
+
+    errors_carry_limits: bool = True
+    """Whether error answers carry the X-RateLimit headers."""
+
+    absolute_next: bool = False
+    """Whether `next` is a whole URL, as the prose says, or a path, as the clients expect."""
+
+    wrong_key_status: int = 401
+    """401 unauthorized or 403 invalid_api_key for a key that does not exist (unverified)."""
+
+    compress: bool = True
+    """Whether gzip is answered to those who accept it."""
+
+    deprecated: bool = False
+    """Whether answers announce that the API version will be switched off."""
+
+    missing_features: set[str] = field(default_factory=set)
+    """Path templates, as `/gift_cards`, of features the site does not have."""
+
+    forbidden: set[str] = field(default_factory=set)
+    """Path templates that the key may not read."""
+
+    advance_per_request: timedelta = timedelta(0)
+    """How far the clock is moved by each request."""
+
+    before_each_request: Callable[[], None] | None = None
+    """Called before each request is answered: a hand that changes records between pages."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, body and headers."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class RecurlySite:
+    """The site as an ASGI application: `app`, with injected trouble from `network`.
+
+    Args:
+        clock: Its present.
+        business: Whose records it serves; None for a site whose records are put by hand.
+        api_key: The one private key.
+        subdomain: The site's name.
+        mode: `production`, `sandbox` or `development`, as the sites endpoint says.
+        embedded_line_items: How many line items an invoice's body carries.
+        sub_second: Store updated and created times with fractions of a second, which are not
+            shown, as a database would.
+        commit_lag: A row becomes visible up to so long after the time it bears.
+        switches: See `Switches`.
+    """
+
+    def __init__(  # noqa: PLR0913  (all but the clock have defaults)
+        self,
+        clock: Clock,
+        business: Business | None = None,
+        *,
+        api_key: str = SANDBOX_KEY,
+        subdomain: str = "sandbox-merchant",
+        mode: str = "production",
+        embedded_line_items: int = 500,
+        sub_second: bool = True,
+        commit_lag: timedelta = timedelta(0),
+        **switches: Any,
+    ) -> None:
+        self.clock = clock
+        self.business = business
+        self.api_key = api_key
+        self.switches = Switches(sandbox_mode=mode == "sandbox", **switches)
+        self.commit_lag = commit_lag
+        self._embedded_line_items = embedded_line_items
+        self._sub_second = sub_second
+        self.store = Store(clock, self._render, embedded_line_items=embedded_line_items)
+        self.limiter = Limiter(clock, self.switches.per_minute)
+        self.network = FaultInjection(self._serve)
+        self._put_site(subdomain, mode)
+        self.absorb()
+
+    @property
+    def app(self) -> ASGIApp:
+        """The complete service."""
+        return self.network
+
+    def absorb(self) -> None:
+        """Bring the records up to what the business has done."""
+        if self.business is None:
+            return
+        with self.store.lock:
+            for resource, entities in self.business.take_changes().items():
+                register = self.business.books.registers[resource]
+                kept = [entity for key, entity in entities.items() if key in register]
+                for key in entities.keys() - register.keys():
+                    self.store.delete(resource, key)
+                if self.commit_lag:
+                    for entity in kept:
+                        row, visible_at = self._late_row(entity)
+                        self.store.write_late(resource, row, visible_at)
+                else:
+                    self.store.write(resource, map(self._row, kept))
+            self.store.commit_late()
+
+    def advance(self, step: timedelta) -> None:
+        """Move the clock, and live on."""
+        with self.store.lock:
+            now = self.clock.advance(step)
+            if self.business:
+                self.business.run_until(now)
+            self.absorb()
+
+    # Answers -----------------------------------------------------------------------------------
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        path = scope["raw_path"].decode("ascii").partition("?")[0]
+        answer = self.answer(
+            request.method, path, request.url.query, dict(request.headers), str(request.base_url)
+        )
+        response = Response(answer.body, answer.status, headers=dict(answer.headers))
+        await response(scope, receive, send)
+
+    def answer(
+        self,
+        method: str,
+        path: str,
+        query_string: str,
+        headers: Mapping[str, str],
+        base_url: str = "",
+    ) -> Answer:
+        """Answer one request, which may be the first to notice that time has passed."""
+        with self.store.lock:
+            if self.switches.advance_per_request:
+                self.advance(self.switches.advance_per_request)
+            if self.switches.before_each_request:
+                self.switches.before_each_request()
+            self.store.commit_late()
+            try:
+                answer = self._answer(method, path, query_string, headers, base_url.rstrip("/"))
+            except Refusal as refusal:
+                answer = Answer(refusal.status, orjson.dumps(refusal.body), refusal.headers)
+            return self._finish(method, answer, headers)
+
+    def _answer(
+        self, method: str, path: str, query_string: str, headers: Mapping[str, str], base_url: str
+    ) -> Answer:
+        self._authenticate(headers.get("authorization", ""))
+        self._limit(method)
+        self._negotiate(headers.get("accept", ""))
+        if method not in {"GET", "HEAD"}:
+            raise Refusal(405, "bad_request", "This sandbox can only be read")
+        endpoint, scope = self._route(path)
+        if endpoint.path in self.switches.missing_features:
+            raise Refusal(422, "missing_feature", "Your site does not have this feature enabled")
+        if endpoint.path in self.switches.forbidden:
+            raise Refusal(403, "invalid_permissions", "The API key lacks permission for this")
+        if isinstance(endpoint, Listing):
+            return self._list(endpoint, scope, method, path, query_string, base_url)
+        return self._single(endpoint, scope)
+
+    def _authenticate(self, authorization: str) -> None:
+        kind, _, credentials = authorization.partition(" ")
+        try:
+            key = b64decode(credentials, validate=True).decode().partition(":")[0]
+        except ValueError:
+            key = ""
+        if kind.lower() != "basic" or not key:
+            raise Refusal(401, "unauthorized", "An API key is required")
+        if key != self.api_key:
+            status = self.switches.wrong_key_status
+            kind = "unauthorized" if status == 401 else "invalid_api_key"  # noqa: PLR2004  (HTTP)
+            raise Refusal(status, kind, "The API key is not valid")
+
+    def _limit(self, method: str) -> None:
+        self.limiter.per_minute = self.switches.per_minute
+        counts = method == "GET" or self.switches.sandbox_mode
+        counts = counts or (method == "HEAD" and self.switches.head_counts)
+        if not self.limiter.admit(counts=counts):
+            refusal = Refusal(429, "rate_limited", "You have made too many API requests")
+            if self.switches.retry_after:
+                refusal.headers["Retry-After"] = str(self.limiter.seconds_until_capacity())
+            raise refusal
+
+    def _negotiate(self, accept: str) -> None:
+        if accept.partition(";")[0].strip() != MEDIA_TYPE:
+            raise Refusal(
+                406,
+                "invalid_api_version",
+                f"The API version asked for is not supported: {accept!r}",
+                acceptable_accept_headers=[MEDIA_TYPE],
+            )
+
+    def _route(self, path: str) -> tuple[Endpoint, dict[str, str]]:
+        for endpoint in (*LISTINGS, *SINGLES):
+            match = endpoint.pattern.fullmatch(path)
+            if match:
+                scope = {
+                    name: self._resolve(PARENTS[name], unquote(text))
+                    for name, text in match.groupdict().items()
+                }
+                return endpoint, scope
+        raise not_found(path)
+
+    def _resolve(self, resource: str, text: str) -> str:
+        """The id a path parameter means: an id, or a code, uuid or number with its prefix."""
+        prefixed = _PREFIX.fullmatch(text)
+        code = TABLES[resource].code
+        column, value = (code, prefixed[2]) if prefixed and code else ("id", text)
+        found = self.store.find(resource, column, value)
+        if found is None:
+            raise not_found(f"{TABLES[resource].object_name or resource} with {column} = {value}")
+        return found
+
+    def _list(  # noqa: PLR0913, PLR0917  (a request's parts, passed on once)
+        self,
+        listing: Listing,
+        scope: Mapping[str, str],
+        method: str,
+        path: str,
+        query_string: str,
+        base_url: str,
+    ) -> Answer:
+        now = shown(int(self.clock.now().timestamp())) or ""
+        request = read_query(listing, query_string, scope, now)
+        if method == "HEAD":
+            return Answer(200, b"", {"Recurly-Total-Records": str(self.store.count(request.query))})
+        rows = self.store.page(request.query, request.limit + 1, request.after)
+        has_more = len(rows) > request.limit and not request.by_ids
+        rows = rows[: request.limit]
+        following = b"null"
+        if has_more:
+            last_id, last_value, _ = rows[-1]
+            prefix = base_url if self.switches.absolute_next else ""
+            following = orjson.dumps(prefix + request.next_page(path, last_id, last_value))
+        body = b'{"object":"list","has_more":%s,"next":%s,"data":[%s]}' % (
+            b"true" if has_more else b"false",
+            following,
+            b",".join(body for _, _, body in rows),
+        )
+        return Answer(200, body)
+
+    def _single(self, endpoint: Endpoint, scope: Mapping[str, str]) -> Answer:
+        body = self.store.get(endpoint.resource, "id", list(scope.values())[-1])
+        if body is None:
+            raise not_found(endpoint.resource)
+        return Answer(200, body)
+
+    def _finish(self, method: str, answer: Answer, asked: Mapping[str, str]) -> Answer:
+        """Add what every answer carries, and compress it."""
+        body = answer.body
+        headers = {
+            "Date": format_datetime(self.clock.now(), usegmt=True),
+            "Content-Type": "application/json; charset=utf-8",
+            "Recurly-Version": f"recurly.{API_VERSION}",
+            "X-Request-Id": uuid.uuid4().hex[:16],
+            "ETag": f'W/"{zlib.crc32(body):08x}{len(body):x}"',
+        }
+        ok = answer.status < 400  # noqa: PLR2004  (HTTP)
+        if ok or self.switches.errors_carry_limits:
+            headers |= self.limiter.headers()
+        if self.switches.deprecated:
+            headers |= {"Recurly-Deprecated": "TRUE", "Recurly-Sunset-Date": "2030-01-01"}
+        accepts_gzip = "gzip" in asked.get("accept-encoding", "")
+        if self.switches.compress and accepts_gzip and len(body) > _GZIP_FROM_BYTES:
+            body = gzip.compress(body, 1)
+            headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+        return Answer(
+            answer.status, b"" if method == "HEAD" else body, {**headers, **answer.headers}
+        )
+
+    # Records -----------------------------------------------------------------------------------
+
+    def _render(self, resource: str, record_id: str) -> bytes:
+        if self.business is None:
+            raise KeyError(record_id)
+        entity = self.business.books.registers[resource][record_id]
+        return orjson.dumps(records.record(entity, self._embedded_line_items))
+
+    def _row(self, entity: Entity) -> Row:
+        fraction = zlib.crc32(entity.id.encode()) % 1_000_000 if self._sub_second else 0
+        return Row(
+            entity.id,
+            entity.created * 1_000_000 + fraction,
+            entity.updated * 1_000_000 + fraction,
+            TABLES[entity.resource].keys(records.keys(entity)),
+        )
+
+    def _late_row(self, entity: Entity) -> tuple[Row, int]:
+        """A row as it is now, and when its commit is seen: 0 to `commit_lag` later."""
+        row = self._row(entity)
+        body = self._render(entity.resource, entity.id)
+        share = zlib.crc32(f"{entity.id}{entity.updated}".encode()) % 1000 / 1000
+        lag = int(self.commit_lag.total_seconds() * 1e6 * share)
+        return Row(row.id, row.created, row.updated, row.keys, body), row.updated + lag
+
+    def _put_site(self, subdomain: str, mode: str) -> None:
+        self.store.put(
+            "sites",
+            {
+                "id": "sandboxsite1",
+                "subdomain": subdomain,
+                "public_api_key": "ewr1-sandbox",
+                "mode": mode,
+                "address": {"city": "Portland", "region": "OR", "country": "US"},
+                "settings": {
+                    "billing_address_requirement": "full",
+                    "accepted_currencies": ["USD", "EUR", "GBP"],
+                    "default_currency": "USD",
+                },
+                "features": ["credit_memos", "manual_invoicing"],
+                "deleted_at": None,
+                "_state": "active",
+            },
+        )

@@ -1,0 +1,146 @@
+"""What is kept of each resource besides its body: the columns its endpoints filter and scope by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Table:
+    """One resource's table. `columns` maps a column to the dotted path of its value in a record."""
+
+    columns: Mapping[str, str]
+    object_name: str
+    code: str = ""
+    """The column that a path's `code-`, `uuid-` or `number-` prefix speaks of."""
+
+    @property
+    def looked_up(self) -> list[str]:
+        """Columns that single records or one parent's records are found by."""
+        return [c for c in self.columns if c.endswith("_id") or c == self.code]
+
+    def keys(self, record: Mapping[str, Any]) -> list[Any]:
+        """The record's values of all columns."""
+        return [_dig(record, path) for path in self.columns.values()]
+
+
+def _dig(record: Mapping[str, Any], path: str) -> Any:
+    value: Any = record
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+_ACCOUNT = {"account_id": "account.id"}
+_OWNER = {"account_id": "account_id"}
+
+TABLES: dict[str, Table] = {
+    "sites": Table({"state": "_state"}, "site"),
+    "accounts": Table(
+        {
+            "code": "code",
+            "email": "email",
+            "active": "has_active_subscription",
+            "canceled": "has_canceled_subscription",
+            "future": "has_future_subscription",
+            "past_due": "has_past_due_invoice",
+            "parent_id": "parent_account_id",
+            "template_id": "invoice_template_id",
+        },
+        "account",
+        code="code",
+    ),
+    "billing_infos": Table(_OWNER, "billing_info"),
+    "shipping_addresses": Table(_OWNER, "shipping_address"),
+    "account_notes": Table(_OWNER, "account_note"),
+    "external_accounts": Table({"account_id": "_account_id"}, "external_account"),
+    "subscriptions": Table(
+        _ACCOUNT
+        | {
+            "uuid": "uuid",
+            "state": "state",
+            "trial_start": "trial_started_at",
+            "trial_end": "trial_ends_at",
+        },
+        "subscription",
+        code="uuid",
+    ),
+    "subscription_changes": Table({"subscription_id": "subscription_id"}, "subscription_change"),
+    "invoices": Table(
+        _ACCOUNT
+        | {
+            "number": "number",
+            "state": "state",
+            "type": "type",
+            "previous_id": "previous_invoice_id",
+            "entity_id": "business_entity_id",
+        },
+        "invoice",
+        code="number",
+    ),
+    "line_items": Table(
+        _ACCOUNT
+        | {
+            "invoice_id": "invoice_id",
+            "subscription_id": "subscription_id",
+            "state": "state",
+            "type": "type",
+            "copied_from": "previous_line_item_id",
+        },
+        "line_item",
+    ),
+    "transactions": Table(
+        _ACCOUNT | {"uuid": "uuid", "type": "type", "success": "success"},
+        "transaction",
+        code="uuid",
+    ),
+    "credit_payments": Table(_ACCOUNT, "credit_payment"),
+    "coupon_redemptions": Table(
+        _ACCOUNT | {"subscription_id": "subscription_id", "state": "state"}, "coupon_redemption"
+    ),
+    "account_acquisitions": Table(_ACCOUNT, "account_acquisition"),
+    "plans": Table({"code": "code", "state": "state"}, "plan", code="code"),
+    "add_ons": Table(
+        {"plan_id": "plan_id", "code": "code", "state": "state"}, "add_on", code="code"
+    ),
+    "items": Table({"code": "code", "state": "state"}, "item", code="code"),
+    "coupons": Table({"code": "code"}, "coupon", code="code"),
+    "unique_coupon_codes": Table(
+        {"coupon_id": "bulk_coupon_id", "redeemed": "redeemed_at"}, "unique_coupon_code"
+    ),
+    "measured_units": Table({"state": "state"}, "measured_unit"),
+    "shipping_methods": Table({}, "shipping_method"),
+    "usages": Table(
+        {
+            "subscription_id": "_subscription_id",
+            "add_on_id": "_add_on_id",
+            "billed": "billed_at",
+        },
+        "usage",
+    ),
+    "custom_field_definitions": Table({"related_type": "related_type"}, "custom_field_definition"),
+    "general_ledger_accounts": Table({"account_type": "account_type"}, "general_ledger_account"),
+    "performance_obligations": Table({}, ""),
+    "price_segments": Table({}, "price_segment"),
+    "dunning_campaigns": Table({}, "dunning_campaign"),
+    "invoice_templates": Table({"code": "code"}, "", code="code"),
+    "business_entities": Table({"code": "code"}, "business_entity", code="code"),
+    "gift_cards": Table({}, "gift_card"),
+    "entitlements": Table({"account_id": "_account_id", "state": "_state"}, "entitlement"),
+    "external_products": Table({}, "external_product"),
+    "external_product_references": Table(
+        {"product_id": "_product_id"}, "external_product_reference_mini"
+    ),
+    "external_subscriptions": Table(_ACCOUNT, "external_subscription"),
+    "external_invoices": Table(
+        _ACCOUNT | {"subscription_id": "external_subscription.id"}, "external_invoice"
+    ),
+    "external_payment_phases": Table(
+        {"subscription_id": "_subscription_id"}, "external_payment_phase"
+    ),
+}
+"""Every resource. Names that begin with an underscore serve for scoping and are never sent."""

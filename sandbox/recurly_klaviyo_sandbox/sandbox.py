@@ -1,0 +1,105 @@
+"""Both services on localhost over one simulated merchant."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from .business import Business, Habits
+from .clock import Clock
+from .controls import Controls
+from .klaviyo import KlaviyoAccount
+from .recurly import RecurlySite
+from .server import LocalServer
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from .business import Ledger
+
+
+class Sandbox:
+    """Recurly and Klaviyo, each on a port of its own; a context manager.
+
+    Args:
+        accounts: How many customers sign up within the merchant's first `days` days.
+        days: How much history there is at the start.
+        seed: The same seed lives the same life.
+        behind: How far the clock starts behind real time: as much can be advanced.
+        recurly_port: 0 for any free one.
+        klaviyo_port: 0 for any free one.
+        habits: How the merchant's customers behave.
+        klaviyo: Arguments of `KlaviyoAccount`.
+        **recurly: Arguments of `RecurlySite`, its switches among them.
+    """
+
+    def __init__(  # noqa: PLR0913  (all have defaults)
+        self,
+        *,
+        accounts: int = 400,
+        days: float = 365,
+        seed: int = 1,
+        behind: timedelta = timedelta(days=14),
+        recurly_port: int = 0,
+        klaviyo_port: int = 0,
+        habits: Habits | None = None,
+        klaviyo: dict[str, Any] | None = None,
+        **recurly: Any,
+    ) -> None:
+        self.clock = Clock(behind=behind)
+        now = self.clock.now()
+        self.business = Business(
+            start=now - timedelta(days=days),
+            accounts=accounts,
+            days=days,
+            seed=seed,
+            habits=habits,
+        )
+        self.business.run_until(now)
+        self.recurly = RecurlySite(self.clock, self.business, **recurly)
+        self.klaviyo = KlaviyoAccount(clock=self.clock, **(klaviyo or {}))
+        self._recurly_server = LocalServer(Controls(self, self.recurly.app), port=recurly_port)
+        self._klaviyo_server = LocalServer(self.klaviyo.app, port=klaviyo_port)
+
+    @property
+    def recurly_url(self) -> str:
+        """The tap's `api_url`."""
+        return self._recurly_server.url
+
+    @property
+    def klaviyo_url(self) -> str:
+        """The target's `api_url`."""
+        return self._klaviyo_server.url
+
+    @property
+    def ledger(self) -> Ledger:
+        """What the merchant knows to have happened."""
+        return self.business.ledger
+
+    def advance(self, step: timedelta) -> None:
+        """Let time pass, at most up to the real present: the clock moves, the business lives on."""
+        self.recurly.advance(step)
+
+    def start(self) -> None:
+        """Serve from now on."""
+        self._recurly_server.start()
+        self._klaviyo_server.start()
+
+    def stop(self) -> None:
+        """Close both ports."""
+        self._recurly_server.stop()
+        self._klaviyo_server.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
