@@ -1,0 +1,292 @@
+"""Recurly's API as the tap needs it: counts, pages and records, whatever the network does.
+
+A request waits for its place in the budget, is sent, and is tried again when no readable answer
+came or Recurly asks for patience. What cannot get better by trying again is raised as a sentence.
+The key goes to the configured host and nowhere else.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
+
+import msgspec
+import orjson
+
+from tap_recurly.errors import BudgetError, RequestError, UnreachableError
+from tap_recurly.limiter import RateLimiter
+from tap_recurly.refusals import refusal, shown
+from tap_recurly.session import API_VERSION, Answer, FailedAttemptError, SessionPool
+from tap_recurly.windows import format_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from tap_recurly.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+PAGE_SIZE = 200
+"""Recurly's largest page; its default of 20 would cost ten times the requests."""
+
+SMALLEST_PAGE = 25
+"""Below this a smaller page does not help a list that times out."""
+
+ASCENDING = {"sort": "updated_at", "order": "asc", "limit": str(PAGE_SIZE)}
+"""Recurly's advice: only by ascending `updated_at` do changed rows move ahead of the cursor."""
+
+TIMEOUTS_BEFORE_SMALLER_PAGE = 2
+"""Once is chance; twice is a page too heavy to arrive in time."""
+
+PATIENCE_SECONDS = 900
+"""Three windows of the rate limit without one request let through."""
+
+Body = TypeVar("Body")
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often and after how long a failed request is sent again; the pause doubles."""
+
+    tries: int = 6
+    first_contact_tries: int = 3
+    first_pause_seconds: float = 0.5
+    longest_pause_seconds: float = 20.0
+
+    def pause(self, failures: int) -> float:
+        """Seconds to wait, spread a little so that threads do not knock all at once."""
+        pause = min(self.first_pause_seconds * 2 ** (failures - 1), self.longest_pause_seconds)
+        return float(pause * random.uniform(0.8, 1.2))  # noqa: S311 (spreads load, keeps no secret)
+
+
+class Page(msgspec.Struct):
+    """A list body, its rows left as they came: they are parsed where they are used."""
+
+    data: msgspec.Raw
+    has_more: bool = False
+    next: str | None = None
+
+
+@dataclass(frozen=True)
+class Count:
+    """What HEAD says about a list: its rows, and the server's clock when it said so."""
+
+    rows: int | None
+    server_time: datetime
+
+
+class RecurlyClient:
+    """A client of one Recurly site, used by many threads at once."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        retry: RetryPolicy | None = None,
+        limiter: RateLimiter | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.limiter = limiter or RateLimiter(settings.quota_percent)
+        self._base_url = settings.base_url
+        self._sessions = SessionPool(settings)
+        self._retry = retry or RetryPolicy()
+        self._sleep = sleep
+        self._contact = False
+        self._deprecation_said = False
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        self._sessions.close()
+
+    def count(self, path: str, params: Mapping[str, str] | None = None) -> Count:
+        """Ask how many rows a list has, without reading it."""
+        url = self._url(path, params)
+        try:
+            answer = self._request("HEAD", url, lambda answer: answer)
+        except RequestError:
+            # An answer to HEAD has no body: only GET says why.
+            answer = self._request("GET", url, lambda answer: answer)
+        return Count(
+            answer.number("Recurly-Total-Records"), answer.date or datetime.now(timezone.utc)
+        )
+
+    def pages(self, path: str, params: Mapping[str, str] | None = None) -> Iterator[bytes]:
+        """Read a list to its end: one JSON array of rows per page.
+
+        Raises:
+            RequestError: If Recurly refuses a page, the first or a later one.
+        """
+        url: str | None = self._url(path, params)
+        while url is not None:
+            page, url = self._page(url)
+            yield bytes(page.data)
+
+    def records(self, path: str, params: Mapping[str, str] | None = None) -> Iterator[Any]:
+        """Read a list to its end, row by row."""
+        for page in self.pages(path, params):
+            yield from orjson.loads(page)
+
+    def first_page(self, path: str, params: Mapping[str, str] | None = None) -> Any:
+        """Read the first page of a list only."""
+        page, _ = self._page(self._url(path, params))
+        return orjson.loads(bytes(page.data))
+
+    def _page(self, url: str) -> tuple[Page, str | None]:
+        page = self._request("GET", url, _read_page)
+        if not page.has_more:
+            return page, None
+        if not page.next:
+            raise UnreachableError(
+                f"Recurly says that {shown(url)} goes on but not where; run again, and tell "
+                f"Recurly's support if it stays so."
+            )
+        following = self._same_site(page.next)
+        if following == url:
+            raise UnreachableError(
+                f"Recurly's list {shown(url)} leads back to the same page; run again, and tell "
+                f"Recurly's support if it stays so."
+            )
+        return page, following
+
+    def _url(self, path: str, params: Mapping[str, str] | None) -> str:
+        query = urlencode(params or {}, quote_via=quote, safe=",:")
+        return f"{self._base_url}{path}{'?' if query else ''}{query}"
+
+    def _same_site(self, address: str) -> str:
+        """The next page's URL, which Recurly gives as a path or in full; never another host's."""
+        base = urlsplit(self._base_url)
+        url = urljoin(f"{self._base_url}/", address)
+        parts = urlsplit(url)
+        if (parts.scheme, parts.netloc) != (base.scheme, base.netloc):
+            raise RequestError(
+                f"The list's next page is said to be on {parts.scheme}://{parts.hostname}, not on "
+                f"{base.scheme}://{base.hostname}: the API key is not sent there; check the "
+                f"setting 'api_url'."
+            )
+        if base.path and not parts.path.startswith(f"{base.path}/"):
+            return urlunsplit(parts._replace(path=base.path + parts.path))
+        return url
+
+    def _request(self, method: str, url: str, read: Callable[[Answer], Body]) -> Body:
+        """Send a request until it is answered, refused for good, or has failed too often."""
+        failures = timeouts = 0
+        while True:
+            try:
+                return read(self._attempt(method, url))
+            except FailedAttemptError as fault:
+                failures += 1
+                timeouts += fault.timed_out
+                self._give_up(failures, fault, url)
+                logger.warning(
+                    "%s %s failed (%s), trying again (%d).", method, shown(url), fault, failures
+                )
+            self._sleep(self._retry.pause(failures))
+            if timeouts >= TIMEOUTS_BEFORE_SMALLER_PAGE:
+                url = _with_smaller_page(url)
+                timeouts = 0
+
+    def _attempt(self, method: str, url: str) -> Answer:
+        """Send a request once there is a place in the budget; wait while Recurly says 429."""
+        while True:
+            ticket = self.limiter.acquire()
+            try:
+                answer = self._sessions.exchange(method, url)
+            except FailedAttemptError:
+                self.limiter.lost(ticket)
+                raise
+            self._contact = True
+            if answer.status != HTTPStatus.TOO_MANY_REQUESTS:
+                break
+            refused_for = self.limiter.refused(ticket, answer.rate_headers)
+            self._keep_patience(max(refused_for, answer.retry_after or 0), answer)
+        self.limiter.answered(ticket, answer.rate_headers)
+        self._warn_of_deprecation(answer)
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise FailedAttemptError(f"status {answer.status}{answer.request_id}")
+        if error := refusal(answer, url):
+            raise error
+        return answer
+
+    def _give_up(self, failures: int, fault: FailedAttemptError, url: str) -> None:
+        """Raise when a request has failed too often to go on."""
+        if not self._contact and failures >= self._retry.first_contact_tries:
+            raise UnreachableError(
+                f"Recurly cannot be reached at {self._base_url} ({fault}): check the network "
+                f"and the settings 'region' and 'api_url', then run again."
+            ) from fault
+        if failures >= self._retry.tries:
+            raise UnreachableError(
+                f"Recurly gave no usable answer to {shown(url)} in {failures} tries (last: "
+                f"{fault}): see status.recurly.com and run again; it continues from the last "
+                f"STATE."
+            ) from fault
+
+    def _keep_patience(self, refused_for: float, answer: Answer) -> None:
+        """Raise when 429s go on for longer than any window of the limit explains."""
+        if refused_for > PATIENCE_SECONDS:
+            raise BudgetError(
+                f"Recurly keeps refusing requests as too many{answer.request_id}: find out what "
+                f"else uses the site's API, or run again later; it continues from the last STATE."
+            )
+
+    def _warn_of_deprecation(self, answer: Answer) -> None:
+        if answer.headers.get("Recurly-Deprecated", "").upper() == "TRUE":
+            if not self._deprecation_said:
+                logger.warning(
+                    "Recurly will switch off API version %s%s: look for a newer tap-recurly.",
+                    API_VERSION,
+                    f" on {sunset}"
+                    if (sunset := answer.headers.get("Recurly-Sunset-Date"))
+                    else "",
+                )
+            self._deprecation_said = True
+
+
+class TimeFilteredList:
+    """A list whose server filters by `updated_at`: what a windowed read reads."""
+
+    def __init__(self, client: RecurlyClient, path: str) -> None:
+        self._client = client
+        self._path = path
+
+    def count(self, begin: datetime | None, end: datetime | None) -> int | None:
+        """How many rows were updated between two moments, both included."""
+        return self._client.count(self._path, between(begin, end)).rows
+
+    def pages(self, begin: datetime | None, end: datetime | None) -> Iterator[bytes]:
+        """The rows updated between two moments, both included, ascending."""
+        return self._client.pages(self._path, between(begin, end))
+
+
+def between(begin: datetime | None, end: datetime | None) -> dict[str, str]:
+    """Query parameters for the rows updated between two moments, both included, ascending."""
+    bounds = {"begin_time": begin, "end_time": end}
+    return ASCENDING | {name: format_time(bound) for name, bound in bounds.items() if bound}
+
+
+def _read_page(answer: Answer) -> Page:
+    try:
+        str(answer.body, "utf-8")
+        page = msgspec.json.decode(answer.body, type=Page)
+    except (UnicodeDecodeError, msgspec.MsgspecError) as fault:
+        raise FailedAttemptError("the answer is not a list in JSON") from fault
+    if not bytes(page.data).startswith(b"["):
+        raise FailedAttemptError("the answer's data is not a list")
+    return page
+
+
+def _with_smaller_page(url: str) -> str:
+    """The same URL with half the `limit`: a page too heavy to arrive in time may do in halves."""
+    parts = urlsplit(url)
+    params = dict(parse_qsl(parts.query, keep_blank_values=True))
+    limit = params.get("limit", "")
+    if not limit.isdigit() or int(limit) <= SMALLEST_PAGE:
+        return url
+    params["limit"] = str(int(limit) // 2)
+    return urlunsplit(parts._replace(query=urlencode(params, quote_via=quote, safe=",:")))

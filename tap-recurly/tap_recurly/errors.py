@@ -1,0 +1,59 @@
+"""Everything that can end a run, grouped by what a person does about it.
+
+TapRecurlyError             one sentence: what, where, what to do; exit code 1
+├── ConfigurationError      a setting is missing or wrong: correct it, nothing was read
+├── CredentialsError        Recurly refuses the key itself: give the right one
+├── UnreachableError        no answer, or none that can be read, after all tries: run again
+├── BudgetError             every request refused as too many: give the site air, run again
+├── RequestError            Recurly refuses this one request
+│   ├── NotFoundError       404: what was asked for is not there
+│   ├── ForbiddenError      403: the key may not read this list
+│   └── MissingFeatureError the site does not have the feature behind this list
+└── StoppedError            a signal: run again, it continues from the last STATE
+"""
+
+from __future__ import annotations
+
+
+class TapRecurlyError(Exception):
+    """A fault a person can act on; its text is one sentence that says how."""
+
+
+class ConfigurationError(TapRecurlyError):
+    """A setting is missing or wrong."""
+
+
+class CredentialsError(TapRecurlyError):
+    """Recurly does not accept the API key, or it belongs to another site."""
+
+
+class UnreachableError(TapRecurlyError):
+    """Recurly could not be reached or gave no readable answer, however often it was asked."""
+
+
+class BudgetError(TapRecurlyError):
+    """Recurly kept refusing requests as too many."""
+
+
+class RequestError(TapRecurlyError):
+    """Recurly refuses this request and would refuse it again."""
+
+
+class NotFoundError(RequestError):
+    """Nothing is at this address (any more)."""
+
+
+class ForbiddenError(RequestError):
+    """The key may not read this list."""
+
+
+class MissingFeatureError(RequestError):
+    """The site does not have the feature behind this list."""
+
+
+class RedirectedError(RequestError):
+    """The answer points elsewhere, where the key must not go."""
+
+
+class StoppedError(TapRecurlyError):
+    """The process was asked to stop."""

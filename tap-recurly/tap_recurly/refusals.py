@@ -1,0 +1,75 @@
+"""What Recurly's refusals mean to the person who runs the tap."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tap_recurly.errors import (
+    CredentialsError,
+    ForbiddenError,
+    MissingFeatureError,
+    NotFoundError,
+    RedirectedError,
+    RequestError,
+    TapRecurlyError,
+)
+
+if TYPE_CHECKING:
+    from tap_recurly.session import Answer
+
+
+def refusal(answer: Answer, url: str) -> TapRecurlyError | None:
+    """The error that an answer below 500 stands for, None when it is a good one."""
+    if answer.status < HTTPStatus.MULTIPLE_CHOICES:
+        return None
+    where = shown(url)
+    said = f"{answer.error.message.rstrip('.') or f'status {answer.status}'}{answer.request_id}"
+    kind = _kind(answer)
+    sentences = {
+        CredentialsError: (
+            f"Recurly does not accept the API key ({said}): check the settings 'api_key' and "
+            f"'region' against Recurly, Integrations > API Credentials."
+        ),
+        MissingFeatureError: (
+            f"The site does not have the feature behind {where} ({said}): deselect the stream."
+        ),
+        ForbiddenError: (
+            f"The API key may not read {where} ({said}): check the key in Recurly, Integrations > "
+            f"API Credentials, or deselect the stream."
+        ),
+        NotFoundError: (
+            f"Recurly has nothing at {where} ({said}): check the setting 'api_url' and run again; "
+            f"it continues from the last STATE."
+        ),
+        RedirectedError: (
+            f"{where} is redirected elsewhere ({said}), and the API key is not sent there: check "
+            f"the setting 'api_url'."
+        ),
+        RequestError: (
+            f"Recurly refuses {where} ({said}): run again, it continues from the last STATE; if "
+            f"it stays so, tell Recurly's support."
+        ),
+    }
+    return kind(sentences[kind])
+
+
+def _kind(answer: Answer) -> type[TapRecurlyError]:
+    by_type: dict[str, type[TapRecurlyError]] = {
+        "invalid_api_key": CredentialsError,
+        "missing_feature": MissingFeatureError,
+    }
+    by_status: dict[int, type[TapRecurlyError]] = {
+        HTTPStatus.UNAUTHORIZED: CredentialsError,
+        HTTPStatus.FORBIDDEN: ForbiddenError,
+        HTTPStatus.NOT_FOUND: NotFoundError,
+    }
+    if answer.status < HTTPStatus.BAD_REQUEST:
+        return RedirectedError
+    return by_type.get(answer.error.type) or by_status.get(answer.status, RequestError)
+
+
+def shown(url: str) -> str:
+    """A URL's path, as errors and logs show it: queries are long and may hold e-mail addresses."""
+    return urlsplit(url).path

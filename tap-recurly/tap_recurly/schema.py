@@ -1,0 +1,75 @@
+"""JSON Schemas from the resource classes of Recurly's official client.
+
+Each class of `recurly.resources` names its attributes and their types. No response of the API
+declares a field as required or never null, so all are nullable and only the key must be there.
+New fields pass through: additional properties are allowed everywhere.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from recurly import resources
+
+Schema = dict[str, Any]
+
+SCALARS: dict[Any, Schema] = {
+    str: {"type": ["string", "null"]},
+    int: {"type": ["integer", "null"]},
+    float: {"type": ["number", "null"]},
+    bool: {"type": ["boolean", "null"]},
+    dict: {"type": ["object", "null"], "additionalProperties": True},
+    list: {"type": ["array", "null"]},
+    dt: {"type": ["string", "null"], "format": "date-time"},
+}
+
+
+def resource_schema(
+    resource: str, *, key: str = "id", extra: dict[str, Schema] | None = None
+) -> Schema:
+    """The schema of a stream of one resource class, such as `Account`.
+
+    Args:
+        resource: Name of the class in `recurly.resources`.
+        key: The attribute that is required and never null.
+        extra: Properties the stream adds to the resource.
+    """
+    schema = _object(resource, within=())
+    properties = {**schema["properties"], **(extra or {}), key: {"type": ["string"]}}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [key],
+        "additionalProperties": True,
+    }
+
+
+def array_of(resource: str, attributes: tuple[str, ...] = ()) -> Schema:
+    """The schema of an array of a resource, of all its attributes or only the named ones."""
+    item = _object(resource, within=())
+    if attributes:
+        item["properties"] = {name: item["properties"][name] for name in attributes}
+    return {"type": ["array", "null"], "items": item}
+
+
+def _object(resource: str, within: tuple[str, ...]) -> Schema:
+    """A resource's schema; where it comes up inside itself again, any object will do."""
+    if resource in within:
+        return SCALARS[dict]
+    attributes = getattr(resources, resource).schema
+    return {
+        "type": ["object", "null"],
+        "properties": {
+            name: _attribute(kind, (*within, resource)) for name, kind in attributes.items()
+        },
+        "additionalProperties": True,
+    }
+
+
+def _attribute(kind: Any, within: tuple[str, ...]) -> Schema:
+    if isinstance(kind, str):
+        return _object(kind, within)
+    if isinstance(kind, list):
+        return {"type": ["array", "null"], "items": _object(kind[0], within)}
+    return SCALARS[kind]

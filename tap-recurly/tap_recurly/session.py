@@ -1,0 +1,181 @@
+"""One HTTP exchange with Recurly: keep-alive sessions, the headers, and what an answer says."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+import requests
+from requests.adapters import HTTPAdapter
+
+from tap_recurly.limiter import RateHeaders
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_recurly.settings import Settings
+
+API_VERSION = "v2021-02-25"
+
+
+class FailedAttemptError(Exception):
+    """A request without a usable answer; it may be sent again."""
+
+    def __init__(self, reason: str, *, timed_out: bool = False) -> None:
+        super().__init__(reason)
+        self.timed_out = timed_out
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer whose body arrived whole."""
+
+    status: int
+    headers: requests.structures.CaseInsensitiveDict[str]
+    body: bytes
+
+    @property
+    def date(self) -> datetime | None:
+        """The server's clock, in whole seconds."""
+        try:
+            moment = parsedate_to_datetime(self.headers.get("Date", ""))
+        except ValueError:
+            return None
+        return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait, whether the header gives seconds or a date."""
+        text = self.headers.get("Retry-After", "").strip()
+        if text.isdigit():
+            return float(text)
+        try:
+            moment = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        return (moment - (self.date or datetime.now(timezone.utc))).total_seconds()
+
+    def number(self, header: str) -> int | None:
+        """A header that is a whole number, None when it is absent or something else."""
+        text = self.headers.get(header, "").strip()
+        return int(text) if text.isdigit() else None
+
+    @property
+    def request_id(self) -> str:
+        """Recurly's id of the request, worded to stand inside a sentence; empty without one."""
+        request_id = self.headers.get("X-Request-Id")
+        return f", request id {request_id}" if request_id else ""
+
+    @property
+    def rate_headers(self) -> RateHeaders:
+        """What the answer says about the request budget."""
+        return RateHeaders(
+            limit=self.number("X-RateLimit-Limit"),
+            remaining=self.number("X-RateLimit-Remaining"),
+            server_time=self.date.timestamp() if self.date else None,
+            retry_after=self.retry_after,
+        )
+
+    @property
+    def error(self) -> RecurlyError:
+        """Recurly's own words on a refusal; empty when the body (a gateway's HTML) has none."""
+        try:
+            return msgspec.json.decode(self.body, type=_ErrorBody).error
+        except msgspec.MsgspecError:
+            return RecurlyError()
+
+
+class RecurlyError(msgspec.Struct):
+    """The `error` object of Recurly's error bodies."""
+
+    type: str = ""
+    message: str = ""
+
+
+class _ErrorBody(msgspec.Struct):
+    error: RecurlyError
+
+
+class SessionPool:
+    """Keep-alive HTTP sessions, each used by one thread at a time."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._idle: list[requests.Session] = []
+        self._lock = threading.Lock()
+
+    def exchange(self, method: str, url: str) -> Answer:
+        """Send one request and read the answer to its end.
+
+        Redirects are answers like any other: following one could carry the key elsewhere.
+
+        Raises:
+            FailedAttemptError: If no whole answer came.
+        """
+        timeout = self._settings.request_timeout
+        try:
+            with (
+                self._session() as session,
+                session.request(method, url, timeout=timeout, allow_redirects=False) as response,
+            ):
+                return Answer(response.status_code, response.headers, response.content)
+        except requests.RequestException as fault:
+            timed_out = isinstance(fault, requests.Timeout)
+            raise FailedAttemptError(_in_words(fault), timed_out=timed_out) from fault
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with self._lock:
+            for session in self._idle:
+                session.close()
+            self._idle.clear()
+
+    @contextmanager
+    def _session(self) -> Iterator[requests.Session]:
+        with self._lock:
+            session = self._idle.pop() if self._idle else self._new_session()
+        try:
+            yield session
+        except BaseException:
+            # After a broken exchange the connection's state is unknown.
+            session.close()
+            raise
+        with self._lock:
+            self._idle.append(session)
+
+    def _new_session(self) -> requests.Session:
+        session = requests.Session()
+        session.auth = (self._settings.api_key, "")
+        session.headers.update(
+            {
+                "Accept": f"application/vnd.recurly.{API_VERSION}",
+                "Accept-Encoding": "gzip",
+                "User-Agent": "tap-recurly",
+            }
+        )
+        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0)
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        return session
+
+
+def _in_words(fault: requests.RequestException) -> str:
+    """What broke, shortly; the exception's own text could be pages long."""
+    words = {
+        requests.Timeout: "no answer in time",
+        requests.exceptions.SSLError: "the TLS certificate is not accepted",
+        requests.exceptions.ProxyError: "the proxy does not answer",
+    }
+    for kind, text in words.items():
+        if isinstance(fault, kind):
+            return text
+    if "NameResolutionError" in repr(fault):
+        return "the host name is unknown"
+    if "NewConnectionError" in repr(fault):
+        return "the connection is refused"
+    return "the connection broke"

@@ -1,0 +1,287 @@
+"""The tap's settings: their schema, and the one sentence each mistake is worth."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from tap_recurly.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+BASE_URLS = {
+    "us": "https://v3.recurly.com",
+    "eu": "https://v3.eu.recurly.com",
+}
+
+SETTINGS_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["api_key"],
+    "properties": {
+        "api_key": {
+            "type": ["string"],
+            "secret": True,
+            "title": "API key",
+            "description": (
+                "Private API key of the Recurly site (in Recurly: Integrations > API Credentials). "
+                "Treat it like a password."
+            ),
+        },
+        "subdomain": {
+            "type": ["string", "null"],
+            "title": "Subdomain",
+            "description": "When given, a key of another site is refused before anything is read.",
+        },
+        "region": {
+            "type": ["string", "null"],
+            "enum": [*BASE_URLS, None],
+            "default": "us",
+            "title": "Region",
+            "description": "Recurly data centre of the site: us or eu.",
+        },
+        "api_url": {
+            "type": ["string", "null"],
+            "title": "API URL",
+            "description": "Base URL instead of the region's own, for a sandbox or a proxy.",
+        },
+        "start_date": {
+            "type": ["string", "null"],
+            "format": "date-time",
+            "title": "Start date",
+            "description": (
+                "Lower bound of the first read; without it everything is read. "
+                "An account's plan lists are complete all the same."
+            ),
+        },
+        "quota_percent": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "maximum": 100,
+            "default": 80,
+            "title": "Quota in percent",
+            "description": "Share of the site's rate limit that this tap may use.",
+        },
+        "concurrency": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "maximum": 64,
+            "default": 8,
+            "title": "Concurrency",
+            "description": "Requests in flight.",
+        },
+        "lookback_seconds": {
+            "type": ["integer", "null"],
+            "minimum": 0,
+            "maximum": 31_536_000,
+            "default": 300,
+            "title": "Lookback in seconds",
+            "description": "Overlap of incremental reads, so that rows committed late are found.",
+        },
+        "account_sweep_hours": {
+            "type": ["integer", "null"],
+            "minimum": 0,
+            "maximum": 87_600,
+            "default": 24,
+            "title": "Hours between account sweeps",
+            "description": (
+                "How often all accounts are re-read, because cards change without their account "
+                "saying so; 0 = never."
+            ),
+        },
+        "request_timeout": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "maximum": 3600,
+            "default": 60,
+            "title": "Request timeout in seconds",
+            "description": "How long Recurly may stay silent on one request.",
+        },
+    },
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The tap's settings, checked and ready for use."""
+
+    api_key: str = field(repr=False)
+    subdomain: str | None
+    region: str
+    base_url: str
+    start_date: datetime | None
+    quota_percent: int
+    concurrency: int
+    lookback: timedelta
+    account_sweep: timedelta | None
+    request_timeout: int
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Settings:
+        """Read a configuration that `check_config` has passed, its `api_key` included."""
+        values = {
+            name: definition.get("default")
+            for name, definition in SETTINGS_SCHEMA["properties"].items()
+        } | {name: value for name, value in config.items() if not _absent(value)}
+        sweep_hours = int(values["account_sweep_hours"])
+        return cls(
+            api_key=values["api_key"].strip(),
+            subdomain=_subdomain(values["subdomain"]) if values["subdomain"] else None,
+            region=values["region"],
+            base_url=(values["api_url"] or BASE_URLS[values["region"]]).rstrip("/"),
+            start_date=_moment(values["start_date"]) if values["start_date"] else None,
+            quota_percent=int(values["quota_percent"]),
+            concurrency=int(values["concurrency"]),
+            lookback=timedelta(seconds=int(values["lookback_seconds"])),
+            account_sweep=timedelta(hours=sweep_hours) if sweep_hours else None,
+            request_timeout=int(values["request_timeout"]),
+        )
+
+
+def check_config(
+    config: Mapping[str, Any],
+    *,
+    builtin: Collection[str] = (),
+    key_needed: bool = True,
+) -> None:
+    """Refuse a configuration with an unknown name, a wrong value or no key.
+
+    Args:
+        config: What the user gave.
+        builtin: Names of the SDK's own settings, which are allowed too.
+        key_needed: False for what needs no network, such as discovery.
+
+    Raises:
+        ConfigurationError: With one sentence on the first mistake found.
+    """
+    own = SETTINGS_SCHEMA["properties"]
+    for name in config:
+        if name not in own and name not in builtin:
+            raise ConfigurationError(_unknown_setting(name, [*own, *builtin]))
+    if key_needed and _absent(config.get("api_key")):
+        raise ConfigurationError(
+            "The setting 'api_key' is missing: create a private API key in Recurly under "
+            "Integrations > API Credentials and give it as TAP_RECURLY_API_KEY or in the "
+            "configuration file."
+        )
+    for name, value in config.items():
+        if name in own and not _absent(value):
+            fault = _fault(name, value)
+            if fault:
+                raise ConfigurationError(fault)
+
+
+def check_environment(environment: Mapping[str, str], prefix: str = "TAP_RECURLY_") -> None:
+    """Refuse an environment whose whole-number settings are something else.
+
+    Raises:
+        ConfigurationError: Naming the variable.
+    """
+    for name, definition in SETTINGS_SCHEMA["properties"].items():
+        value = environment.get(prefix + name.upper())
+        if value and "integer" in definition["type"]:
+            fault = _fault(name, value)
+            if fault:
+                raise ConfigurationError(f"{fault[:-1]} (environment: {prefix}{name.upper()}).")
+
+
+def _unknown_setting(name: str, known: list[str]) -> str:
+    nearest = max(known, key=lambda right: difflib.SequenceMatcher(None, name, right).ratio())
+    return f"There is no setting '{name}'; did you mean '{nearest}'? Correct or remove it."
+
+
+def _absent(value: Any) -> bool:
+    return value is None or value == ""
+
+
+def _fault(name: str, value: Any) -> str | None:
+    """What is wrong with a value, in one sentence."""
+    definition = SETTINGS_SCHEMA["properties"][name]
+    if "integer" in definition["type"]:
+        return _number_fault(name, value, definition["minimum"], definition["maximum"])
+    if not isinstance(value, str):
+        return f"The setting '{name}' must be a text, not {type(value).__name__}."
+    return _TEXT_FAULTS[name](value)
+
+
+def _number_fault(name: str, value: Any, least: int, most: int) -> str | None:
+    right = f"must be a whole number from {least} to {most}"
+    try:
+        number = int(value) if isinstance(value, (int, str)) else None
+    except ValueError:
+        number = None
+    if number is None or isinstance(value, bool) or not least <= number <= most:
+        return f"The setting '{name}' {right}, not {value!r}."
+    return None
+
+
+def _api_key_fault(value: str) -> str | None:
+    key = value.strip()
+    if not key.isascii() or not key.isprintable() or any(mark.isspace() for mark in key):
+        return (
+            "The setting 'api_key' holds characters that no Recurly key has: copy it again from "
+            "Recurly, Integrations > API Credentials."
+        )
+    return None
+
+
+def _subdomain_fault(value: str) -> str | None:
+    if "/" in value or any(mark.isspace() for mark in value):
+        return (
+            f"The setting 'subdomain' must be the site's name as in <name>.recurly.com, "
+            f"not {value!r}."
+        )
+    return None
+
+
+def _region_fault(value: str) -> str | None:
+    if value not in BASE_URLS:
+        return f"The setting 'region' must be 'us' or 'eu', not {value!r}."
+    return None
+
+
+def _api_url_fault(value: str) -> str | None:
+    right = "must be a URL such as https://v3.recurly.com"
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or any(mark.isspace() for mark in value):
+        return f"The setting 'api_url' {right}, not {value!r}."
+    if parts.username or parts.password or parts.query or parts.fragment:
+        return f"The setting 'api_url' {right}, without credentials, query or fragment."
+    return None
+
+
+def _start_date_fault(value: str) -> str | None:
+    try:
+        _moment(value)
+    except ValueError:
+        return (
+            f"The setting 'start_date' must be a date such as 2024-01-31 or "
+            f"2024-01-31T00:00:00Z, not {value!r}."
+        )
+    return None
+
+
+_TEXT_FAULTS = {
+    "api_key": _api_key_fault,
+    "subdomain": _subdomain_fault,
+    "region": _region_fault,
+    "api_url": _api_url_fault,
+    "start_date": _start_date_fault,
+}
+
+
+def _subdomain(value: str) -> str:
+    return value.strip().lower().removesuffix(".recurly.com")
+
+
+def _moment(value: str) -> datetime:
+    """A date or date-time; without a zone it is UTC, as Recurly reads it."""
+    moment = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

@@ -1,0 +1,182 @@
+"""Every touched account as it is now, together with its subscriptions.
+
+Touched is an account that has been updated itself or has a subscription that has been. The first
+run takes all accounts; so does one run every `account_sweep_hours`, because Recurly does not bump
+an account's `updated_at` when only its card changes.
+
+What must be read when, so that a snapshot never lacks a plan and no change is lost:
+
+1. The upper bound H is frozen before anything is read, for accounts and subscriptions alike. What
+   changes after H belongs to the next run, whose lower bound is H less the lookback.
+2. Subscriptions of single accounts are read to the open end of their list, and ascending: one
+   that changes meanwhile moves ahead of the cursor and is still read.
+3. The list of all subscriptions is read in frozen windows, from which a subscription that changes
+   meanwhile disappears. Its tail, from H less the lookback to the open end, is therefore read
+   once more afterwards: all that disappeared is there.
+4. The bookmark becomes H once all rows are out, and not before.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from typing_extensions import override
+
+from tap_recurly.client import ASCENDING, PAGE_SIZE, between
+from tap_recurly.errors import NotFoundError
+from tap_recurly.frozen import FrozenList
+from tap_recurly.reading import in_order
+from tap_recurly.schema import array_of, resource_schema
+from tap_recurly.snapshots import (
+    SUBSCRIPTION_ATTRIBUTES,
+    SnapshotStore,
+    in_short,
+    reads_per_account,
+    snapshot,
+)
+from tap_recurly.streams.base import RecurlyStream
+from tap_recurly.windows import Window, format_time, parse_time
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator
+
+    from singer_sdk.helpers.types import Context, Record
+
+LEAST_OVERLAP = timedelta(seconds=60)
+"""How far before H the tail of the subscriptions begins at least: Recurly may commit a change up
+to a gateway call, that is a minute, after its `updated_at`."""
+
+
+class AccountSnapshots(RecurlyStream):
+    """Accounts with their subscriptions: all that a customer's profile needs in one record."""
+
+    name = "account_snapshots"
+    path = "/accounts"
+    resource = "Account"
+
+    @classmethod
+    @override
+    def record_schema(cls) -> dict[str, Any]:
+        subscriptions = array_of("Subscription", SUBSCRIPTION_ATTRIBUTES)
+        return resource_schema(cls.resource, extra={"subscriptions": subscriptions})
+
+    @override
+    def get_records(self, context: Context | None = None) -> Generator[Record, None, None]:
+        frozen = self._accounts.freeze(self.begin())
+        begin = self.begin(frozen.end)
+        if begin is not None and begin > frozen.end:
+            self.log("Nothing to read: 'start_date' lies in the future.")
+            return
+        frozen = Window(begin, frozen.end, frozen.count)
+        is_first = self.bookmark is None
+        sweeps = frozen.begin is None if is_first else self._sweep_due(frozen.end)
+        with SnapshotStore() as store:
+            yield from self._all(store, frozen) if sweeps else self._touched(store, frozen)
+        swept = {"last_sweep": format_time(frozen.end)} if is_first or sweeps else {}
+        self.checkpoint(frozen.end, extra=swept)
+
+    @override
+    def complete(self, records: Iterator[Record]) -> Iterator[Record]:
+        """Add the subscriptions, account by account; what has gone meanwhile is no row."""
+        while portion := list(islice(records, PAGE_SIZE)):
+            connections = self._recurly.settings.concurrency
+            found = in_order(self._subscriptions_of, portion, connections=connections)
+            for account, subscriptions in zip(portion, found, strict=True):
+                if subscriptions is not None:
+                    yield snapshot(account, subscriptions)
+
+    @property
+    def _accounts(self) -> FrozenList:
+        return self._frozen_list("/accounts")
+
+    @property
+    def _subscriptions(self) -> FrozenList:
+        return self._frozen_list("/subscriptions")
+
+    def _frozen_list(self, path: str) -> FrozenList:
+        settings = self._recurly.settings
+        return FrozenList(self._recurly.client, path, connections=settings.concurrency)
+
+    def _sweep_due(self, now: datetime) -> bool:
+        """Whether all accounts count as touched; the first run counts as the first sweep."""
+        interval = self._recurly.settings.account_sweep
+        last = self.stream_state.get("last_sweep")
+        return interval is not None and (last is None or now - parse_time(last) >= interval)
+
+    def _all(self, store: SnapshotStore, frozen: Window) -> Iterator[Record]:
+        """Every account of the site, straight from the list."""
+        everything = Window(None, frozen.end, frozen.count)
+        if frozen.begin is not None:
+            everything = self._until(self._accounts.freeze(None), frozen.end)
+        rows = self._accounts.rows(everything)
+        subscriptions = self._until(self._subscriptions.freeze(None), frozen.end)
+        if self._reads_per_account(everything.count or 0, subscriptions.count):
+            yield from self.complete(rows)
+        else:
+            self._load_subscriptions(store, subscriptions, of_touched_only=False)
+            yield from _joined(store, rows)
+
+    def _touched(self, store: SnapshotStore, frozen: Window) -> Iterator[Record]:
+        """The accounts that changed since the bookmark, or whose subscriptions did."""
+        store.add_accounts(self._accounts.rows(frozen))
+        changed = self._until(self._subscriptions.freeze(frozen.begin), frozen.end)
+        store.touch(
+            subscription["account"]["id"]
+            for subscription in self._subscriptions.rows(changed)
+            if subscription.get("account")
+        )
+        connections = self._recurly.settings.concurrency
+        for accounts in in_order(self._by_ids, store.unread(), connections=connections):
+            store.add_accounts(accounts)
+        touched = store.touched()
+        if not touched:
+            return
+        subscriptions = self._until(self._subscriptions.freeze(None), frozen.end)
+        if self._reads_per_account(touched, subscriptions.count):
+            yield from self.complete(store.accounts())
+        else:
+            self._load_subscriptions(store, subscriptions, of_touched_only=True)
+            yield from _joined(store, store.accounts())
+
+    def _reads_per_account(self, accounts: int, subscriptions: int | None) -> bool:
+        per_account = reads_per_account(accounts, subscriptions)
+        self.log(
+            "%d accounts to read, %s subscriptions on the site: reading subscriptions %s.",
+            accounts,
+            "an unknown number of" if subscriptions is None else subscriptions,
+            "account by account" if per_account else "as one list",
+        )
+        return per_account
+
+    def _load_subscriptions(
+        self, store: SnapshotStore, frozen: Window, *, of_touched_only: bool
+    ) -> None:
+        store.add_subscriptions(self._subscriptions.rows(frozen), of_touched_only=of_touched_only)
+        overlap = max(self._recurly.settings.lookback, LEAST_OVERLAP)
+        tail = self._recurly.client.records("/subscriptions", between(frozen.end - overlap, None))
+        store.add_subscriptions(tail, of_touched_only=of_touched_only)
+        store.index()
+
+    def _by_ids(self, account_ids: list[str]) -> list[Record]:
+        """Accounts as they are now; Recurly allows no other parameter beside `ids`."""
+        return list(self._recurly.client.records("/accounts", {"ids": ",".join(account_ids)}))
+
+    def _subscriptions_of(self, account: Record) -> list[Record] | None:
+        path = f"/accounts/{quote(account['id'], safe='')}/subscriptions"
+        try:
+            return [in_short(one) for one in self._recurly.client.records(path, ASCENDING)]
+        except NotFoundError:
+            return None
+
+    @staticmethod
+    def _until(window: Window, end: datetime) -> Window:
+        """A window whose end is the run's one frozen moment; the count says how much to cut."""
+        return Window(window.begin, end, window.count)
+
+
+def _joined(store: SnapshotStore, accounts: Iterable[Record]) -> Iterator[Record]:
+    for account in accounts:
+        yield snapshot(account, store.subscriptions_of(account["id"]))

@@ -1,0 +1,55 @@
+"""Invoices with all of their line items."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from typing_extensions import override
+
+from tap_recurly.client import ASCENDING, PAGE_SIZE
+from tap_recurly.errors import NotFoundError
+from tap_recurly.reading import in_order
+from tap_recurly.streams.windowed import WindowedStream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from singer_sdk.helpers.types import Record
+
+
+class Invoices(WindowedStream):
+    """Invoices of all types and states.
+
+    Recurly embeds only so many line items and says `has_more_line_items`; the rest is fetched, so
+    that every invoice carries all of its own.
+    """
+
+    name = "invoices"
+    path = "/invoices"
+    resource = "Invoice"
+
+    @override
+    def complete(self, records: Iterator[Record]) -> Iterator[Record]:
+        while portion := list(islice(records, PAGE_SIZE)):
+            cut_short = [invoice for invoice in portion if invoice.get("has_more_line_items")]
+            connections = self._recurly.settings.concurrency
+            items = in_order(self._line_items, cut_short, connections=connections)
+            for invoice, all_items in zip(cut_short, items, strict=True):
+                if all_items is not None:
+                    invoice["line_items"] = all_items
+                    invoice["has_more_line_items"] = False
+            yield from portion
+
+    def _line_items(self, invoice: Record) -> list[Any] | None:
+        """All line items of an invoice, None when the invoice has gone meanwhile.
+
+        An item that changes during the read comes twice, its later version last.
+        """
+        path = f"/invoices/{quote(invoice['id'], safe='')}/line_items"
+        try:
+            items = {item["id"]: item for item in self._recurly.client.records(path, ASCENDING)}
+        except NotFoundError:
+            return None
+        return list(items.values())
