@@ -61,7 +61,11 @@ class Sandbox:
         self.recurly = RecurlySite(self.clock, self.business, **recurly)
         self.klaviyo = KlaviyoAccount(clock=self.clock, **(klaviyo or {}))
         self._recurly_server = LocalServer(Controls(self, self.recurly.app), port=recurly_port)
-        self._klaviyo_server = LocalServer(self.klaviyo.app, port=klaviyo_port)
+        try:
+            self._klaviyo_server = LocalServer(self.klaviyo.app, port=klaviyo_port)
+        except OSError:
+            self._recurly_server.stop()
+            raise
 
     @property
     def recurly_url(self) -> str:

@@ -21,10 +21,13 @@ class LocalServer:
     """Serves `app` on 127.0.0.1; port 0 picks a free one. Use it as a context manager.
 
     The server adds no `Date` or `Server` header: the services answer with their own clock.
+
+    Raises:
+        OSError: When the port is taken; its `strerror` is a sentence that says what to do.
     """
 
     def __init__(self, app: ASGIApp, *, port: int = 0) -> None:
-        self._socket = socket.create_server((LOOPBACK, port), backlog=1024)
+        self._socket = _listen(port)
         self.port: int = self._socket.getsockname()[1]
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -54,7 +57,8 @@ class LocalServer:
     def stop(self) -> None:
         """Close the port and wait for the thread."""
         self._server.should_exit = True
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         self._socket.close()
 
     def __enter__(self) -> Self:
@@ -71,3 +75,14 @@ class LocalServer:
 
     def _serve(self) -> None:
         self._server.run(sockets=[self._socket])
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server((LOOPBACK, port), backlog=1024)
+    except OSError as error:
+        sentence = (
+            f"Port {port} is not to be had ({error.strerror}): "
+            "end what listens there, or choose another port."
+        )
+        raise OSError(error.errno, sentence) from error

@@ -180,12 +180,20 @@ class Account(Entity):
     subscriptions: list[Subscription] = field(default_factory=list)
     owed: dict[str, Invoice] = field(default_factory=dict)
     credits: list[Invoice] = field(default_factory=list)
-    channel: str | None = None
 
     @property
     def payer(self) -> Account:
         """Who pays this account's bills: its parent, when it has one."""
         return self.parent or self
+
+
+@dataclass(eq=False)
+class Acquisition(Entity):
+    """By which channel an account was won."""
+
+    resource: ClassVar[str] = "account_acquisitions"
+    account: Account
+    channel: str
 
 
 @dataclass(eq=False)

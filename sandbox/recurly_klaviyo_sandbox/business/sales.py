@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from . import people
 from .catalogue import price_in
 from .chance import pick
-from .entities import Account, LineItem, ShippingAddress
+from .entities import Account, Acquisition, LineItem, ShippingAddress
 from .habits import DAY
 
 if TYPE_CHECKING:
@@ -137,12 +137,14 @@ class Sales:
             rng=rng,
             reliability=pick(rng, {2.0: 70, 0.8: 20, 0.3: 10}),
             parent=parent,
-            channel=pick(rng, dict.fromkeys(people.CHANNELS, 1) | {None: 6}),
         )
         if pick(rng, {True: 1, False: 5}):
             account.shipping = self._books.enter(
                 ShippingAddress(self._books.new_id(), now, now, account, address)
             )
+        channel = pick(rng, {"": 6, **dict.fromkeys(people.CHANNELS, 1)})
+        if channel:
+            self._books.enter(Acquisition(self._books.new_id(), now, now, account, channel))
         self._accounts.append(account)
         if persona in {"invoiced", "card"} and number % 10 == 0:
             self._parents.append(account)

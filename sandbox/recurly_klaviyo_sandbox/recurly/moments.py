@@ -1,4 +1,4 @@
-"""Times: Recurly stores fractions of a second and shows whole ones, in UTC."""
+"""Times and amounts as Recurly writes them: whole seconds in UTC, JSON numbers."""
 
 from __future__ import annotations
 
@@ -37,6 +37,11 @@ def shown(epoch: int | None) -> str | None:
     hour, second = divmod(second, 3600)
     minute, second = divmod(second, 60)
     return f"{_date(day)}T{hour:02}:{minute:02}:{second:02}Z"
+
+
+def money(cents: int) -> float:
+    """Cents as the JSON number Recurly sends."""
+    return cents / 100
 
 
 @lru_cache(maxsize=10_000)

@@ -20,8 +20,10 @@ from starlette.responses import Response
 from recurly_klaviyo_sandbox.faults import FaultInjection
 
 from . import records
+from .backdrop import Backdrop
+from .documents import DOCUMENTS, Document
 from .endpoints import LISTINGS, PARENTS, SINGLES, Endpoint, Listing
-from .errors import Refusal, not_found
+from .errors import Refusal, bad_parameter, not_found
 from .limiter import Limiter
 from .moments import shown
 from .queries import read_query
@@ -137,6 +139,8 @@ class RecurlySite:
         self.limiter = Limiter(clock, self.switches.per_minute)
         self.network = FaultInjection(self._serve)
         self._put_site(subdomain, mode)
+        if business:
+            Backdrop(self.store, business).put()
         self.absorb()
 
     @property
@@ -217,6 +221,11 @@ class RecurlySite:
             raise Refusal(403, "invalid_permissions", "The API key lacks permission for this")
         if isinstance(endpoint, Listing):
             return self._list(endpoint, scope, method, path, query_string, base_url)
+        if query_string:
+            name = query_string.partition("=")[0]
+            raise bad_parameter(name, f"Invalid or unpermitted parameter: {name}")
+        if isinstance(endpoint, Document):
+            return Answer(200, orjson.dumps(endpoint.make(self.store, scope, self.clock.now())))
         return self._single(endpoint, scope)
 
     def _authenticate(self, authorization: str) -> None:
@@ -252,14 +261,14 @@ class RecurlySite:
             )
 
     def _route(self, path: str) -> tuple[Endpoint, dict[str, str]]:
-        for endpoint in (*LISTINGS, *SINGLES):
+        for endpoint in (*LISTINGS, *SINGLES, *DOCUMENTS):
             match = endpoint.pattern.fullmatch(path)
             if match:
-                scope = {
-                    name: self._resolve(PARENTS[name], unquote(text))
-                    for name, text in match.groupdict().items()
+                named = {name: unquote(text) for name, text in match.groupdict().items()}
+                return endpoint, {
+                    name: self._resolve(PARENTS[name], text) if name in PARENTS else text
+                    for name, text in named.items()
                 }
-                return endpoint, scope
         raise not_found(path)
 
     def _resolve(self, resource: str, text: str) -> str:

@@ -238,8 +238,9 @@ class Store:
     def _put_row(self, resource: str, record: Mapping[str, Any], visible_at: int | None) -> None:
         created = to_micros(record.get("created_at") or self._clock.now())
         updated = to_micros(record.get("updated_at") or created)
-        keys = TABLES[resource].keys(record)
-        shown = {name: _shown(value) for name, value in record.items() if name[0] != "_"}
+        table = TABLES[resource]
+        keys = table.keys(record)
+        shown = {name: _shown(value) for name, value in record.items() if table.shows(name)}
         row = Row(record["id"], created, updated, keys, orjson.dumps(shown))
         if visible_at is None:
             self.write(resource, [row])

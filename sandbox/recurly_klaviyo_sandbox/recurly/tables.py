@@ -17,11 +17,17 @@ class Table:
     object_name: str
     code: str = ""
     """The column that a path's `code-`, `uuid-` or `number-` prefix speaks of."""
+    hidden: frozenset[str] = frozenset()
+    """Fields that Recurly's schema of the resource does not know."""
 
     @property
     def looked_up(self) -> list[str]:
         """Columns that single records or one parent's records are found by."""
         return [c for c in self.columns if c.endswith("_id") or c == self.code]
+
+    def shows(self, name: str) -> bool:
+        """Whether a field is sent. A leading underscore marks what serves for scoping only."""
+        return not name.startswith("_") and name not in self.hidden
 
     def keys(self, record: Mapping[str, Any]) -> list[Any]:
         """The record's values of all columns."""
@@ -56,7 +62,7 @@ TABLES: dict[str, Table] = {
     ),
     "billing_infos": Table(_OWNER, "billing_info"),
     "shipping_addresses": Table(_OWNER, "shipping_address"),
-    "account_notes": Table(_OWNER, "account_note"),
+    "account_notes": Table(_OWNER, "account_note", hidden=frozenset({"updated_at"})),
     "external_accounts": Table({"account_id": "_account_id"}, "external_account"),
     "subscriptions": Table(
         _ACCOUNT
@@ -69,7 +75,6 @@ TABLES: dict[str, Table] = {
         "subscription",
         code="uuid",
     ),
-    "subscription_changes": Table({"subscription_id": "subscription_id"}, "subscription_change"),
     "invoices": Table(
         _ACCOUNT
         | {
@@ -124,13 +129,15 @@ TABLES: dict[str, Table] = {
     ),
     "custom_field_definitions": Table({"related_type": "related_type"}, "custom_field_definition"),
     "general_ledger_accounts": Table({"account_type": "account_type"}, "general_ledger_account"),
-    "performance_obligations": Table({}, ""),
-    "price_segments": Table({}, "price_segment"),
+    "performance_obligations": Table({}, "", hidden=frozenset({"object"})),
+    "price_segments": Table({}, "price_segment", hidden=frozenset({"created_at", "updated_at"})),
     "dunning_campaigns": Table({}, "dunning_campaign"),
-    "invoice_templates": Table({"code": "code"}, "", code="code"),
+    "invoice_templates": Table({"code": "code"}, "", code="code", hidden=frozenset({"object"})),
     "business_entities": Table({"code": "code"}, "business_entity", code="code"),
     "gift_cards": Table({}, "gift_card"),
-    "entitlements": Table({"account_id": "_account_id", "state": "_state"}, "entitlement"),
+    "entitlements": Table(
+        {"account_id": "_account_id", "state": "_state"}, "entitlement", hidden=frozenset({"id"})
+    ),
     "external_products": Table({}, "external_product"),
     "external_product_references": Table(
         {"product_id": "_product_id"}, "external_product_reference_mini"
@@ -143,4 +150,4 @@ TABLES: dict[str, Table] = {
         {"subscription_id": "_subscription_id"}, "external_payment_phase"
     ),
 }
-"""Every resource. Names that begin with an underscore serve for scoping and are never sent."""
+"""Every resource by the name this sandbox gives it."""

@@ -1,0 +1,68 @@
+"""The business's entities as the records Recurly serves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from recurly_klaviyo_sandbox.business import entities as e
+
+from . import billing, catalogue, customers, subscriptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Record = dict[str, Any]
+
+
+def record(entity: e.Entity, embedded_line_items: int) -> Record:
+    """The record of any entity; an invoice's carries at most so many line items."""
+    if isinstance(entity, e.Invoice):
+        return billing.invoice(entity, embedded_line_items)
+    return _RENDERERS[type(entity)](entity)
+
+
+def keys(entity: e.Entity) -> Record:
+    """Just enough of an entity's record to file it: what its table's columns are taken from."""
+    if isinstance(entity, e.LineItem):
+        invoice = entity.invoice
+        return {
+            "account": {"id": invoice.account.id},
+            "invoice_id": invoice.id,
+            "subscription_id": entity.subscription.id if entity.subscription else None,
+            "state": "invoiced",
+            "type": entity.kind,
+            "previous_line_item_id": entity.original.id if entity.original else None,
+        }
+    if isinstance(entity, e.Transaction):
+        return {
+            "account": {"id": entity.account.id},
+            "uuid": entity.uuid,
+            "type": entity.kind,
+            "success": entity.status == "success",
+        }
+    if isinstance(entity, e.Invoice):
+        return {
+            "account": {"id": entity.account.id},
+            "number": entity.number,
+            "state": entity.state,
+            "type": entity.kind,
+            "previous_invoice_id": entity.previous.id if entity.previous else None,
+        }
+    return _RENDERERS[type(entity)](entity)
+
+
+_RENDERERS: dict[type[e.Entity], Callable[[Any], Record]] = {
+    e.Account: customers.account,
+    e.Acquisition: customers.acquisition,
+    e.AddOn: catalogue.add_on,
+    e.BillingInfo: customers.billing_info,
+    e.Coupon: catalogue.coupon,
+    e.CouponRedemption: catalogue.coupon_redemption,
+    e.CreditPayment: billing.credit_payment,
+    e.Item: catalogue.item,
+    e.LineItem: billing.line_item,
+    e.Plan: catalogue.plan,
+    e.ShippingAddress: customers.shipping_address,
+    e.Subscription: subscriptions.subscription,
+    e.Transaction: billing.transaction,
+}

@@ -1,0 +1,127 @@
+"""Subscriptions as Recurly serves them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from recurly_klaviyo_sandbox.recurly.moments import money, shown
+
+from .catalogue import plan_mini
+from .customers import account_mini
+
+if TYPE_CHECKING:
+    from recurly_klaviyo_sandbox.business import entities as e
+
+Record = dict[str, Any]
+
+
+def subscription(subscription: e.Subscription) -> Record:
+    """A subscription with its add-ons and, when there is one, the change that is to come."""
+    extras = [subscribed_add_on(subscription, extra) for extra in subscription.add_ons]
+    subtotal = subscription.subtotal
+    return {
+        "id": subscription.id,
+        "object": "subscription",
+        "uuid": subscription.uuid,
+        "account": account_mini(subscription.account),
+        "plan": plan_mini(subscription.plan),
+        "state": subscription.state,
+        "shipping": None,
+        "coupon_redemptions": [],
+        "pending_change": subscription_change(subscription) if subscription.next_plan else None,
+        "current_period_started_at": shown(subscription.period_start),
+        "current_period_ends_at": shown(subscription.period_end),
+        "current_term_started_at": shown(subscription.period_start),
+        "current_term_ends_at": shown(subscription.period_end),
+        "trial_started_at": shown(subscription.trial_start),
+        "trial_ends_at": shown(subscription.trial_end),
+        "remaining_billing_cycles": 0,
+        "total_billing_cycles": 1,
+        "renewal_billing_cycles": 1,
+        "auto_renew": True,
+        "ramp_intervals": None,
+        "paused_at": shown(subscription.paused),
+        "remaining_pause_cycles": subscription.pause_cycles,
+        "resume_at": None,
+        "currency": subscription.currency,
+        "revenue_schedule_type": "evenly",
+        "unit_amount": money(subscription.unit),
+        "tax_inclusive": False,
+        "quantity": subscription.quantity,
+        "add_ons": extras,
+        "add_ons_total": money(subtotal - subscription.unit * subscription.quantity),
+        "subtotal": money(subtotal),
+        "tax": 0.0,
+        "tax_info": None,
+        "price_segment_id": None,
+        "total": money(subtotal),
+        "collection_method": "manual" if subscription.manual else "automatic",
+        "po_number": None,
+        "net_terms": 30 if subscription.manual else 0,
+        "net_terms_type": "net",
+        "terms_and_conditions": None,
+        "customer_notes": None,
+        "expiration_reason": subscription.expiration_reason,
+        "custom_fields": [],
+        "created_at": shown(subscription.created),
+        "updated_at": shown(subscription.updated),
+        "activated_at": shown(subscription.activated),
+        "canceled_at": shown(subscription.canceled),
+        "expires_at": shown(subscription.expires),
+        "bank_account_authorized_at": None,
+        "gateway_code": None,
+        "billing_info_id": None,
+        "active_invoice_id": None,
+        "business_entity_id": None,
+        "started_with_gift": False,
+        "converted_at": None,
+        "action_result": None,
+    }
+
+
+def subscription_change(subscription: e.Subscription) -> Record:
+    """The plan a subscription will be on from its next renewal."""
+    to_come = subscription.next_plan or subscription.plan
+    return {
+        "id": subscription.change_id,
+        "object": "subscription_change",
+        "subscription_id": subscription.id,
+        "plan": plan_mini(to_come),
+        "add_ons": [],
+        "unit_amount": money(to_come.prices[subscription.currency]),
+        "tax_inclusive": False,
+        "quantity": subscription.quantity,
+        "shipping": None,
+        "activate_at": shown(subscription.period_end),
+        "activated": False,
+        "custom_fields": [],
+        "created_at": shown(subscription.change_created),
+        "updated_at": shown(subscription.change_created),
+        "deleted_at": None,
+    }
+
+
+def subscribed_add_on(subscription: e.Subscription, extra: e.SubscribedAddOn) -> Record:
+    """An add-on as part of a subscription."""
+    return {
+        "id": extra.id,
+        "object": "subscription_add_on",
+        "subscription_id": subscription.id,
+        "add_on": {
+            "id": extra.add_on.id,
+            "object": "add_on",
+            "code": extra.add_on.code,
+            "name": extra.add_on.name,
+            "add_on_type": "usage" if extra.add_on.metered else "fixed",
+        },
+        "add_on_source": "plan_add_on",
+        "quantity": extra.quantity,
+        "unit_amount": money(extra.unit),
+        "unit_amount_decimal": None,
+        "revenue_schedule_type": "evenly",
+        "tier_type": "flat",
+        "tiers": [],
+        "created_at": shown(extra.created),
+        "updated_at": shown(extra.created),
+        "expired_at": None,
+    }
