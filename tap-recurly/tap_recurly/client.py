@@ -198,7 +198,7 @@ class RecurlyClient:
             try:
                 answer = self._sessions.exchange(method, url)
             except FailedAttemptError:
-                self.limiter.lost(ticket)
+                self.limiter.lost()
                 raise
             self._contact = True
             if answer.status != HTTPStatus.TOO_MANY_REQUESTS:
@@ -246,22 +246,6 @@ class RecurlyClient:
                     else "",
                 )
             self._deprecation_said = True
-
-
-class TimeFilteredList:
-    """A list whose server filters by `updated_at`: what a windowed read reads."""
-
-    def __init__(self, client: RecurlyClient, path: str) -> None:
-        self._client = client
-        self._path = path
-
-    def count(self, begin: datetime | None, end: datetime | None) -> int | None:
-        """How many rows were updated between two moments, both included."""
-        return self._client.count(self._path, between(begin, end)).rows
-
-    def pages(self, begin: datetime | None, end: datetime | None) -> Iterator[bytes]:
-        """The rows updated between two moments, both included, ascending."""
-        return self._client.pages(self._path, between(begin, end))
 
 
 def between(begin: datetime | None, end: datetime | None) -> dict[str, str]:

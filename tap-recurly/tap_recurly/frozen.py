@@ -9,35 +9,94 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
-from tap_recurly.client import ASCENDING, TimeFilteredList, between
+from tap_recurly.client import ASCENDING, between
 from tap_recurly.reading import WindowedRead
-from tap_recurly.windows import BoundaryFilter, Window, parse_time, window_size
+from tap_recurly.windows import (
+    SMALLEST,
+    BoundaryFilter,
+    Window,
+    lower_bound,
+    parse_time,
+    window_size,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime, timedelta
 
-    from tap_recurly.client import RecurlyClient
+    from tap_recurly.client import Count
 
 logger = logging.getLogger(__name__)
 
 
-class FrozenList:
-    """One list of the site whose server filters by `updated_at`."""
+class ListReader(Protocol):
+    """Counts and reads lists: `RecurlyClient`."""
 
-    def __init__(self, client: RecurlyClient, path: str, *, connections: int) -> None:
+    def count(self, path: str, params: Mapping[str, str]) -> Count:
+        """Ask how many rows a list has, without reading it."""
+
+    def pages(self, path: str, params: Mapping[str, str]) -> Iterator[bytes]:
+        """Read a list to its end, page by page."""
+
+    def records(self, path: str, params: Mapping[str, str]) -> Iterator[Any]:
+        """Read a list to its end, row by row."""
+
+    def first_page(self, path: str, params: Mapping[str, str]) -> Any:
+        """Read the rows of the first page only."""
+
+
+class TimeFilteredList:
+    """A list whose server filters by `updated_at`: the source of a windowed read."""
+
+    def __init__(self, client: ListReader, path: str) -> None:
+        self._client = client
+        self._path = path
+
+    def count(self, begin: datetime | None, end: datetime | None) -> int | None:
+        """How many rows were updated between two moments, both included."""
+        return self._client.count(self._path, between(begin, end)).rows
+
+    def pages(self, begin: datetime | None, end: datetime | None) -> Iterator[bytes]:
+        """The rows updated between two moments, both included, ascending."""
+        return self._client.pages(self._path, between(begin, end))
+
+
+class FrozenList:
+    """One list of the site whose server filters by `updated_at`.
+
+    Args:
+        client: Counts and reads the list.
+        path: Where it is, such as `/accounts`.
+        connections: How many windows are read at once.
+        smallest: Rows below which a window is not worth cutting.
+    """
+
+    def __init__(
+        self, client: ListReader, path: str, *, connections: int, smallest: int = SMALLEST
+    ) -> None:
         self._client = client
         self._path = path
         self._connections = connections
+        self._smallest = smallest
 
     def freeze(self, begin: datetime | None) -> Window:
         """The window from `begin` to the server's present, counted; costs one request."""
         count = self._client.count(self._path, between(begin, None))
         return Window(begin, count.server_time.replace(microsecond=0), count.rows)
+
+    def freeze_since(
+        self, bookmark: datetime | None, start_date: datetime | None, lookback: timedelta
+    ) -> Window | None:
+        """The window of this run, None when `start_date` lies in the server's future."""
+        frozen = self.freeze(lower_bound(bookmark, start_date, lookback))
+        begin = lower_bound(bookmark, start_date, lookback, frozen.end)
+        if begin is not None and begin > frozen.end:
+            return None
+        return replace(frozen, begin=begin)
 
     def windows(self, frozen: Window) -> Iterator[tuple[Window, Iterator[dict[str, Any]]]]:
         """Read a frozen window, cut to size: each part with its rows, in order of time.
@@ -45,7 +104,7 @@ class FrozenList:
         The rows of a part must be used up before the next part is asked for.
         """
         boundary = BoundaryFilter()
-        size = window_size(frozen.count or 0, self._connections)
+        size = window_size(frozen.count or 0, self._connections, self._smallest)
         read = WindowedRead(
             TimeFilteredList(self._client, self._path),
             self._with_begin(frozen, size),

@@ -1,15 +1,14 @@
 """The request budget, learned from Recurly's answers and shared by all threads.
 
 Recurly counts requests per site over a sliding window of five minutes and says with every answer
-how many are left: `X-RateLimit-Limit` (the window's total) and `X-RateLimit-Remaining`. The site's
+how many are left (`X-RateLimit-Remaining`), of how many (`X-RateLimit-Limit`), and when the window
+would be clear, that is when this very request will have left it (`X-RateLimit-Reset`). The site's
 own systems draw on the same budget, so this tap never takes `Remaining` below the share that
-`quota_percent` leaves to them. Nothing else is assumed: whether the window slides by the second
-or by the minute shows in the answers.
+`quota_percent` leaves to them.
 
-When the share is used up, capacity comes back as old requests leave the window. At each moment
-when some of our own could have left, one single request, the probe, asks; its answer says how far
-the tap may go on. A few requests of the share are kept for probes, so that even they leave the
-others' share alone.
+When the tap's share is used up, it waits until some of its own requests have surely left the
+window and then sends one single request, the probe, whose answer says how far to go on. When it
+is the others who have used up more than theirs, it asks once a minute.
 """
 
 from __future__ import annotations
@@ -29,18 +28,19 @@ logger = logging.getLogger(__name__)
 
 WINDOW_SECONDS = 300
 MINUTE = 60
-MOST_PROBES_KEPT = 10
 LONGEST_BACKOFF_SECONDS = 30.0
+WAIT_WORTH_A_WORD_SECONDS = 10
 
 
 class RateHeaders(NamedTuple):
     """What an answer says about the budget; error answers may say nothing.
 
-    `server_time` is its `Date` in epoch seconds, `retry_after` is in seconds.
+    `reset` and `server_time` (its `Date`) are epoch seconds, `retry_after` is in seconds.
     """
 
     limit: int | None = None
     remaining: int | None = None
+    reset: float | None = None
     server_time: float | None = None
     retry_after: float | None = None
 
@@ -50,6 +50,27 @@ class Ticket:
     """One request under way; `sent_at` is in the budget's own order of events."""
 
     sent_at: int
+
+
+@dataclass
+class _Spent:
+    """Our own requests that Recurly counted in one second of its clock."""
+
+    second: float
+    reset: float
+    number: int = 1
+
+    def counted_after(self, second: float) -> bool:
+        """Whether they were still in the window when an answer of that second was written."""
+        return min(self.reset, self.second + WINDOW_SECONDS) > second
+
+    @property
+    def free_at(self) -> float:
+        """When they have surely left, however finely the window slides.
+
+        `Date` is cut to the second, so a request may have been counted up to a second later.
+        """
+        return min(self.reset, self.second + WINDOW_SECONDS + 1)
 
 
 class Budget:
@@ -63,12 +84,12 @@ class Budget:
         self.limit: int | None = None
         self._remaining: int | None = None
         self._learned_at = 0
-        self._learned_time = 0.0
+        self._learned_second = 0.0
         self._events = 0
         self._in_flight = 0
         self._answered = False
         self._server_ahead = -inf
-        self._own_seconds: deque[int] = deque()
+        self._spent: deque[_Spent] = deque()
         self._refusals = 0
         self._refused_since: float | None = None
         self._resume_at = 0.0
@@ -84,28 +105,26 @@ class Budget:
             return self._resume_at - now
         if self._refusals or not self._answered:
             return inf if self._in_flight else 0.0
-        if self._remaining is None or self._remaining - self._in_flight > self._floor:
+        if self._remaining is None or self._remaining - self._in_flight > self.reserve:
             return 0.0
         if self._in_flight:
             return inf
-        return max(self._next_probe() - now, 0.0)
+        return max(self._next_probe(now) - now, 0.0)
 
     def refused_for(self, now: float) -> float:
         """Seconds for which every request has been refused as too many."""
         return 0.0 if self._refused_since is None else now - self._refused_since
 
-    def send(self, now: float) -> Ticket:
-        """Count a request that leaves now."""
+    def send(self) -> Ticket:
+        """Count a request that leaves."""
         self._events += 1
         self._in_flight += 1
-        second = floor(now)
-        if not self._own_seconds or self._own_seconds[-1] != second:
-            self._own_seconds.append(second)
         return Ticket(self._events)
 
-    def lost(self, _ticket: Ticket) -> None:
+    def lost(self, now: float) -> None:
         """Note that a request got no answer; Recurly may have counted it."""
         self._in_flight -= 1
+        self._spend(floor(self._on_server(now)), None)
         if self._remaining is not None:
             self._remaining -= 1
 
@@ -133,16 +152,15 @@ class Budget:
             wait = min(2.0 ** (self._refusals - 1), LONGEST_BACKOFF_SECONDS)
         self._resume_at = max(self._resume_at, now + max(wait, 1.0))
 
-    @property
-    def _floor(self) -> int:
-        own = (self.limit or 0) - self.reserve
-        return self.reserve + min(MOST_PROBES_KEPT, own // 20)
-
     def _learn(self, ticket: Ticket, now: float, headers: RateHeaders) -> None:
         self._events += 1
-        if headers.server_time is not None:
+        second = headers.server_time
+        if second is None:
+            second = floor(self._on_server(now))
+        else:
             # `Date` is cut to the second: the server's clock is at least this far ahead of ours.
-            self._server_ahead = max(self._server_ahead, headers.server_time - now)
+            self._server_ahead = max(self._server_ahead, second - now)
+        self._spend(second, headers.reset)
         remaining = headers.remaining
         if remaining is None:
             if self._remaining is not None:
@@ -155,41 +173,36 @@ class Budget:
         if fresh or (self._remaining is not None and remaining < self._remaining):
             self._remaining = remaining
             self._learned_at = self._events
-            self._learned_time = now
+            self._learned_second = second
 
-    def _next_probe(self) -> float:
-        """The next moment at which asking makes sense, on our own clock.
+    def _spend(self, second: float, reset: float | None) -> None:
+        """Remember a request of ours for as long as Recurly may count it."""
+        clear = reset if reset is not None and reset > second else inf
+        if self._spent and self._spent[-1].second == second and self._spent[-1].reset == clear:
+            self._spent[-1].number += 1
+        else:
+            self._spent.append(_Spent(second, clear))
 
-        While the probes' own share lasts, that is whenever our oldest requests may have left the
-        window; beyond it only when they surely have. Without any of our own in the window it is
-        the others who used it up: then once a minute, for that is how capacity returns.
-        """
-        while self._own_seconds and self._surely_free(self._own_seconds[0]) <= self._learned_time:
-            self._own_seconds.popleft()
-        careful = self._remaining is not None and self._remaining <= self.reserve
+    def _next_probe(self, now: float) -> float:
+        """The next moment at which asking makes sense, on our own clock."""
+        present = self._on_server(now)
+        while self._spent and self._spent[0].second + WINDOW_SECONDS + 1 < present:
+            self._spent.popleft()
         moments = [
-            moment
-            for second in self._own_seconds
-            for moment in ((self._surely_free(second),) if careful else self._perhaps_free(second))
-            if moment > self._learned_time
+            spent.free_at for spent in self._spent if spent.counted_after(self._learned_second)
         ]
-        return min(moments, default=self._minute_after(self._learned_time, 1))
+        ours = sum(spent.number for spent in self._spent)
+        if not moments or ours < (self.limit or 0) - self.reserve:
+            moments.append((self._learned_second // MINUTE + 1) * MINUTE)
+        return min(moments) - self._ahead
 
-    def _perhaps_free(self, second: int) -> tuple[float, ...]:
-        """When a request sent then leaves the window, by each way of counting."""
-        return (
-            self._minute_after(second, WINDOW_SECONDS // MINUTE),
-            second + WINDOW_SECONDS + 1.0,
-            self._surely_free(second),
-        )
+    @property
+    def _ahead(self) -> float:
+        return self._server_ahead if self._server_ahead > -inf else 0.0
 
-    def _surely_free(self, second: int) -> float:
-        return self._minute_after(second + 1.0, WINDOW_SECONDS // MINUTE + 1)
-
-    def _minute_after(self, moment: float, minutes: int) -> float:
-        """The server's full minute, so many after the one `moment` lies in, on our own clock."""
-        ahead = self._server_ahead if self._server_ahead > -inf else 0.0
-        return (floor((moment + ahead) / MINUTE) + minutes) * MINUTE - ahead
+    def _on_server(self, now: float) -> float:
+        """A moment of our clock on the server's, as late as is certain."""
+        return now + self._ahead
 
 
 class RateLimiter:
@@ -207,12 +220,12 @@ class RateLimiter:
             while (delay := self.budget.delay(self._clock())) > 0:
                 self._announce(delay)
                 self._changed.wait(None if delay == inf else delay)
-            return self.budget.send(self._clock())
+            return self.budget.send()
 
-    def lost(self, ticket: Ticket) -> None:
+    def lost(self) -> None:
         """Give the place back after a request without an answer."""
         with self._changed:
-            self.budget.lost(ticket)
+            self.budget.lost(self._clock())
             self._changed.notify_all()
 
     def answered(self, ticket: Ticket, headers: RateHeaders) -> None:
@@ -231,7 +244,7 @@ class RateLimiter:
 
     def _announce(self, delay: float) -> None:
         now = self._clock()
-        if MOST_PROBES_KEPT < delay < inf and now - self._announced >= MINUTE:
+        if WAIT_WORTH_A_WORD_SECONDS < delay < inf and now - self._announced >= MINUTE:
             self._announced = now
             logger.info(
                 "The share of the site's request budget is used up; going on in %d s.", delay

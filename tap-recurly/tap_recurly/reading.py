@@ -12,7 +12,8 @@ import tempfile
 import threading
 from concurrent.futures import Future
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from os import SEEK_END
+from typing import IO, TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tap_recurly.windows import Window, cut, merge
 
@@ -172,22 +173,28 @@ class WindowedRead:
 
 
 class _Pages:
-    """Pages from a reading thread to the consumer, kept in order."""
+    """Pages from a reading thread to the consumer, kept in order until discarded."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._file = tempfile.SpooledTemporaryFile(max_size=PAGES_IN_MEMORY_BYTES)  # noqa: SIM115 (it lives as long as its window, see discard)
+        self._file: IO[bytes] | None = None
         self._sizes: list[int] = []
         self._fault: Exception | None = None
+        self._discarded = False
         self.closed = False
 
     def append(self, page: bytes) -> None:
         with self._changed:
-            if not self._file.closed:
-                self._file.seek(0, 2)
-                self._file.write(page)
-                self._sizes.append(len(page))
-                self._changed.notify_all()
+            if self._discarded:
+                return
+            if self._file is None:
+                self._file = tempfile.SpooledTemporaryFile(  # noqa: SIM115 (closed by discard)
+                    max_size=PAGES_IN_MEMORY_BYTES
+                )
+            self._file.seek(0, SEEK_END)
+            self._file.write(page)
+            self._sizes.append(len(page))
+            self._changed.notify_all()
 
     def close(self, fault: Exception | None = None) -> None:
         with self._changed:
@@ -197,18 +204,25 @@ class _Pages:
 
     def discard(self) -> None:
         with self._changed:
-            self._file.close()
+            self._discarded = True
+            if self._file is not None:
+                self._file.close()
 
     def __iter__(self) -> Iterator[bytes]:
         offset = 0
         number = 0
         while (size := self._size_of(number)) is not None:
-            with self._changed:
-                self._file.seek(offset)
-                page = self._file.read(size)
+            page = self._page(offset, size)
             offset += size
             number += 1
             yield page
+
+    def _page(self, offset: int, size: int) -> bytes:
+        with self._changed:
+            if self._file is None:
+                return b""
+            self._file.seek(offset)
+            return self._file.read(size)
 
     def _size_of(self, number: int) -> int | None:
         with self._changed:

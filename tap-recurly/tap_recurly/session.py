@@ -77,6 +77,7 @@ class Answer:
         return RateHeaders(
             limit=self.number("X-RateLimit-Limit"),
             remaining=self.number("X-RateLimit-Remaining"),
+            reset=self.number("X-RateLimit-Reset"),
             server_time=self.date.timestamp() if self.date else None,
             retry_after=self.retry_after,
         )

@@ -43,9 +43,9 @@ class Window:
     count: int | None = None
 
 
-def window_size(rows: int, connections: int) -> int:
+def window_size(rows: int, connections: int, smallest: int = SMALLEST) -> int:
     """How many rows a window should have, so that all connections find work to the end."""
-    return min(max(ceil(rows / (3 * connections)), SMALLEST), LARGEST)
+    return min(max(ceil(rows / (3 * connections)), smallest), LARGEST)
 
 
 def cut(window: Window, size: int) -> list[Window]:

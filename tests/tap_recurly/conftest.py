@@ -1,4 +1,4 @@
-"""A tiny Recurly for the tap's tests: lists in memory behind real HTTP, and a way to run the tap."""
+"""A tiny Recurly for the tap's tests, lists behind real HTTP, and a way to run the tap on it."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ class Run:
 
 @pytest.fixture
 def tap(site: TinyRecurly, tmp_path: Path) -> Callable[..., Run]:
-    """Run the real command line on the site: `tap(*arguments, streams=..., state=..., **config)`."""
+    """Run the command line on the site: `tap(*arguments, streams=..., state=..., **config)`."""
 
     def run(
         *arguments: str,

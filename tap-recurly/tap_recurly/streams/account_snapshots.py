@@ -27,7 +27,6 @@ from typing_extensions import override
 
 from tap_recurly.client import ASCENDING, PAGE_SIZE, between
 from tap_recurly.errors import NotFoundError
-from tap_recurly.frozen import FrozenList
 from tap_recurly.reading import in_order
 from tap_recurly.schema import array_of, resource_schema
 from tap_recurly.snapshots import (
@@ -44,6 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
 
     from singer_sdk.helpers.types import Context, Record
+
+    from tap_recurly.frozen import FrozenList
 
 LEAST_OVERLAP = timedelta(seconds=60)
 """How far before H the tail of the subscriptions begins at least: Recurly may commit a change up
@@ -65,12 +66,9 @@ class AccountSnapshots(RecurlyStream):
 
     @override
     def get_records(self, context: Context | None = None) -> Generator[Record, None, None]:
-        frozen = self._accounts.freeze(self.begin())
-        begin = self.begin(frozen.end)
-        if begin is not None and begin > frozen.end:
-            self.log("Nothing to read: 'start_date' lies in the future.")
+        frozen = self.freeze(self._accounts)
+        if frozen is None:
             return
-        frozen = Window(begin, frozen.end, frozen.count)
         is_first = self.bookmark is None
         sweeps = frozen.begin is None if is_first else self._sweep_due(frozen.end)
         with SnapshotStore() as store:
@@ -90,15 +88,11 @@ class AccountSnapshots(RecurlyStream):
 
     @property
     def _accounts(self) -> FrozenList:
-        return self._frozen_list("/accounts")
+        return self.frozen_list("/accounts")
 
     @property
     def _subscriptions(self) -> FrozenList:
-        return self._frozen_list("/subscriptions")
-
-    def _frozen_list(self, path: str) -> FrozenList:
-        settings = self._recurly.settings
-        return FrozenList(self._recurly.client, path, connections=settings.concurrency)
+        return self.frozen_list("/subscriptions")
 
     def _sweep_due(self, now: datetime) -> bool:
         """Whether all accounts count as touched; the first run counts as the first sweep."""

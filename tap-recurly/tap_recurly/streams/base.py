@@ -24,8 +24,9 @@ from tap_recurly.errors import (
     MissingFeatureError,
     TapRecurlyError,
 )
+from tap_recurly.frozen import FrozenList
 from tap_recurly.schema import resource_schema
-from tap_recurly.windows import format_time, lower_bound, parse_time
+from tap_recurly.windows import format_time, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
 
     from tap_recurly.tap import TapRecurly
+    from tap_recurly.windows import Window
 
 STATE_INTERVAL_SECONDS = 1.0
 """Meltano spends some milliseconds on storing each STATE."""
@@ -86,10 +88,18 @@ class RecurlyStream(Stream):
                 f"correct it, or remove it to read the stream from its beginning."
             ) from fault
 
-    def begin(self, upper: datetime | None = None) -> datetime | None:
-        """Where this run begins to read: see `windows.lower_bound`."""
+    def frozen_list(self, path: str) -> FrozenList:
+        """A list of the site, to be read in frozen windows."""
         settings = self._recurly.settings
-        return lower_bound(self.bookmark, settings.start_date, settings.lookback, upper)
+        return FrozenList(self._recurly.client, path, connections=settings.concurrency)
+
+    def freeze(self, rows: FrozenList) -> Window | None:
+        """What this run has to read of a list; None, and said so, when that is nothing."""
+        settings = self._recurly.settings
+        frozen = rows.freeze_since(self.bookmark, settings.start_date, settings.lookback)
+        if frozen is None:
+            self.log("Nothing to read: 'start_date' lies in the future.")
+        return frozen
 
     def checkpoint(self, moment: datetime, *, extra: Mapping[str, Any] | None = None) -> None:
         """Set the bookmark; the STATE goes out at most once a second."""

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from tap_recurly.frozen import FrozenList
 from tap_recurly.streams.base import RecurlyStream
-from tap_recurly.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -26,17 +24,12 @@ class WindowedStream(RecurlyStream):
 
     @override
     def get_records(self, context: Context | None = None) -> Generator[Record, None, None]:
-        rows = FrozenList(
-            self._recurly.client, self.path, connections=self._recurly.settings.concurrency
-        )
-        frozen = rows.freeze(self.begin())
-        begin = self.begin(frozen.end)
-        if begin is not None and begin > frozen.end:
-            self.log("Nothing to read: 'start_date' lies in the future.")
-            return
-        for window, records in rows.windows(Window(begin, frozen.end, frozen.count)):
-            yield from self.complete(records)
-            self.checkpoint(window.end)
+        rows = self.frozen_list(self.path)
+        frozen = self.freeze(rows)
+        if frozen is not None:
+            for window, records in rows.windows(frozen):
+                yield from self.complete(records)
+                self.checkpoint(window.end)
 
 
 class Accounts(WindowedStream):

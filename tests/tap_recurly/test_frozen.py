@@ -1,0 +1,229 @@
+"""Frozen windows on a site that changes at every request: nothing lost, whatever happens."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tap_recurly.client import Count
+from tap_recurly.frozen import FrozenList
+from tap_recurly.windows import format_time, parse_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+NOON = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
+LONGEST_LAG = 30.0
+LOOKBACK = timedelta(seconds=LONGEST_LAG)
+
+
+def seeded(seed: int) -> random.Random:
+    """Chance that can be repeated."""
+    return random.Random(seed)  # noqa: S311 (a simulation keeps no secrets)
+
+
+class RestartError(Exception):
+    """The process dies here."""
+
+
+@dataclass
+class Version:
+    """One version of a row; it becomes visible some time after the moment it bears."""
+
+    number: int
+    updated_at: datetime
+    visible_at: datetime
+
+
+@dataclass
+class LivingSite:
+    """A list of a site where something happens before every request.
+
+    Reads see what is committed, as a database shows it: until a late change is visible, its row
+    is still there as it was.
+    """
+
+    chance: random.Random
+    rows: int
+    lag: float
+    page_size: int
+    restart_after: int | None = None
+    now: datetime = NOON
+    quiet: bool = False
+    requests: int = 0
+    history: dict[str, list[Version]] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        for index in range(self.rows):
+            # Some in a crowd within one second, some scattered over days.
+            ago = self.chance.choice([3600.0 + self.chance.random(), self.chance.uniform(0, 2e5)])
+            self._write(f"row-{index}", self.now - timedelta(seconds=ago))
+
+    def _write(self, row_id: str, moment: datetime, lag: float = 0.0) -> None:
+        versions = self.history.setdefault(row_id, [])
+        visible = moment + timedelta(seconds=lag)
+        versions.append(Version(len(versions), moment, visible))
+
+    def _live(self) -> None:
+        """Let some time pass and some rows change, just before a request is answered."""
+        self.requests += 1
+        if self.restart_after is not None and self.requests > self.restart_after:
+            raise RestartError
+        if self.quiet:
+            return
+        for _ in range(self.chance.randrange(4)):
+            self.now += timedelta(seconds=self.chance.choice([0, 0.01, 0.4, 3]))
+            new = not self.history or self.chance.random() < 0.3
+            row_id = f"row-{len(self.history)}" if new else self.chance.choice([*self.history])
+            if not new and self.history[row_id][-1].visible_at > self.now:
+                continue  # its row is locked by the change under way
+            self._write(row_id, self.now, self.chance.uniform(0, self.lag))
+
+    def current(self) -> list[tuple[str, Version]]:
+        """What is committed now, in the order of the list."""
+        seen = []
+        for row_id, versions in self.history.items():
+            committed = [version for version in versions if version.visible_at <= self.now]
+            if committed:
+                seen.append((row_id, committed[-1]))
+        return sorted(seen, key=lambda row: (row[1].updated_at, row[0]))
+
+    def _between(self, params: Mapping[str, str]) -> list[tuple[str, Version]]:
+        begin = parse_time(params["begin_time"]) if "begin_time" in params else None
+        end = parse_time(params["end_time"]) if "end_time" in params else None
+        return [
+            (row_id, version)
+            for row_id, version in self.current()
+            if (begin is None or begin <= version.updated_at)
+            and (end is None or version.updated_at <= end)
+        ]
+
+    # What `FrozenList` asks of a client
+
+    def count(self, _path: str, params: Mapping[str, str]) -> Count:
+        """HEAD."""
+        with self.lock:
+            self._live()
+            return Count(len(self._between(params)), self.now)
+
+    def pages(self, _path: str, params: Mapping[str, str]) -> Iterator[bytes]:
+        """GET, page by page, by a cursor over time and id."""
+        cursor = (datetime.min.replace(tzinfo=timezone.utc), "")
+        while True:
+            with self.lock:
+                self._live()
+                rest = [
+                    (row_id, version)
+                    for row_id, version in self._between(params)
+                    if (version.updated_at, row_id) > cursor
+                ]
+            shown = rest[: self.page_size]
+            yield orjson.dumps([_shown(row_id, version) for row_id, version in shown])
+            if len(rest) <= self.page_size:
+                return
+            cursor = (shown[-1][1].updated_at, shown[-1][0])
+
+    def records(self, path: str, params: Mapping[str, str]) -> Iterator[Any]:
+        """GET, row by row."""
+        for page in self.pages(path, params):
+            yield from orjson.loads(page)
+
+    def first_page(self, path: str, params: Mapping[str, str]) -> Any:
+        """GET, once."""
+        return orjson.loads(next(self.pages(path, params)))
+
+
+def _shown(row_id: str, version: Version) -> dict[str, Any]:
+    return {
+        "id": row_id,
+        "updated_at": format_time(version.updated_at),
+        "version": version.number,
+    }
+
+
+@dataclass
+class Warehouse:
+    """What a target holds, and the bookmark of the last STATE."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    bookmark: datetime | None = None
+    received: Counter[tuple[str, int]] = field(default_factory=Counter)
+
+    def sync(self, site: LivingSite, *, connections: int) -> None:
+        """One run of a windowed stream."""
+        rows = FrozenList(site, "/rows", connections=connections, smallest=3)
+        frozen = rows.freeze_since(self.bookmark, None, LOOKBACK)
+        assert frozen is not None
+        for window, records in rows.windows(frozen):
+            for record in records:
+                self.rows[record["id"]] = record["version"]
+                self.received[record["id"], record["version"]] += 1
+            assert window.end <= frozen.end
+            self.bookmark = window.end
+
+
+def _nothing_is_lost(
+    seed: int, rows: int, lag: float, connections: int, restarts: list[int]
+) -> None:
+    chance = seeded(seed)
+    site = LivingSite(chance, rows, lag, page_size=chance.choice([1, 3, 10]))
+    warehouse = Warehouse()
+    for restart in [*restarts, None]:
+        site.restart_after = None if restart is None else site.requests + restart
+        try:
+            warehouse.sync(site, connections=connections)
+        except RestartError:
+            continue
+    site.quiet = True
+    site.now += timedelta(seconds=LONGEST_LAG)
+    warehouse.sync(site, connections=connections)
+    assert warehouse.rows == {row_id: version.number for row_id, version in site.current()}
+
+
+CASES = {
+    "seed": st.integers(0, 10**9),
+    "rows": st.integers(0, 60),
+    "lag": st.sampled_from([0.0, 1.0, LONGEST_LAG]),
+    "connections": st.integers(1, 4),
+    "restarts": st.lists(st.integers(0, 60), max_size=4),
+}
+
+
+@settings(max_examples=40, deadline=None)
+@given(**CASES)
+def test_nothing_is_lost(
+    *, seed: int, rows: int, lag: float, connections: int, restarts: list[int]
+) -> None:
+    """Whatever changes, commits late or breaks off: after a last sync the output is the site."""
+    _nothing_is_lost(seed, rows, lag, connections, restarts)
+
+
+@pytest.mark.campaign
+@settings(max_examples=5_000, deadline=None)
+@given(**CASES)
+def test_nothing_is_lost_in_thousands_of_cases(
+    *, seed: int, rows: int, lag: float, connections: int, restarts: list[int]
+) -> None:
+    """The same, thousands of times."""
+    _nothing_is_lost(seed, rows, lag, connections, restarts)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**9), rows=st.integers(0, 200), connections=st.integers(1, 4))
+def test_a_quiet_site_is_read_once_and_in_order(seed: int, rows: int, connections: int) -> None:
+    """On a site at rest every row comes exactly once, in order of time, boundaries included."""
+    site = LivingSite(seeded(seed), rows, 0.0, page_size=7, quiet=True)
+    read = FrozenList(site, "/rows", connections=connections, smallest=3)
+    frozen = read.freeze(None)
+    ids = [row["id"] for row in read.rows(frozen)]
+    assert ids == [row_id for row_id, _ in site.current()]
