@@ -79,6 +79,7 @@ class Ledger:
     def __init__(self, books: Books) -> None:
         self._books = books
         self._facts: dict[str, _Fact] = {}
+        self._taken_back: set[str] = set()
 
     # What the departments note -------------------------------------------------------------------
 
@@ -107,7 +108,9 @@ class Ledger:
 
     def payment_returned(self, payment: Transaction) -> None:
         """Money that seemed to have come in had not."""
-        del self._facts[f"recurly-txn-{payment.id}-succeeded"]
+        key = f"recurly-txn-{payment.id}-succeeded"
+        del self._facts[key]
+        self._taken_back.add(key)
 
     def payment_dated_anew(self, payment: Transaction, time: int) -> None:
         """A slow payment's only date is when its record last moved, and it moved again."""
@@ -133,6 +136,11 @@ class Ledger:
         """All expected events by unique id; times to come are capped at `now`."""
         present = int(now.timestamp())
         return {key: _expected(key, fact, present) for key, fact in self._facts.items()}
+
+    @property
+    def taken_back(self) -> frozenset[str]:
+        """Unique ids of facts struck since: who read them in time is not wrong to have told."""
+        return frozenset(self._taken_back)
 
     def counts(self) -> dict[str, int]:
         """Expected events by metric."""

@@ -1,0 +1,120 @@
+"""`make demo`: the whole way from Recurly to Klaviyo, told on a terminal.
+
+A merchant with a year of history, the real `meltano run`, a week that passes, the same command
+again, and then both sides counted: what Recurly holds by the merchant's own ledger, what Klaviyo
+holds by its stored events.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .business.ledger import METRICS
+from .feed import render_feed
+from .sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ACCOUNTS = 400
+HISTORY = timedelta(days=365)
+WEEK = timedelta(days=7)
+OUTPUT = Path("output/demo")
+COMMAND = ("meltano", "--environment=sandbox", "run", "tap-recurly", "target-klaviyo")
+
+
+def main() -> int:
+    """Tell the story in the current directory, a Meltano project; 0 when both sides agree."""
+    shutil.rmtree(OUTPUT, ignore_errors=True)
+    OUTPUT.mkdir(parents=True)
+    _say(f"A merchant: {ACCOUNTS} customers, {HISTORY.days} days of history, told anew.")
+    sandbox = Sandbox(accounts=ACCOUNTS, days=HISTORY.days, behind=WEEK)
+    with sandbox:
+        for run, story in enumerate(("All of the history", "A week later, what changed"), start=1):
+            if run > 1:
+                sandbox.advance(WEEK)
+            log = OUTPUT / f"run-{run}.log"
+            _say(f"\n{story}:\n  $ {' '.join(COMMAND)}")
+            if not _meltano_run(sandbox, log):
+                _say(f"The run failed; {log} tells why. Its last lines:\n")
+                _say("\n".join(log.read_text(encoding="utf-8").splitlines()[-15:]))
+                return 1
+        agreed = _compare(sandbox)
+        feed = OUTPUT / "activity-feed.html"
+        feed.write_text(render_feed(sandbox.klaviyo), encoding="utf-8")
+    _say(f"\nKlaviyo's activity feed, as a page: {feed}")
+    return 0 if agreed else 1
+
+
+def _meltano_run(sandbox: Sandbox, log: Path) -> bool:
+    """Run the command against the sandbox's ports, with STATE and rejects of its own."""
+    before = sum(sandbox.klaviyo.metric_counts().values())
+    started = time.monotonic()
+    with log.open("w", encoding="utf-8") as lines:
+        done = subprocess.run(  # noqa: S603  (this project's own command)
+            [str(Path(sys.executable).with_name(COMMAND[0])), *COMMAND[1:]],
+            env={
+                **os.environ,
+                "TAP_RECURLY_API_URL": sandbox.recurly_url,
+                "TARGET_KLAVIYO_API_URL": sandbox.klaviyo_url,
+                "TARGET_KLAVIYO_REJECTS_PATH": str(OUTPUT / "rejected.singer"),
+                "MELTANO_STATE_BACKEND_URI": (OUTPUT / "state").absolute().as_uri(),
+                "NO_COLOR": "1",
+            },
+            stdout=lines,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    seconds = time.monotonic() - started
+    new = sum(sandbox.klaviyo.metric_counts().values()) - before
+    if done.returncode == 0:
+        _say(f"  {new:,} events in {seconds:.0f} s; the log is in {log}")
+    return done.returncode == 0
+
+
+def _compare(sandbox: Sandbox) -> bool:
+    """Print both sides by metric, and whether they agree event by event."""
+    stored = {event.unique_id: event for event in sandbox.klaviyo.events()}
+    expected = sandbox.ledger.events(sandbox.clock.now())
+    taken_back = sandbox.ledger.taken_back
+    held = sandbox.ledger.counts()
+    found = sandbox.klaviyo.metric_counts()
+    _say("")
+    for row in _table(held, found):
+        _say(row)
+    triggered = len(sandbox.klaviyo.flows_triggered)
+    _say(f"Profiles: {len(sandbox.klaviyo.profiles()):,}.")
+    _say(
+        f"Flows triggered: {triggered:,}, all by events of the last days; "
+        f"{len(stored) - triggered:,} events are history and sent no e-mail."
+    )
+    missing = expected.keys() - stored.keys()
+    unexpected = stored.keys() - expected.keys() - taken_back
+    agreed = not missing and not unexpected
+    returned = len(stored.keys() & taken_back)
+    if returned:
+        _say(f"{returned} payments came back from the bank after they had been reported as paid.")
+    _say("Both sides agree." if agreed else f"{len(missing)} missing, {len(unexpected)} too many!")
+    return agreed
+
+
+def _table(held: dict[str, int], found: dict[str, int]) -> Iterator[str]:
+    yield f"{'Metric':<20}{'Recurly holds':>15}{'Klaviyo holds':>15}"
+    for metric in METRICS:
+        yield f"{metric:<20}{held[metric]:>15,}{found.get(metric, 0):>15,}"
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,234 @@
+"""What the end-to-end tests share: the real commands, and both sides held against each other."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from recurly_klaviyo_sandbox.sandbox import Sandbox
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+
+
+@dataclass
+class Meltano:
+    """The real `meltano`, in this project, against a sandbox, with STATE and rejects of its own."""
+
+    sandbox: Sandbox
+    folder: Path
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a meltano command to its end; stdout and stderr come together, as users see them."""
+        return subprocess.run(
+            [BIN / "meltano", *arguments],
+            cwd=ROOT,
+            env=self._environment | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+
+    def run_and_kill(self, *arguments: str, after: float) -> bool:
+        """Start a meltano command and kill all its processes after so many seconds.
+
+        Returns whether it was still running.
+        """
+        process = subprocess.Popen(
+            [BIN / "meltano", *arguments],
+            cwd=ROOT,
+            env=self._environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            process.wait(timeout=after)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return True
+        return False
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("TAP_RECURLY_", "TARGET_KLAVIYO_", "MELTANO_"))
+        }
+        return inherited | {
+            "TAP_RECURLY_API_KEY": self.sandbox.recurly.api_key,
+            "TAP_RECURLY_API_URL": self.sandbox.recurly_url,
+            "TARGET_KLAVIYO_API_KEY": self.sandbox.klaviyo.api_key,
+            "TARGET_KLAVIYO_API_URL": self.sandbox.klaviyo_url,
+            "TARGET_KLAVIYO_REJECTS_PATH": str(self.folder / "rejected.singer"),
+            "MELTANO_STATE_BACKEND_URI": (self.folder / "state").as_uri(),
+            "NO_COLOR": "1",
+        }
+
+
+@pytest.fixture
+def meltano(tmp_path: Path) -> Callable[[Sandbox], Meltano]:
+    """Builds a `Meltano` for a sandbox."""
+    return lambda sandbox: Meltano(sandbox, tmp_path)
+
+
+@dataclass
+class Pipeline:
+    """`tap-recurly | target-klaviyo` without Meltano: STATE kept in a file between runs."""
+
+    sandbox: Sandbox
+    folder: Path
+    processes: tuple[subprocess.Popen[bytes], ...] = ()
+
+    def start(self) -> None:
+        """Start both commands on the last STATE."""
+        self._write("tap.json", api_key=self.sandbox.recurly.api_key, api_url=self._recurly)
+        self._write(
+            "target.json",
+            api_key=self.sandbox.klaviyo.api_key,
+            api_url=self.sandbox.klaviyo_url,
+            transform="recurly",
+            rejects_path=str(self.folder / "rejected.singer"),
+        )
+        tap_command: list[str | Path] = [BIN / "tap-recurly", "--config", "tap.json"]
+        if (self.folder / "state.json").exists():
+            tap_command += ["--state", "state.json"]
+        catalog = self.folder / "catalog.json"
+        if not catalog.exists():
+            catalog.write_text(json.dumps(self._catalog()))
+        tap_command += ["--catalog", "catalog.json"]
+        with self._open("tap.log") as tap_log, self._open("target.log") as target_log:
+            tap = subprocess.Popen(
+                tap_command, cwd=self.folder, stdout=subprocess.PIPE, stderr=tap_log
+            )
+            with self._open("states") as states:
+                target = subprocess.Popen(
+                    [BIN / "target-klaviyo", "--config", "target.json"],
+                    cwd=self.folder,
+                    stdin=tap.stdout,
+                    stdout=states,
+                    stderr=target_log,
+                )
+        assert tap.stdout is not None
+        tap.stdout.close()
+        self.processes = (tap, target)
+
+    def kill_after(self, seconds: float) -> bool:
+        """Kill both after so many seconds; returns whether the target was still running."""
+        tap, target = self.processes
+        try:
+            target.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            for process in self.processes:
+                process.kill()
+        running = target.wait() == -signal.SIGKILL
+        tap.wait()
+        self.keep_state()
+        return running
+
+    def finish(self) -> tuple[int, int]:
+        """Wait for both; their exit codes."""
+        codes = [process.wait(timeout=180) for process in self.processes]
+        self.keep_state()
+        return codes[0], codes[1]
+
+    def keep_state(self) -> None:
+        """Keep the last STATE the target printed in full for the next start."""
+        *lines, unfinished = (self.folder / "states").read_bytes().split(b"\n")
+        assert unfinished == b"" or unfinished.startswith(b"{")
+        if lines:
+            (self.folder / "state.json").write_bytes(lines[-1])
+
+    @property
+    def _recurly(self) -> str:
+        return self.sandbox.recurly_url
+
+    def _catalog(self) -> Any:
+        discovered = subprocess.run(
+            [BIN / "tap-recurly", "--config", "tap.json", "--discover"],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            check=True,
+        )
+        catalog = json.loads(discovered.stdout)
+        for stream in catalog["streams"]:
+            if stream["tap_stream_id"] not in {"invoices", "transactions", "account_snapshots"}:
+                for entry in stream["metadata"]:
+                    entry["metadata"]["selected"] = False
+        return catalog
+
+    def _write(self, name: str, **config: str) -> None:
+        (self.folder / name).write_text(json.dumps(config))
+
+    def _open(self, name: str) -> Any:
+        return (self.folder / name).open("wb")
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path) -> Callable[[Sandbox], Pipeline]:
+    """Builds a `Pipeline` for a sandbox."""
+    return lambda sandbox: Pipeline(sandbox, tmp_path)
+
+
+@pytest.fixture
+def assert_sides_agree() -> Callable[[Sandbox], None]:
+    """Asserts that Klaviyo holds exactly what the merchant's ledger says, no more, no less."""
+
+    def check(sandbox: Sandbox) -> None:
+        _assert_events_agree(sandbox)
+        _assert_profiles_agree(sandbox)
+
+    return check
+
+
+def _assert_events_agree(sandbox: Sandbox) -> None:
+    expected = sandbox.ledger.events(sandbox.clock.now())
+    stored = sandbox.klaviyo.events()
+    found = {event.unique_id or "": event for event in stored}
+    assert len(found) == len(stored), "an event is stored twice"
+    assert expected.keys() - found.keys() == set(), "events are missing"
+    assert found.keys() - expected.keys() - sandbox.ledger.taken_back == set(), "too many events"
+    for unique_id, fact in expected.items():
+        event = found[unique_id]
+        assert event.metric == fact.metric
+        assert event.time in {int(time.timestamp()) for time in fact.times}
+        assert event.value == pytest.approx(fact.value)
+        assert event.value_currency == fact.currency
+        assert event.properties["Recurly ID"] == fact.recurly_id
+        assert event.properties["Account Code"] == fact.account_code
+
+
+def _assert_profiles_agree(sandbox: Sandbox) -> None:
+    """Accounts that share an address share a profile, where the one updated last has its say."""
+    expected = {}
+    for profile in sandbox.ledger.profiles(sandbox.clock.now()).values():
+        expected[(profile.email or profile.account_code).casefold()] = profile
+    found = {
+        (profile.email or profile.external_id or "").casefold(): profile
+        for profile in sandbox.klaviyo.profiles()
+        if "Recurly Account Code" in profile.properties
+    }
+    assert found.keys() == expected.keys()
+    for who, account in expected.items():
+        properties = dict(found[who].properties)
+        assert properties.pop("Recurly Account Code") == account.account_code
+        assert properties.pop("Recurly Card Expiration Date", None) == account.card_expiration_date
+        assert frozenset(properties.pop("Recurly Plan Codes")) == account.plan_codes
+        assert frozenset(properties.pop("Recurly Plans")) == account.plans
+        assert properties == {}
