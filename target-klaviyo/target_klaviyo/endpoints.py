@@ -1,0 +1,92 @@
+"""Klaviyo's endpoints as its reference describes them, and what goes to and comes from one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An endpoint as Klaviyo's reference describes it; limits per second and per minute."""
+
+    name: str
+    method: str
+    path: str
+    burst: int
+    steady: int
+    scopes: str
+
+
+BULK_EVENTS = Endpoint(
+    "bulk event creation", "POST", "/api/event-bulk-create-jobs", 10, 150, "events:write"
+)
+BULK_PROFILES = Endpoint(
+    "bulk profile import",
+    "POST",
+    "/api/profile-bulk-import-jobs",
+    10,
+    150,
+    "lists:write and profiles:write",
+)
+IMPORT_JOB = Endpoint(
+    "import job status",
+    "GET",
+    "/api/profile-bulk-import-jobs/{id}",
+    10,
+    150,
+    "lists:read and profiles:read",
+)
+IMPORT_ERRORS = Endpoint(
+    "import job errors",
+    "GET",
+    "/api/profile-bulk-import-jobs/{id}/import-errors",
+    10,
+    150,
+    "profiles:read",
+)
+PROFILE_IMPORT = Endpoint(
+    "profile import", "POST", "/api/profile-import", 75, 750, "profiles:write"
+)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request: `path` and `query` filled in, `body` serialised."""
+
+    endpoint: Endpoint
+    path: str
+    body: bytes | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer, whole: status, headers and body."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    def document(self) -> Any:
+        """The body as JSON, None when it is none."""
+        try:
+            return orjson.loads(self.content)
+        except orjson.JSONDecodeError:
+            return None
+
+
+@dataclass(frozen=True)
+class NoReply:
+    """No answer, or half of one: the request may or may not have been carried out.
+
+    `connected` is False when not even a connection came about.
+    """
+
+    reason: str
+    connected: bool

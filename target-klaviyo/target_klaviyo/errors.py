@@ -1,0 +1,54 @@
+"""The errors of target-klaviyo: each is one sentence a person can act on.
+
+TargetError                    ends the run with exit code 1, its sentence the last line
+├── SettingsError              a setting is missing, misspelt or impossible
+├── InputError                 the input is not the Singer stream it should be
+├── KlaviyoError               Klaviyo refuses the whole run, or cannot be reached
+└── TooManyRejects             so many rows are bad that the fault must be systemic
+RunInterrupted                 SIGTERM or SIGINT: exit code 143 or 130
+RowRejected                    one row is bad: it goes to the rejects file, the run goes on
+"""
+
+from __future__ import annotations
+
+
+class TargetError(Exception):
+    """Ends the run; `str()` is the sentence for the user: what, where, what to do."""
+
+
+class SettingsError(TargetError):
+    """A setting is missing, misspelt or impossible."""
+
+
+class InputError(TargetError):
+    """The input is not the Singer stream it should be."""
+
+
+class KlaviyoError(TargetError):
+    """Klaviyo refuses the whole run, or cannot be reached."""
+
+
+class TooManyRejects(TargetError):  # noqa: N818  (the name says what happened)
+    """More rows than `max_reject_percent` were rejected."""
+
+
+class RunInterrupted(Exception):  # noqa: N818  (a request to stop is no error)
+    """A signal asked the run to stop; what was in flight is finished and its STATE printed."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(f"Stopped by signal {signum}.")
+        self.exit_code = 128 + signum
+
+
+class RowRejected(Exception):  # noqa: N818  (the row is at fault, not the run)
+    """One row cannot be stored.
+
+    Attributes:
+        reason: a sentence that is true of this row; may name its fields.
+        rule: the same without anything of the row in it; the log counts rejects by rule.
+    """
+
+    def __init__(self, reason: str, *, rule: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.rule = rule or reason

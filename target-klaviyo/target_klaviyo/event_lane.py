@@ -1,0 +1,117 @@
+"""Events on their way: batched, sent, and each row's outcome told from Klaviyo's answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from target_klaviyo.batches import MAX_EVENTS, EventBatcher
+from target_klaviyo.endpoints import BULK_EVENTS
+from target_klaviyo.payloads import blamed_events
+from target_klaviyo.tasks import SendEvents
+from target_klaviyo.verdicts import PAYLOAD_TOO_LARGE, ApiError, Done, Refused, Verdict, halves
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from target_klaviyo.dispatcher import Dispatcher
+    from target_klaviyo.ledger import Ledger
+    from target_klaviyo.rows import EventRow
+
+
+class EventLane:
+    """Sends events in bulk; `max_rows` lowers Klaviyo's 1,000 a request."""
+
+    endpoint = BULK_EVENTS
+
+    def __init__(self, dispatcher: Dispatcher, ledger: Ledger, max_rows: int) -> None:
+        self._dispatcher = dispatcher
+        self._ledger = ledger
+        self._batcher = EventBatcher(max_rows=min(max_rows, MAX_EVENTS))
+
+    @property
+    def held(self) -> int:
+        """Rows held back behind others of their key."""
+        return self._batcher.held
+
+    @property
+    def open_epoch(self) -> int | None:
+        """The oldest epoch of the rows not sent yet."""
+        return self._batcher.open_epoch
+
+    def add(self, row: EventRow) -> None:
+        """Take an event."""
+        self._ledger.admit(row)
+        self._ledger.tally.backfilled += row.backfill
+        self._batcher.add(row)
+        self.queue()
+
+    def seal(self) -> None:
+        """Send what there is, full or not."""
+        self._batcher.seal()
+        self.queue()
+
+    def queue(self) -> None:
+        """Hand full batches to the dispatcher."""
+        for rows in self._batcher.full:
+            self._dispatcher.submit(SendEvents(rows))
+        self._batcher.full.clear()
+
+    def settle(self, task: SendEvents, verdict: Verdict) -> None:
+        """Klaviyo validates all or nothing: reject what it names, send the rest again."""
+        if isinstance(verdict, Done):
+            for row in task.rows:
+                self._stored(row)
+            return
+        errors = verdict.errors if isinstance(verdict, Refused) else (PAYLOAD_TOO_LARGE,)
+        blamed = _blamed(task, errors)
+        if not blamed:
+            for half in halves(task.rows):
+                self._dispatcher.submit_first(SendEvents(half, exact=task.exact))
+            return
+        entangled = [] if task.exact else _entangled(task.groups, blamed)
+        if entangled:
+            # Their profiles, merged into one, were refused: apart, the right one gets the blame.
+            self._dispatcher.submit_first(SendEvents(entangled, exact=True))
+        apart = set(entangled)
+        innocent = [row for row in task.rows if row not in blamed]
+        if innocent:
+            self._dispatcher.submit_first(SendEvents(innocent, exact=task.exact))
+        for row, error in blamed.items():
+            if row not in apart:
+                self._rejected(row, error)
+        self._ledger.check()
+
+    def _stored(self, row: EventRow) -> None:
+        duplicates = self._batcher.settle(row, stored=True)
+        self._ledger.tally.stored["events"] += 1
+        self._ledger.tally.duplicates["events"] += len(duplicates)
+        for ended in (row, *duplicates):
+            self._ledger.release(ended)
+
+    def _rejected(self, row: EventRow, error: ApiError) -> None:
+        self._ledger.write_refusal("events", error, row.origin)
+        self._ledger.release(row)
+        self._batcher.settle(row, stored=False)
+
+
+def _blamed(task: SendEvents, errors: Sequence[ApiError]) -> dict[EventRow, ApiError]:
+    """The rows that errors name, with the first error of each; a single row needs no naming."""
+    blamed: dict[EventRow, ApiError] = {}
+    for error in errors:
+        for row in blamed_events(error.pointer, task.groups):
+            blamed.setdefault(row, error)
+    if not blamed and len(task.rows) == 1:
+        return {task.rows[0]: errors[0]}
+    return blamed
+
+
+def _entangled(
+    groups: Sequence[Sequence[EventRow]], blamed: dict[EventRow, ApiError]
+) -> list[EventRow]:
+    """Events wholly blamed for a profile that was merged from different ones."""
+    return [
+        row
+        for group in groups
+        if all(each in blamed for each in group) and len({each.profile for each in group}) > 1
+        for row in group
+    ]

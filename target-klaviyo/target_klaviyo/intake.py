@@ -1,0 +1,139 @@
+"""From records to rows: which stream is what, through the transform, to the consumer."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from target_klaviyo.errors import RowRejected
+
+if TYPE_CHECKING:
+    from target_klaviyo.consumer import RowConsumer
+    from target_klaviyo.rows import Origin, RowReader
+    from target_klaviyo.settings import Settings
+    from target_klaviyo.tally import Tally
+    from target_klaviyo.transforms import Transform
+
+log = logging.getLogger("target-klaviyo")
+
+
+class Intake:
+    """Turns records into checked rows.
+
+    Attributes:
+        all_taken: no record has been passed over as belonging to a stream nobody knows.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        transform: Transform | None,
+        reader: RowReader,
+        consumer: RowConsumer,
+        tally: Tally,
+    ) -> None:
+        self._event_streams = settings.event_streams
+        self._profile_streams = settings.profile_streams
+        self._transform = transform
+        self._raw_streams = transform.streams if transform is not None else frozenset()
+        self._reader = reader
+        self._consumer = consumer
+        self._tally = tally
+        self._ignored: set[str] = set()
+        self.all_taken = True
+
+    def knows(self, stream: str) -> bool:
+        """Whether records of the stream mean anything here."""
+        return (
+            stream in self._event_streams
+            or stream in self._profile_streams
+            or stream in self._raw_streams
+        )
+
+    def take(self, stream: str, record: object, origin: Origin) -> None:
+        """Take a record; a stream that is neither rows nor the transform's is ignored."""
+        if stream in self._event_streams:
+            self._take_event(record, origin)
+        elif stream in self._profile_streams:
+            self._take_profile(record, origin)
+        elif self._transform is not None and stream in self._raw_streams:
+            self._take_raw(self._transform, stream, record, origin)
+        else:
+            self._ignore(stream)
+
+    def refuse(self, stream: str, reason: str, origin: Origin) -> None:
+        """Reject a record that could not even be read."""
+        kind = self._kind(stream)
+        if kind is None:
+            self._ignore(stream)
+            return
+        self._consumer.seen(kind)
+        self._consumer.reject(kind, RowRejected(reason), origin)
+
+    def _kind(self, stream: str) -> str | None:
+        if stream in self._event_streams:
+            return "events"
+        if stream in self._profile_streams:
+            return "profiles"
+        return f"records of {stream}" if stream in self._raw_streams else None
+
+    def _take_event(self, row: object, origin: Origin) -> None:
+        self._consumer.seen("events")
+        try:
+            event = self._reader.event(row, origin)
+        except RowRejected as rejection:
+            self._consumer.reject("events", rejection, origin)
+            return
+        if event.warnings:
+            self._warn(event.warnings)
+        self._consumer.event(event)
+
+    def _take_profile(self, row: object, origin: Origin) -> None:
+        self._consumer.seen("profiles")
+        try:
+            profile = self._reader.profile(row, origin)
+        except RowRejected as rejection:
+            self._consumer.reject("profiles", rejection, origin)
+            return
+        if profile.warnings:
+            self._warn(profile.warnings)
+        self._consumer.profile(profile)
+
+    def _take_raw(self, transform: Transform, stream: str, record: object, origin: Origin) -> None:
+        kind = f"records of {stream}"
+        self._consumer.seen(kind)
+        if not isinstance(record, dict):
+            self._consumer.reject(kind, RowRejected("The record is not an object."), origin)
+            return
+        try:
+            rows = list(transform.rows(stream, record))
+        except ValueError as refusal:
+            self._consumer.reject(kind, RowRejected(str(refusal)), origin)
+            return
+        except (TypeError, LookupError, AttributeError, ArithmeticError) as fault:
+            # A record of a shape its author did not think of concerns that record, not the run.
+            sentence = f"The transform fails on this record ({type(fault).__name__}: {fault})."
+            rule = f"The transform fails on it ({type(fault).__name__})."
+            self._consumer.reject(kind, RowRejected(sentence, rule=rule), origin)
+            return
+        for row_kind, row in rows:
+            if row_kind == "event":
+                self._take_event(row, origin)
+            else:
+                self._take_profile(row, origin)
+
+    def _warn(self, warnings: list[str]) -> None:
+        for warning in warnings:
+            if not self._tally.warnings[warning]:
+                log.warning("For the first time in this run, %s.", warning)
+            self._tally.warnings[warning] += 1
+
+    def _ignore(self, stream: str) -> None:
+        self.all_taken = False
+        if stream not in self._ignored:
+            self._ignored.add(stream)
+            log.info(
+                "Stream %s is ignored: it is neither among event_streams or profile_streams nor "
+                "known to a transform.",
+                stream,
+            )

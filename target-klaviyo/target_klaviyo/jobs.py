@@ -1,0 +1,161 @@
+"""Following a bulk import job to its end (pure; the writer does the asking).
+
+A job is queued, processing, then complete or cancelled; rows that could not be imported are
+listed, page by page, as import errors that carry the payload they are about.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+from target_klaviyo.identity import IDENTIFIER_KINDS
+from target_klaviyo.payloads import blamed_profiles
+from target_klaviyo.verdicts import ApiError, api_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from target_klaviyo.rows import ProfileRow
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 20.0
+PAUSE_GROWTH = 1.5
+STUCK_AFTER = 30 * 60.0
+MAX_SUBMISSIONS = 3
+ERRORS_PER_PAGE = 100
+
+
+class Progress(Enum):
+    """How far a job is."""
+
+    PENDING = "pending"
+    COMPLETE = "complete"
+    LOST = "lost"  # cancelled, expired or stuck: to be submitted again
+
+
+@dataclass(eq=False)
+class ImportJob:
+    """One submission of a batch of profiles.
+
+    Attributes:
+        submissions: how often this batch has been submitted, this time included.
+        failures: errors matched to rows so far.
+        strays: import errors that name no row of ours.
+    """
+
+    id: str
+    rows: Sequence[ProfileRow]
+    submissions: int
+    changed_at: float
+    pause: float = FIRST_PAUSE
+    seen: tuple[Any, ...] = ()
+    failed_count: int | None = None
+    failures: dict[ProfileRow, ApiError] = field(default_factory=dict)
+    strays: int = 0
+    pages: set[str] = field(default_factory=set)
+    lost_because: str = ""
+
+    def observe(self, document: Any, now: float, today: datetime) -> Progress:
+        """Note a status answer; `now` in seconds of a monotonic clock, `today` for expiry."""
+        attributes = _attributes(document)
+        status = attributes.get("status")
+        if status == "complete":
+            failed = attributes.get("failed_count")
+            self.failed_count = failed if isinstance(failed, int) else None
+            return Progress.COMPLETE
+        if status == "cancelled":
+            return self._lost("was cancelled")
+        if _expired(attributes.get("expires_at"), today):
+            return self._lost("expired")
+        seen = (status, attributes.get("completed_count"), attributes.get("failed_count"))
+        if seen != self.seen:
+            self.seen, self.changed_at = seen, now
+        elif now - self.changed_at > STUCK_AFTER:
+            return self._lost("made no progress for half an hour")
+        self.pause = min(LONGEST_PAUSE, self.pause * PAUSE_GROWTH)
+        return Progress.PENDING
+
+    def vanish(self) -> Progress:
+        """Klaviyo does not know the job (any more)."""
+        return self._lost("is unknown to Klaviyo")
+
+    def read_errors(self, document: Any) -> str | None:
+        """Match a page of import errors to rows; returns the cursor of the next page, if any."""
+        index = _index(self.rows)
+        for resource in document.get("data") or ():
+            attributes = resource.get("attributes") if isinstance(resource, dict) else None
+            if not isinstance(attributes, dict):
+                continue
+            (error,) = api_errors({"errors": [attributes]})
+            row = _row_of(attributes.get("original_payload"), index)
+            blamed = [row] if row else blamed_profiles(error.pointer, self.rows)
+            for culprit in blamed:
+                self.failures.setdefault(culprit, error)
+            self.strays += not blamed
+        cursor = next_cursor(document)
+        if cursor is None or cursor in self.pages:
+            return None
+        self.pages.add(cursor)
+        return cursor
+
+    @property
+    def unexplained(self) -> bool:
+        """Whether rows failed that no import error names."""
+        missing = self.failed_count is not None and self.failed_count > len(self.failures)
+        return self.strays > 0 or missing
+
+    def _lost(self, why: str) -> Progress:
+        self.lost_because = why
+        return Progress.LOST
+
+
+def next_cursor(document: Any) -> str | None:
+    """The cursor of the next page, from `links.next`."""
+    links = document.get("links") if isinstance(document, dict) else None
+    following = links.get("next") if isinstance(links, dict) else None
+    if not isinstance(following, str) or not following:
+        return None
+    values = parse_qs(urlsplit(following).query).get("page[cursor]")
+    return values[0] if values else None
+
+
+def _attributes(document: Any) -> dict[str, Any]:
+    data = document.get("data") if isinstance(document, dict) else None
+    attributes = data.get("attributes") if isinstance(data, dict) else None
+    return attributes if isinstance(attributes, dict) else {}
+
+
+def _expired(text: object, today: datetime) -> bool:
+    if not isinstance(text, str):
+        return False
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return False
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return aware <= today
+
+
+def _index(rows: Iterable[ProfileRow]) -> dict[tuple[str, str], ProfileRow]:
+    return {identifier: row for row in rows for identifier in row.identity}
+
+
+def _row_of(payload: object, index: dict[tuple[str, str], ProfileRow]) -> ProfileRow | None:
+    """The row an import error carries; the payload may be the resource or its attributes."""
+    if not isinstance(payload, dict):
+        return None
+    inner = payload.get("data") if isinstance(payload.get("data"), dict) else payload
+    attributes = inner.get("attributes") if isinstance(inner, dict) else None
+    sources = [source for source in (inner, attributes) if isinstance(source, dict)]
+    for kind in IDENTIFIER_KINDS:
+        for source in sources:
+            value = source.get(kind)
+            if isinstance(value, str):
+                row = index.get((kind, value.lower() if kind == "email" else value))
+                if row is not None:
+                    return row
+    return None

@@ -1,0 +1,134 @@
+"""Klaviyo's two fixed windows per endpoint, kept from this side (pure; clocks are passed in).
+
+Klaviyo counts requests per endpoint in fixed windows of a second (burst) and a minute (steady)
+that all private keys of an account share. Where those windows begin is unknown, and so is when a
+request arrives. But a request has arrived by the time it is answered. So every request occupies a
+place from when it is sent until a whole window after its *answer*: then no window of that length,
+wherever it begins, can ever hold more arrivals than allowed.
+
+The limits are learned from `RateLimit-Limit`, use by others from `RateLimit-Remaining` and
+`RateLimit-Reset`. All times are seconds of one monotonic clock.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BURST_SECONDS = 1
+STEADY_SECONDS = 60
+
+_WINDOW = re.compile(r"(\d+)\s*;\s*w=(\d+)")
+_CLOCK_DRIFT = 0.001  # the two machines' clocks may differ in speed, and round
+_ROUNDING_SECONDS = 1.0  # RateLimit-Reset is in whole seconds, rounded we do not know how
+
+
+class Limiter:
+    """Says when the next request to one endpoint may go.
+
+    One thread asks for all workers, so it needs no lock.
+
+    Args:
+        burst: requests a second, until the headers say otherwise.
+        steady: requests a minute, until the headers say otherwise.
+    """
+
+    def __init__(self, burst: int, steady: int) -> None:
+        self._windows = {BURST_SECONDS: _Window(BURST_SECONDS, burst)}
+        self._windows[STEADY_SECONDS] = _Window(STEADY_SECONDS, steady)
+        self._in_flight = 0
+        self._paused_until = -math.inf
+        self._reset_at = -math.inf
+        self._left = math.inf
+
+    def wait(self, now: float) -> float:
+        """Seconds until a request may go; infinite while only an answer can make room."""
+        waits = [window.wait(now, self._in_flight) for window in self._windows.values()]
+        waits.append(self._paused_until - now)
+        if self._left < 1:
+            waits.append(self._reset_at + _ROUNDING_SECONDS - now)
+        return max(0.0, *waits)
+
+    @property
+    def per_minute(self) -> float:
+        """The steady budget, infinite when there is none."""
+        steady = self._windows.get(STEADY_SECONDS)
+        return steady.limit if steady else math.inf
+
+    def sent(self) -> None:
+        """A request has gone."""
+        self._in_flight += 1
+        self._left -= 1
+
+    def answered(self, now: float, headers: Mapping[str, str] | None) -> None:
+        """A request came back; headers are None when they tell no limits: a 429, or no answer.
+
+        It still occupies its place in the windows, since it may have been counted.
+        """
+        self._in_flight -= 1
+        for window in self._windows.values():
+            window.answered(now)
+        if now > self._reset_at + _ROUNDING_SECONDS:
+            self._left = math.inf
+        if headers is not None:
+            self._learn(now, headers)
+
+    def pause(self, until: float) -> None:
+        """Obey a 429: nothing goes before `until`."""
+        self._paused_until = max(self._paused_until, until)
+
+    def _learn(self, now: float, headers: Mapping[str, str]) -> None:
+        limits = {
+            int(w): int(limit) for limit, w in _WINDOW.findall(headers.get("RateLimit-Limit", ""))
+        }
+        if not limits:
+            # Klaviyo sends the header with every answer but a 429: without it, nobody limits.
+            self._windows = {}
+            return
+        for seconds, limit in limits.items():
+            known = self._windows.get(seconds)
+            if known is None:
+                self._windows[seconds] = _Window(seconds, max(1, limit))
+            else:
+                known.limit = max(1, limit)
+        self._hear_of_others(now, headers)
+
+    def _hear_of_others(self, now: float, headers: Mapping[str, str]) -> None:
+        try:
+            remaining = int(headers["RateLimit-Remaining"])
+            reset_at = now + int(headers["RateLimit-Reset"])
+        except (KeyError, ValueError):
+            return
+        left = remaining - self._in_flight
+        another_window = reset_at > self._reset_at + _ROUNDING_SECONDS
+        if another_window or self._in_flight == 0 or left < self._left:
+            self._left = left
+        if another_window:
+            self._reset_at = reset_at
+
+
+class _Window:
+    """One window: how many answers of the last `seconds` still occupy a place."""
+
+    def __init__(self, seconds: int, limit: int) -> None:
+        self._length = seconds * (1 + _CLOCK_DRIFT) + 0.01
+        self.limit = limit
+        self._answers: deque[float] = deque()
+
+    def answered(self, now: float) -> None:
+        self._answers.append(now)
+
+    def wait(self, now: float, in_flight: int) -> float:
+        while self._answers and self._answers[0] + self._length <= now:
+            self._answers.popleft()
+        surplus = len(self._answers) + in_flight - self.limit
+        if surplus < 0:
+            return 0.0
+        if surplus >= len(self._answers):
+            return math.inf
+        return self._answers[surplus] + self._length - now

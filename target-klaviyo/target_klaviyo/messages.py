@@ -1,0 +1,148 @@
+"""Singer messages from bytes: reading lines without waiting in vain, and parsing them fast."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import select
+from typing import IO, TYPE_CHECKING, Any
+
+import orjson
+
+from target_klaviyo.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CHUNK_BYTES = 256 * 1024
+MAX_INTEGER_DIGITS = 30
+
+_STREAM = re.compile(rb'"stream"\s*:\s*"((?:[^"\\]|\\.)*)"')
+_RECORD = re.compile(rb'"type"\s*:\s*"RECORD"')
+
+
+def binary(source: Any) -> IO[bytes] | None:
+    """The bytes below a text stream, None when there are none (a StringIO)."""
+    if hasattr(source, "buffer"):
+        found: IO[bytes] = source.buffer
+        return found
+    return source if isinstance(source.read(0), bytes) else None
+
+
+def descriptor(source: Any) -> int | None:
+    """The file descriptor to sleep on, None for a stream that lives in memory."""
+    try:
+        number: int = source.fileno()
+        select.select([number], [], [], 0)
+    except (OSError, ValueError, AttributeError):
+        return None
+    return number
+
+
+def lines(source: Any, pump: Callable[[int | None], None]) -> Iterator[bytes]:
+    """The lines of `source`, without their ends; blank ones are left out.
+
+    `pump` is called before each read, with the descriptor to wait for: it returns when there is
+    room for more and something to read, and may work in the meantime.
+    """
+    raw = binary(source)
+    if raw is None:
+        for text in source:
+            pump(None)
+            if text.strip():
+                yield text.strip().encode("utf-8", "surrogatepass")
+        return
+    number = descriptor(raw)
+    read = getattr(raw, "read1", raw.read)
+    pieces: list[bytes] = []
+    while True:
+        pump(number)
+        chunk = read(CHUNK_BYTES)
+        if not chunk:
+            break
+        first, *rest = chunk.split(b"\n")
+        pieces.append(first)
+        if not rest:
+            continue
+        for line in (b"".join(pieces), *rest[:-1]):
+            if line.strip():
+                yield line
+        pieces = [rest[-1]]
+    last = b"".join(pieces)
+    if last.strip():
+        yield last
+
+
+class TooDeep(Exception):  # noqa: N818  (a property of the line)
+    """A RECORD that no parser takes, for its nesting; it can still be rejected."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self.stream = stream
+
+
+def parse(line: bytes, line_number: int) -> dict[str, Any]:
+    """The message on a line.
+
+    What strict JSON forbids but Python's writers produce (NaN, halves of surrogate pairs) is read
+    all the same, so that it becomes a rejected row and not the end of the run.
+
+    Raises:
+        InputError: it is not JSON, not an object, or has no type.
+        TooDeep: it is a RECORD nested more deeply than can be read.
+    """
+    message: Any
+    try:
+        message = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        message = _parse_leniently(line, line_number)
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        raise InputError(
+            f"Line {line_number} of the input is no Singer message: it is not an object with a "
+            "type; check what is piped into target-klaviyo."
+        )
+    return message
+
+
+def _parse_leniently(line: bytes, line_number: int) -> Any:
+    try:
+        return json.loads(line, parse_int=_integer)
+    except RecursionError:
+        stream = _STREAM.search(line)
+        if stream is not None and _RECORD.search(line):
+            raise TooDeep(stream[1].decode("utf-8", "replace")) from None
+        raise InputError(f"Line {line_number} of the input is nested too deeply.") from None
+    except ValueError as error:
+        raise InputError(
+            f"Line {line_number} of the input is not JSON ({_shortly(error)}); check what is piped "
+            "into target-klaviyo."
+        ) from error
+
+
+def _integer(digits: str) -> float:
+    """Python refuses to read integers of thousands of digits; none of them fits 64 bits anyway."""
+    return (
+        int(digits)
+        if len(digits) <= MAX_INTEGER_DIGITS
+        else math.copysign(math.inf, -(digits[0] == "-") or 1)
+    )
+
+
+def _shortly(error: ValueError) -> str:
+    return error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
+
+
+def require(message: dict[str, Any], name: str, kind: type, line_number: int) -> Any:
+    """`message[name]`.
+
+    Raises:
+        InputError: it is missing or of another type.
+    """
+    value = message.get(name)
+    if not isinstance(value, kind):
+        raise InputError(
+            f"The {message['type']} message on line {line_number} of the input has no {name}; "
+            "check the tap."
+        )
+    return value

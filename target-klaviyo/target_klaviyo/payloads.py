@@ -1,0 +1,134 @@
+"""Request bodies, joined from rows already serialised, and the way back from an error to its rows.
+
+Klaviyo's bulk event body holds entries of one profile and its events, so events are grouped by
+profile. Errors name their place by JSON pointer; `blamed_rows` follows it back.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from target_klaviyo.rows import EventRow, ProfileRow
+
+_BULK_EVENTS_HEAD = (
+    b'{"data":{"type":"event-bulk-create-job","attributes":{"events-bulk-create":{"data":['
+)
+_BULK_EVENTS_TAIL = b"]}}}}"
+_ENTRY_HEAD = b'{"type":"event-bulk-create","attributes":{"profile":{"data":'
+_ENTRY_MIDDLE = b'},"events":{"data":['
+_ENTRY_TAIL = b"]}}}"
+_IMPORT_HEAD = b'{"data":{"type":"profile-bulk-import-job","attributes":{"profiles":{"data":['
+_IMPORT_TAIL = b"]}}"
+
+BODY_OVERHEAD = 256
+ENTRY_OVERHEAD = len(_ENTRY_HEAD + _ENTRY_MIDDLE + _ENTRY_TAIL) + 1
+
+_EVENT_POINTER = re.compile(
+    r"/events-bulk-create/(?:data/)?(\d+)(?:/attributes)?(?:/events/(?:data/)?(\d+))?(?=/|$)"
+)
+_PROFILE_POINTER = re.compile(r"/profiles/(?:data/)?(\d+)(?=/|$)")
+
+
+def entries(rows: Sequence[EventRow], *, exact: bool = False) -> list[list[EventRow]]:
+    """Events grouped by profile, in order of first appearance.
+
+    With `exact`, only events whose profiles are alike in every attribute share an entry, so that
+    a refusal of a profile blames just the events that brought it.
+    """
+    groups: dict[object, list[EventRow]] = {}
+    for row in rows:
+        groups.setdefault((row.identity, row.profile) if exact else row.identity, []).append(row)
+    return list(groups.values())
+
+
+def bulk_events(groups: Sequence[Sequence[EventRow]]) -> bytes:
+    """Body of POST /api/event-bulk-create-jobs."""
+    return (
+        _BULK_EVENTS_HEAD
+        + b",".join(
+            _ENTRY_HEAD
+            + _common_profile(group)
+            + _ENTRY_MIDDLE
+            + b",".join([row.payload for row in group])
+            + _ENTRY_TAIL
+            for group in groups
+        )
+        + _BULK_EVENTS_TAIL
+    )
+
+
+def _common_profile(group: Sequence[EventRow]) -> bytes:
+    """The group's one profile; where its events differ, the later ones win per attribute."""
+    profiles = list(dict.fromkeys(row.profile for row in group))
+    if len(profiles) == 1:
+        return profiles[0]
+    merged = orjson.loads(profiles[0])
+    for other in profiles[1:]:
+        update = orjson.loads(other)["attributes"]
+        for name in ("properties", "location"):
+            if name in update and name in merged["attributes"]:
+                update[name] = {**merged["attributes"][name], **update[name]}
+        merged["attributes"].update(update)
+    return orjson.dumps(merged)
+
+
+def profile_resource(row: ProfileRow) -> bytes:
+    """One profile in a bulk import; null properties are unset, since a null would be ignored."""
+    identifier = b'"id":' + orjson.dumps(row.profile_id) + b"," if row.profile_id else b""
+    unset = b""
+    if row.cleared_properties:
+        names = orjson.dumps(sorted(row.cleared_properties))
+        unset = b',"meta":{"patch_properties":{"unset":' + names + b"}}"
+    return b'{"type":"profile",' + identifier + b'"attributes":' + row.attributes + unset + b"}"
+
+
+def bulk_import(rows: Sequence[ProfileRow], list_id: str | None) -> bytes:
+    """Body of POST /api/profile-bulk-import-jobs."""
+    lists = b""
+    if list_id is not None:
+        identifier = orjson.dumps(list_id)
+        lists = b',"relationships":{"lists":{"data":[{"type":"list","id":' + identifier + b"}]}}"
+    resources = b",".join([profile_resource(row) for row in rows])
+    return _IMPORT_HEAD + resources + _IMPORT_TAIL + lists + b"}}"
+
+
+def single_import(row: ProfileRow) -> bytes:
+    """Body of POST /api/profile-import, which clears what is null and leaves what is missing."""
+    attributes = orjson.loads(row.attributes)
+    for name in row.cleared_properties:
+        attributes.setdefault("properties", {})[name] = None
+    for name in row.cleared_attributes:
+        outer, _, inner = name.partition(".")
+        if inner:
+            attributes.setdefault(outer, {})[inner] = None
+        else:
+            attributes[outer] = None
+    resource = {"type": "profile", "attributes": attributes}
+    if row.profile_id:
+        resource["id"] = row.profile_id
+    return orjson.dumps({"data": resource})
+
+
+def blamed_events(pointer: str, groups: Sequence[Sequence[EventRow]]) -> list[EventRow]:
+    """The events a pointer speaks of: one event, or all of an entry; none when it names no row."""
+    match = _EVENT_POINTER.search(pointer)
+    if match is None or int(match[1]) >= len(groups):
+        return []
+    group = groups[int(match[1])]
+    if match[2] is None:
+        return list(group)
+    return [group[int(match[2])]] if int(match[2]) < len(group) else []
+
+
+def blamed_profiles(pointer: str, rows: Sequence[ProfileRow]) -> list[ProfileRow]:
+    """The profile a pointer speaks of; none when it names no row."""
+    match = _PROFILE_POINTER.search(pointer)
+    if match is None or int(match[1]) >= len(rows):
+        return []
+    return [rows[int(match[1])]]

@@ -1,0 +1,222 @@
+"""Profiles on their way: imported in bulk, the jobs followed, each row's outcome told."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from target_klaviyo.batches import MAX_PROFILES, ProfileBatcher
+from target_klaviyo.endpoints import BULK_PROFILES
+from target_klaviyo.jobs import MAX_SUBMISSIONS, ImportJob, Progress
+from target_klaviyo.payloads import blamed_profiles
+from target_klaviyo.tasks import AskStatus, ImportProfile, ReadErrors, SubmitProfiles
+from target_klaviyo.verdicts import (
+    PAYLOAD_TOO_LARGE,
+    ApiError,
+    Done,
+    Refused,
+    TryAgain,
+    Verdict,
+    halves,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from target_klaviyo.dispatcher import Dispatcher
+    from target_klaviyo.ledger import Ledger
+    from target_klaviyo.rows import ProfileRow
+    from target_klaviyo.tasks import Task
+
+_UNEXPLAINED = ApiError("", "Import failed", "The import job failed without saying why.", "")
+
+
+class ProfileLane:
+    """Imports profiles in bulk, and one by one what bulk import cannot express.
+
+    Args:
+        dispatcher: sends requests.
+        ledger: books outcomes.
+        max_rows: lowers Klaviyo's 10,000 a request.
+        list_id: the list imported profiles join.
+        clear_one_by_one: clear properties by profile-import instead of `unset`.
+        clock: seconds of a monotonic clock.
+    """
+
+    endpoint = BULK_PROFILES
+
+    def __init__(  # noqa: PLR0913  (its collaborators and two settings)
+        self,
+        dispatcher: Dispatcher,
+        ledger: Ledger,
+        max_rows: int,
+        *,
+        list_id: str | None,
+        clear_one_by_one: bool,
+        clock: Callable[[], float],
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._ledger = ledger
+        self._list_id = list_id
+        self._clear_one_by_one = clear_one_by_one
+        self._clock = clock
+        self._batcher = ProfileBatcher(max_rows=min(max_rows, MAX_PROFILES))
+
+    @property
+    def held(self) -> int:
+        """Rows held back behind others of their person."""
+        return self._batcher.held
+
+    @property
+    def open_epoch(self) -> int | None:
+        """The oldest epoch of the rows not sent yet."""
+        return self._batcher.open_epoch
+
+    def add(self, row: ProfileRow) -> None:
+        """Take a profile."""
+        self._ledger.admit(row)
+        self._batcher.add(row)
+        self.queue()
+
+    def seal(self) -> None:
+        """Send what there is, full or not."""
+        self._batcher.seal()
+        self.queue()
+
+    def queue(self) -> None:
+        """Hand full batches to the dispatcher."""
+        for rows in self._batcher.full:
+            bulk = [row for row in rows if self._list_id or not self._goes_alone(row)]
+            if bulk:
+                self._dispatcher.submit(SubmitProfiles(bulk, self._list_id))
+            if not self._list_id:
+                self._clear([row for row in rows if self._goes_alone(row)])
+        self._batcher.full.clear()
+
+    def settle(self, task: Task, verdict: Verdict) -> None:
+        """Go on by one answer."""
+        if isinstance(task, SubmitProfiles):
+            self._submitted(task, verdict)
+        elif isinstance(task, AskStatus):
+            self._status_told(task.job, verdict)
+        elif isinstance(task, ReadErrors):
+            self._errors_read(task.job, verdict)
+        elif isinstance(task, ImportProfile):
+            self._imported_alone(task.row, verdict)
+
+    def _submitted(self, task: SubmitProfiles, verdict: Verdict) -> None:
+        if isinstance(verdict, Done):
+            identifier = verdict.document["data"].get("id")
+            if not isinstance(identifier, str):
+                self._dispatcher.try_again(task, TryAgain("an import job without an id"))
+                return
+            self._ledger.tally.jobs += 1
+            job = ImportJob(identifier, task.rows, task.submissions, self._clock())
+            self._dispatcher.submit_later(AskStatus(job), job.pause)
+            return
+        errors = _errors(verdict)
+        blamed: dict[ProfileRow, ApiError] = {}
+        for error in errors:
+            for row in blamed_profiles(error.pointer, task.rows):
+                blamed.setdefault(row, error)
+        if not blamed and len(task.rows) == 1:
+            blamed = {task.rows[0]: errors[0]}
+        if blamed:
+            self._submit_again([row for row in task.rows if row not in blamed])
+            self._rejected(blamed)
+        else:
+            for half in halves(task.rows):
+                self._submit_again(half)
+
+    def _imported_alone(self, row: ProfileRow, verdict: Verdict) -> None:
+        if isinstance(verdict, Done):
+            self._stored([row])
+        else:
+            self._rejected({row: _errors(verdict)[0]})
+
+    def _status_told(self, job: ImportJob, verdict: Verdict) -> None:
+        if isinstance(verdict, Done):
+            progress = job.observe(verdict.document, self._clock(), datetime.now(timezone.utc))
+        else:
+            progress = job.vanish()
+        if progress is Progress.PENDING:
+            self._dispatcher.submit_later(AskStatus(job), job.pause)
+        elif progress is Progress.LOST:
+            self._resubmit(job)
+        elif job.failed_count == 0:
+            self._imported(job.rows)
+        else:
+            self._dispatcher.submit(ReadErrors(job))
+
+    def _errors_read(self, job: ImportJob, verdict: Verdict) -> None:
+        if not isinstance(verdict, Done):
+            job.vanish()
+            self._resubmit(job)
+            return
+        cursor = job.read_errors(verdict.document)
+        if cursor is not None:
+            self._dispatcher.submit(ReadErrors(job, cursor))
+            return
+        others = [row for row in job.rows if row not in job.failures]
+        if not job.unexplained:
+            self._imported(others)
+        elif len(others) == len(job.rows) == 1:
+            job.failures[others[0]] = _UNEXPLAINED
+        else:
+            for half in halves(others):
+                self._submit_again(half)
+        self._rejected(job.failures)
+
+    def _resubmit(self, job: ImportJob) -> None:
+        if job.submissions < MAX_SUBMISSIONS:
+            self._ledger.tally.resent += 1
+            self._submit_again(job.rows, job.submissions + 1)
+            return
+        why = f"The import job {job.lost_because}, {job.submissions} times over."
+        self._rejected(dict.fromkeys(job.rows, ApiError("", why, why, "")))
+
+    def _submit_again(self, rows: Sequence[ProfileRow], submissions: int = 1) -> None:
+        if rows:
+            self._dispatcher.submit_first(SubmitProfiles(rows, self._list_id, submissions))
+
+    def _goes_alone(self, row: ProfileRow) -> bool:
+        """Bulk import clears properties by `unset`, and attributes not at all (documented)."""
+        return bool(row.cleared_attributes) or (
+            self._clear_one_by_one and bool(row.cleared_properties)
+        )
+
+    def _clear(self, rows: Iterable[ProfileRow]) -> None:
+        for row in rows:
+            self._dispatcher.submit(ImportProfile(row))
+
+    def _imported(self, rows: Sequence[ProfileRow]) -> None:
+        """Imported in bulk, list and all; what that could not clear is cleared now."""
+        self._clear(row for row in rows if self._goes_alone(row))
+        self._stored([row for row in rows if not self._goes_alone(row)])
+
+    def _stored(self, rows: Sequence[ProfileRow]) -> None:
+        for row in rows:
+            parts = row.parts or [row]
+            self._ledger.tally.stored["profiles"] += 1
+            self._ledger.tally.duplicates["profiles"] += len(parts) - 1
+            for part in parts:
+                self._ledger.release(part)
+        self._batcher.settle(rows)
+
+    def _rejected(self, failures: Mapping[ProfileRow, ApiError]) -> None:
+        """Reject rows; the parts of a merged one first get a chance each, in their order."""
+        parts: list[ProfileRow] = []
+        for row, error in failures.items():
+            if row.parts:
+                parts += row.parts
+            else:
+                self._ledger.write_refusal("profiles", error, row.origin)
+                self._ledger.release(row)
+        for part in parts:
+            part.alone = True
+        self._batcher.settle(failures, instead=parts)
+        self._ledger.check()
+
+
+def _errors(verdict: Verdict) -> tuple[ApiError, ...]:
+    return verdict.errors if isinstance(verdict, Refused) else (PAYLOAD_TOO_LARGE,)

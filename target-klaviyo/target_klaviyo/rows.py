@@ -1,0 +1,385 @@
+"""The contract: what an event row and a profile row are.
+
+Any tap, mapper or transform can feed the target. A row that breaks the contract or one of
+Klaviyo's documented limits is rejected here, before it can fail the request it would share with
+hundreds of good rows.
+
+An event row:
+
+    {"metric": "Successfully Paid", "unique_id": "payment-1", "time": "2026-01-31T12:00:00Z",
+     "profile": {"email": "ada@shop.example"}, "properties": {"Plan": "Gold"},
+     "value": 49.0, "value_currency": "EUR"}
+
+A profile row; a null means *clear it*:
+
+    {"email": "ada@shop.example", "first_name": "Ada", "properties": {"Plan": "Gold", "Card": null}}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Any, Literal
+
+import orjson
+
+from target_klaviyo.errors import RowRejected
+from target_klaviyo.identity import (
+    IDENTIFIER_KINDS,
+    Identity,
+    identity_of,
+    read_identifiers,
+)
+from target_klaviyo.values import (
+    MAX_STRING_BYTES,
+    check_properties,
+    instant,
+    number,
+    serialise,
+    utf8_length,
+)
+
+Kind = Literal["event", "profile"]
+
+MAX_EVENT_PROPERTIES = 400
+MAX_METRIC_CHARS = 127  # Klaviyo: "must be less than 128 characters"
+MAX_UNIQUE_ID_CHARS = 255
+MAX_EVENT_PROFILE_BYTES = 95 * 1024
+MAX_PROFILE_BYTES = 100 * 1024
+EARLIEST = datetime(1990, 1, 1, tzinfo=timezone.utc)
+LATEST_AHEAD = timedelta(days=365)
+
+EVENT_FIELDS = frozenset(
+    {"metric", "unique_id", "time", "profile", "properties", "value", "value_currency"}
+)
+TEXT_ATTRIBUTES = frozenset(
+    {"first_name", "last_name", "organization", "locale", "title", "image", "_kx"}
+)
+LOCATION_FIELDS = frozenset(
+    {"address1", "address2", "city", "country", "region", "zip", "timezone", "ip"}
+)
+LOCATION_COORDINATES = frozenset({"latitude", "longitude"})
+PROFILE_FIELDS = TEXT_ATTRIBUTES | {"location", "properties"} | frozenset(IDENTIFIER_KINDS)
+EVENT_PROFILE_FIELDS = PROFILE_FIELDS | {"anonymous_id"}
+
+_CURRENCY_CHARS = 3
+
+
+@dataclass(slots=True, eq=False)
+class Origin:
+    """Where a row came from: its stream, its RECORD message and the SCHEMA before it, as read.
+
+    `rejected` is set once the record stands in the rejects file, where it need not stand twice.
+    """
+
+    stream: str
+    line: bytes
+    schema: bytes
+    rejected: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class EventRow:
+    """A valid event, serialised.
+
+    Attributes:
+        profile: the JSON:API resource of its profile, as JSON.
+        payload: the JSON:API resource of the event, as JSON.
+        backfill: the event is history: recorded without triggering flows.
+    """
+
+    origin: Origin
+    identity: Identity
+    metric: str
+    unique_id: str
+    time: datetime
+    value: float | None
+    backfill: bool
+    profile: bytes
+    payload: bytes
+    warnings: list[str]
+    epoch: int = 0
+
+    @property
+    def origins(self) -> list[Origin]:
+        """The records this row stands for."""
+        return [self.origin]
+
+
+@dataclass(slots=True, eq=False)
+class ProfileRow:
+    """A valid profile, or several of one identity merged into one.
+
+    Attributes:
+        attributes: what is set, as JSON: Klaviyo's attributes with `properties`, no nulls.
+        cleared_properties: names of properties to clear.
+        cleared_attributes: names of attributes to clear, `location.city` for one within.
+        parts: the rows merged into this one, oldest first; empty for a row as it came.
+        alone: never merged, so that a refusal concerns this row and no other.
+    """
+
+    origin: Origin
+    identity: Identity
+    profile_id: str | None
+    attributes: bytes
+    cleared_properties: frozenset[str]
+    cleared_attributes: frozenset[str]
+    warnings: list[str]
+    epoch: int = 0
+    parts: list[ProfileRow] = field(default_factory=list)
+    alone: bool = False
+
+    @property
+    def origins(self) -> list[Origin]:
+        """The records this row stands for."""
+        return [part.origin for part in self.parts] if self.parts else [self.origin]
+
+
+class RowReader:
+    """Reads rows as they come into rows that Klaviyo will take.
+
+    Args:
+        now: the moment the run began; event times are judged by it.
+        live_window: older events are history and do not trigger flows.
+    """
+
+    def __init__(self, *, now: datetime, live_window: timedelta) -> None:
+        self._latest = now + LATEST_AHEAD
+        self.live_from = now - live_window
+
+    def event(self, row: object, origin: Origin) -> EventRow:
+        """Check and serialise an event.
+
+        Raises:
+            RowRejected: it breaks the contract or a limit.
+        """
+        if not isinstance(row, Mapping):
+            raise RowRejected("The event is not an object.")
+        _refuse_unknown(row, EVENT_FIELDS, "an event")
+        metric = _required_text(row, "metric", MAX_METRIC_CHARS)
+        unique_id = _required_text(row, "unique_id", MAX_UNIQUE_ID_CHARS)
+        time, time_text = self._time(row.get("time"))
+        properties = _object(row.get("properties"), "The event's properties")
+        if len(properties) > MAX_EVENT_PROPERTIES:
+            raise RowRejected("The event has more than 400 properties.")
+        check_properties(properties, "The event's property")
+        identity, profile, warnings = _event_profile(row.get("profile"))
+        attributes: dict[str, Any] = {
+            "properties": properties,
+            "time": time_text,
+            "metric": {"data": {"type": "metric", "attributes": {"name": metric}}},
+            "unique_id": unique_id,
+        }
+        value = row.get("value")
+        if value is not None:
+            attributes["value"] = value = number(value, "The event's value")
+        if row.get("value_currency") is not None:
+            attributes["value_currency"] = _currency(row["value_currency"])
+        backfill = time < self.live_from
+        if backfill:
+            attributes["backfill"] = True
+        payload = serialise({"type": "event", "attributes": attributes})
+        return EventRow(
+            origin, identity, metric, unique_id, time, value, backfill, profile, payload, warnings
+        )
+
+    def profile(self, row: object, origin: Origin) -> ProfileRow:
+        """Check and serialise a profile.
+
+        Raises:
+            RowRejected: it breaks the contract or a limit.
+        """
+        if not isinstance(row, Mapping):
+            raise RowRejected("The profile is not an object.")
+        _refuse_unknown(row, PROFILE_FIELDS, "a profile")
+        identifiers, warnings = read_identifiers(row)
+        cleared: set[str] = set()
+        attributes = _attributes(row, TEXT_ATTRIBUTES, cleared)
+        properties = _object(row.get("properties"), "The profile's properties")
+        check_properties(properties, "The profile's property")
+        kept = {name: value for name, value in properties.items() if value is not None}
+        identity = identity_of(identifiers)
+        profile_id = identifiers.pop("id", None)
+        if kept:
+            attributes["properties"] = kept
+        serialised = serialise({**identifiers, **attributes})
+        if len(serialised) > MAX_PROFILE_BYTES:
+            raise RowRejected("The profile is larger than 100 KB.")
+        return ProfileRow(
+            origin,
+            identity,
+            profile_id,
+            serialised,
+            frozenset(properties.keys() - kept.keys()),
+            frozenset(cleared),
+            warnings,
+        )
+
+    def _time(self, value: object) -> tuple[datetime, str]:
+        if value is None:
+            raise RowRejected("The event has no time.")
+        time, text = instant(value)
+        if time < EARLIEST:
+            raise RowRejected("The event's time lies before 1990.")
+        if time > self._latest:
+            raise RowRejected("The event's time lies more than a year ahead.")
+        return time, text
+
+
+def merge_profiles(earlier: ProfileRow, later: ProfileRow) -> ProfileRow | None:
+    """Two rows of one identity as one; per field the later one wins, a clearing included.
+
+    Returns None when together they would be too large for one profile.
+    """
+    attributes = orjson.loads(earlier.attributes)
+    update = orjson.loads(later.attributes)
+    for name in ("properties", "location"):
+        if name in attributes and name in update:
+            update[name] = {**attributes[name], **update[name]}
+    attributes.update(update)
+    properties = attributes.get("properties", {})
+    for name in later.cleared_properties:
+        properties.pop(name, None)
+    for name in later.cleared_attributes:
+        _forget(attributes, name)
+    serialised = orjson.dumps(attributes)
+    if len(serialised) > MAX_PROFILE_BYTES:
+        return None
+    identifiers = {**dict(earlier.identity), **dict(later.identity)}
+    cleared_attributes = earlier.cleared_attributes | later.cleared_attributes
+    return ProfileRow(
+        later.origin,
+        tuple((kind, identifiers[kind]) for kind in IDENTIFIER_KINDS if kind in identifiers),
+        later.profile_id or earlier.profile_id,
+        serialised,
+        (earlier.cleared_properties | later.cleared_properties) - properties.keys(),
+        frozenset(name for name in cleared_attributes if not _holds(attributes, name)),
+        [],
+        epoch=earlier.epoch,
+        parts=[*(earlier.parts or [earlier]), *(later.parts or [later])],
+    )
+
+
+def _forget(attributes: dict[str, Any], name: str) -> None:
+    outer, _, inner = name.partition(".")
+    if inner:
+        attributes.get(outer, {}).pop(inner, None)
+    else:
+        attributes.pop(outer, None)
+
+
+def _holds(attributes: dict[str, Any], name: str) -> bool:
+    outer, _, inner = name.partition(".")
+    return inner in attributes.get(outer, {}) if inner else outer in attributes
+
+
+def _event_profile(profile: object) -> tuple[Identity, bytes, list[str]]:
+    """Identity, JSON:API resource and warnings of an event's profile; its nulls are left out."""
+    if not isinstance(profile, Mapping):
+        raise RowRejected("The event has no profile object.")
+    _refuse_unknown(profile, EVENT_PROFILE_FIELDS, "an event's profile")
+    identifiers, warnings = read_identifiers(profile)
+    attributes = _attributes(profile, TEXT_ATTRIBUTES | {"anonymous_id"}, set())
+    properties = _object(profile.get("properties"), "The profile's properties")
+    check_properties(properties, "The profile's property")
+    kept = {name: value for name, value in properties.items() if value is not None}
+    identity = identity_of(identifiers)
+    resource: dict[str, Any] = {"type": "profile"}
+    if "id" in identifiers:
+        resource["id"] = identifiers.pop("id")
+    if kept:
+        attributes["properties"] = kept
+    resource["attributes"] = {**identifiers, **attributes}
+    serialised = serialise(resource)
+    if len(serialised) > MAX_EVENT_PROFILE_BYTES:
+        raise RowRejected("The event's profile is larger than 95 KB.")
+    return identity, serialised, warnings
+
+
+def _attributes(
+    profile: Mapping[str, Any], names: frozenset[str], cleared: set[str]
+) -> dict[str, Any]:
+    """The attributes that are set; names of null ones are added to `cleared`."""
+    attributes: dict[str, Any] = {}
+    for name in names & profile.keys():
+        value = profile[name]
+        if value is None:
+            cleared.add(name)
+        else:
+            attributes[name] = _text(value, name)
+    if "location" in profile:
+        if profile["location"] is None:
+            cleared.add("location")
+        else:
+            location = _location(profile["location"], cleared)
+            if location:
+                attributes["location"] = location
+    return attributes
+
+
+def _location(location: object, cleared: set[str]) -> dict[str, Any]:
+    if not isinstance(location, Mapping):
+        raise RowRejected("The profile's location is not an object.")
+    _refuse_unknown(location, LOCATION_FIELDS | LOCATION_COORDINATES, "a location")
+    found: dict[str, Any] = {}
+    for name, value in location.items():
+        if value is None:
+            cleared.add(f"location.{name}")
+        elif name in LOCATION_COORDINATES and not isinstance(value, str):
+            found[name] = number(value, f"The profile's {name}")
+        elif not name.startswith("_sdc_"):
+            found[name] = _text(value, name)
+    return found
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise RowRejected(f"The profile's {name} is not a text.")
+    if utf8_length(value) > MAX_STRING_BYTES:
+        raise RowRejected(f"The profile's {name} is larger than 100 KB.")
+    return value
+
+
+def _required_text(row: Mapping[str, Any], name: str, max_chars: int) -> str:
+    value = row.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)  # a source's numeric key
+    if value is None or value == "":
+        raise RowRejected(f"The event has no {name}.")
+    if not isinstance(value, str):
+        raise RowRejected(f"The event's {name} is not a text.")
+    if len(value) > max_chars:
+        raise RowRejected(f"The event's {name} is longer than {max_chars} characters.")
+    return value
+
+
+def _currency(value: object) -> str:
+    if (
+        not isinstance(value, str)
+        or len(value) != _CURRENCY_CHARS
+        or not (value.isascii() and value.isalpha())
+    ):
+        raise RowRejected("The event's value_currency is not an ISO 4217 code (like EUR).")
+    return value.upper()
+
+
+def _object(value: object, what: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise RowRejected(f"{what} are not an object.")
+    return value
+
+
+def _refuse_unknown(row: Mapping[str, Any], known: frozenset[str], what: str) -> None:
+    """Klaviyo refuses a request with an unknown field; `_sdc_` ones are Singer's own metadata."""
+    if row.keys() <= known:
+        return
+    unknown = sorted(str(name) for name in row.keys() - known)
+    strange = [name for name in unknown if not name.startswith("_sdc_")]
+    if strange:
+        raise RowRejected(
+            f"{strange[0][:100]!r} is not a field of {what}; put it under properties.",
+            rule=f"A field is not one of {what}; put it under properties.",
+        )

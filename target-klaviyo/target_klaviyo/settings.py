@@ -1,0 +1,370 @@
+"""The settings of target-klaviyo, as data, and reading them with sentences for every mistake."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from target_klaviyo.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+ENV_PREFIX = "TARGET_KLAVIYO_"
+TESTED_REVISION = "2026-07-15"
+
+_TYPE_NAMES = {
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "object": "a JSON object",
+    "array": "a JSON array of texts",
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: JSON Schema type, default, description; `minimum` for numbers."""
+
+    name: str
+    type: str
+    description: str
+    default: Any = None
+    required: bool = False
+    secret: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def schema(self) -> dict[str, Any]:
+        """The setting in JSON Schema, as the SDK shows it with --about."""
+        kind = [self.type] if self.required else [self.type, "null"]
+        schema: dict[str, Any] = {"type": kind, "description": self.description}
+        if self.type == "array":
+            schema["items"] = {"type": "string"}
+        if self.default is not None:
+            schema["default"] = self.default
+        if self.secret:
+            schema |= {"secret": True, "writeOnly": True}
+        if self.minimum is not None:
+            schema["minimum"] = self.minimum
+        if self.maximum is not None:
+            schema["maximum"] = self.maximum
+        if self.choices:
+            schema["enum"] = [*self.choices, *([] if self.required else [None])]
+        return schema
+
+    def read(self, value: Any) -> Any:
+        """`value` as this setting wants it; numbers may come as text from an environment.
+
+        Raises:
+            SettingsError: it is of the wrong type, out of range or not among the choices.
+        """
+        if self.type in {"integer", "number"}:
+            value = self._number(value)
+        elif self.type == "array":
+            if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+                raise self._wrong()
+        elif not isinstance(value, dict if self.type == "object" else str):
+            raise self._wrong()
+        if self.choices and value not in self.choices:
+            raise SettingsError(f"The setting {self.name} must be one of {_list(self.choices)}.")
+        return value
+
+    def _number(self, value: Any) -> float:
+        number: float
+        try:
+            if isinstance(value, bool) or not isinstance(value, str | int | float):
+                raise self._wrong()
+            number = float(value)
+            if self.type == "integer":
+                if number != int(number):
+                    raise self._wrong()
+                number = int(number)
+        except (ValueError, OverflowError) as error:
+            raise self._wrong() from error
+        low = self.minimum is not None and number < self.minimum
+        high = self.maximum is not None and number > self.maximum
+        if low or high:
+            bounds = [f"at least {self.minimum:g}"] if self.minimum is not None else []
+            bounds += [f"at most {self.maximum:g}"] if self.maximum is not None else []
+            raise SettingsError(f"The setting {self.name} must be {' and '.join(bounds)}.")
+        return number
+
+    def _wrong(self) -> SettingsError:
+        return SettingsError(f"The setting {self.name} must be {_TYPE_NAMES[self.type]}.")
+
+
+SETTINGS = (
+    Setting(
+        "api_key",
+        "string",
+        "Klaviyo private API key.",
+        required=True,
+        secret=True,
+    ),
+    Setting(
+        "api_url",
+        "string",
+        "Base URL of the API; another one for a sandbox or a proxy.",
+        "https://a.klaviyo.com",
+    ),
+    Setting(
+        "revision",
+        "string",
+        "API revision, a date; the default is the newest this target was tested with.",
+        TESTED_REVISION,
+    ),
+    Setting(
+        "event_streams",
+        "array",
+        "Streams whose records are event rows.",
+        ["events"],
+    ),
+    Setting(
+        "profile_streams",
+        "array",
+        "Streams whose records are profile rows.",
+        ["profiles"],
+    ),
+    Setting(
+        "transform",
+        "string",
+        "Name of an installed transform that turns raw streams into rows.",
+    ),
+    Setting("transform_config", "object", "Settings of the transform."),
+    Setting(
+        "live_window_days",
+        "number",
+        "Events older than this many days before the run are recorded without triggering flows.",
+        3,
+        minimum=0,
+        maximum=36_500,
+    ),
+    Setting(
+        "list_id",
+        "string",
+        "List that imported profiles join; this never changes consent.",
+    ),
+    Setting("concurrency", "integer", "Requests in flight.", 4, minimum=1, maximum=64),
+    Setting(
+        "rejects_path",
+        "string",
+        "File for rejected rows, itself a Singer stream that can be replayed.",
+        "output/rejected.singer",
+    ),
+    Setting(
+        "max_reject_percent",
+        "number",
+        "The run stops when more of a kind's rows are rejected, once 100 have been seen.",
+        10,
+        minimum=0,
+        maximum=100,
+    ),
+    Setting(
+        "request_timeout",
+        "number",
+        "Seconds to wait for an answer.",
+        60,
+        minimum=0.1,
+        maximum=3_600,
+    ),
+    Setting(
+        "clear_with",
+        "string",
+        "How a null property is cleared: `bulk` (unset in the bulk import) or `single` (the "
+        "profile-import endpoint, 750 a minute).",
+        "bulk",
+        choices=("bulk", "single"),
+    ),
+    Setting(
+        "mode",
+        "string",
+        "What to do with the rows; only `write` prints STATE.",
+        "write",
+        choices=("write", "audit", "repair"),
+    ),
+    Setting(
+        "report_path",
+        "string",
+        "Where an audit puts its report.",
+        "output/audit.html",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings, checked; their meaning stands in SETTINGS."""
+
+    api_key: str = field(repr=False)
+    api_url: str
+    revision: str
+    event_streams: frozenset[str]
+    profile_streams: frozenset[str]
+    transform: str | None
+    transform_config: dict[str, Any]
+    live_window: timedelta
+    list_id: str | None
+    concurrency: int
+    rejects_path: Path
+    max_reject_percent: float
+    request_timeout: float
+    clear_with: str
+    mode: str
+    report_path: Path
+
+
+def json_schema() -> dict[str, Any]:
+    """All settings in JSON Schema; a name that is not among them is a mistake."""
+    return {
+        "type": "object",
+        "properties": {setting.name: setting.schema() for setting in SETTINGS},
+        "required": [setting.name for setting in SETTINGS if setting.required],
+        "additionalProperties": False,
+    }
+
+
+def check_names(config: Mapping[str, Any], builtin: Iterable[str]) -> None:
+    """Raise SettingsError for a setting that does not exist; `builtin` are the SDK's own."""
+    known = [setting.name for setting in SETTINGS]
+    allowed = {*known, *builtin}
+    for name in config:
+        if name not in allowed:
+            raise SettingsError(f"There is no setting {name}{_suggestion(name, known)}.")
+
+
+def check_environment(environment: Mapping[str, str]) -> None:
+    """Raise SettingsError for a TARGET_KLAVIYO_ variable that is misspelt or cannot be read.
+
+    Of unknown names only near misses count: Meltano sets variables of its own under the prefix.
+    """
+    known = {setting.name: setting for setting in SETTINGS}
+    for variable, text in environment.items():
+        name = variable.removeprefix(ENV_PREFIX).lower()
+        if not variable.startswith(ENV_PREFIX):
+            continue
+        if name in known:
+            _check_variable(variable, text, known[name])
+            continue
+        near = difflib.get_close_matches(name, known, 1, 0.8)
+        if near:
+            raise SettingsError(
+                f"There is no setting for the variable {variable}; did you mean "
+                f"{ENV_PREFIX}{near[0].upper()}?"
+            )
+
+
+def _check_variable(variable: str, text: str, setting: Setting) -> None:
+    """The SDK reads variables of these types before any of our sentences could be said."""
+    try:
+        if setting.type == "integer":
+            int(text)
+        elif setting.type == "object":
+            orjson.loads(text)
+    except ValueError as error:
+        wanted = _TYPE_NAMES[setting.type]
+        raise SettingsError(f"The variable {variable} must be {wanted}.") from error
+
+
+def read_settings(config: Mapping[str, Any]) -> Settings:
+    """Check `config` and fill in defaults; null and empty text count as not set.
+
+    Raises:
+        SettingsError: naming the setting and what to do.
+    """
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        given = config.get(setting.name)
+        if given is None or given == "":
+            if setting.required:
+                raise SettingsError(
+                    f"The setting {setting.name} is missing: set it, or the variable "
+                    f"{ENV_PREFIX}{setting.name.upper()}."
+                )
+            values[setting.name] = setting.default
+        else:
+            values[setting.name] = setting.read(given)
+    event_streams = frozenset(values["event_streams"])
+    profile_streams = frozenset(values["profile_streams"])
+    both = sorted(event_streams & profile_streams)
+    if both:
+        raise SettingsError(
+            f"The stream {both[0]} stands in event_streams and in profile_streams; it can only "
+            "be one of them."
+        )
+    if values["transform_config"] and not values["transform"]:
+        raise SettingsError("The setting transform_config needs the setting transform beside it.")
+    return Settings(
+        api_key=_checked_key(values["api_key"]),
+        api_url=_checked_url(values["api_url"]),
+        revision=_checked_revision(values["revision"]),
+        event_streams=event_streams,
+        profile_streams=profile_streams,
+        transform=values["transform"],
+        transform_config=values["transform_config"] or {},
+        live_window=timedelta(days=values["live_window_days"]),
+        list_id=values["list_id"],
+        concurrency=values["concurrency"],
+        rejects_path=Path(values["rejects_path"]),
+        max_reject_percent=values["max_reject_percent"],
+        request_timeout=values["request_timeout"],
+        clear_with=values["clear_with"],
+        mode=values["mode"],
+        report_path=Path(values["report_path"]),
+    )
+
+
+def _checked_key(text: str) -> str:
+    key = text.strip()
+    if not key or not re.fullmatch(r"[!-~]+", key):
+        raise SettingsError(
+            "The setting api_key is not a Klaviyo private key: it holds spaces or characters that "
+            "no key has; copy it again from Settings > API keys."
+        )
+    return key
+
+
+def _checked_url(text: str) -> str:
+    sentence = (
+        "The setting api_url must be a plain address like https://a.klaviyo.com, without a query "
+        "or a password."
+    )
+    try:
+        parts = urlsplit(text.strip())
+        plain = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError as error:
+        raise SettingsError(sentence) from error
+    if not plain or parts.query or parts.fragment or "@" in parts.netloc or " " in text.strip():
+        raise SettingsError(sentence)
+    return text.strip().rstrip("/")
+
+
+def _checked_revision(text: str) -> str:
+    if not re.fullmatch(
+        r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?:\.[\w-]+)?", text, re.ASCII
+    ):
+        raise SettingsError(
+            f"The setting revision must be a date like {TESTED_REVISION}, an API revision of "
+            "Klaviyo."
+        )
+    return text
+
+
+def _suggestion(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    if near:
+        return f"; did you mean {near[0]}?".rstrip("?") + "?"
+    return f"; the settings are {_list(known)}"
+
+
+def _list(names: Iterable[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last

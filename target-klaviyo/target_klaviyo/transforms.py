@@ -1,0 +1,55 @@
+"""Transforms: installed packages that turn a source's raw records into rows.
+
+A transform is an entry point in the group `target_klaviyo.transforms`: a class built from its
+settings (`transform_config`).
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Protocol
+
+from target_klaviyo.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from target_klaviyo.rows import Kind
+
+GROUP = "target_klaviyo.transforms"
+
+
+class Transform(Protocol):
+    """What a transform offers; it raises ValueError for a wrong setting when it is built."""
+
+    streams: frozenset[str]
+
+    def rows(self, stream: str, record: Mapping[str, Any]) -> Iterable[tuple[Kind, dict[str, Any]]]:
+        """The rows of a record, in order; ValueError with a sentence refuses the record."""
+
+    def summary(self) -> list[str]:
+        """Sentences to log at the end of a run."""
+
+
+def load_transform(name: str, config: Mapping[str, Any]) -> Transform:
+    """The transform of that name, built from `config`.
+
+    Raises:
+        SettingsError: there is none of that name, or it does not take its settings.
+    """
+    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if name not in found:
+        installed = ", ".join(sorted(found)) or "none"
+        raise SettingsError(
+            f"The setting transform names {name}, which is not installed beside target-klaviyo "
+            f"(installed: {installed})."
+        )
+    try:
+        transform: Transform = found[name].load()(config)
+    except ImportError as error:
+        raise SettingsError(
+            f"The transform {name} cannot be loaded ({error}); install its package again."
+        ) from error
+    except ValueError as error:
+        raise SettingsError(f"The setting transform_config is not right: {error}") from error
+    return transform

@@ -1,0 +1,238 @@
+"""What an answer of Klaviyo means for the request that got it (pure).
+
+    Done         carried out
+    TryAgain     a passing trouble: send the same again, later
+    SlowDown     429: nothing to this endpoint before Retry-After is over
+    TooLarge     413: send it in halves
+    Missing      404 for something named in the path
+    Refused      the content is refused; `errors` say why, and perhaps for which row
+
+Everything else concerns the whole run and is raised as a KlaviyoError.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from target_klaviyo.endpoints import NoReply
+from target_klaviyo.errors import KlaviyoError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from target_klaviyo.endpoints import Endpoint, Reply
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 60.0
+MAX_TRIES = 9  # pauses of 0.5 s doubled each time: two minutes of trouble are outlasted
+MAX_TRIES_UNCONNECTED = 4  # a host never reached is more likely misspelt than down
+MAX_SLOW_DOWNS = 100
+
+Row = TypeVar("Row")
+
+_TRANSIENT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
+_SERVER_ERRORS = 500
+
+
+@dataclass(frozen=True)
+class ApiError:
+    """One of Klaviyo's error objects."""
+
+    code: str
+    title: str
+    detail: str
+    pointer: str
+
+    @property
+    def rule(self) -> str:
+        """What is wrong, without any of the row's own text; details may quote it."""
+        place = re.sub(r"/\d+(?=/|$)", "", self.pointer).rpartition("/data/")[2] or "the request"
+        named = self.title or self.code or "error"
+        return f"Klaviyo refused it: {named.rstrip('.')} at {place[:80]}."
+
+    @property
+    def reason(self) -> str:
+        """A sentence for the rejects file."""
+        return f"Klaviyo refused it: {self.detail or self.title or self.code or 'no reason given'}"
+
+
+PAYLOAD_TOO_LARGE = ApiError("", "Payload too large", "The row is too large for Klaviyo.", "")
+
+
+@dataclass(frozen=True)
+class Done:
+    """Carried out; `document` is the JSON that came back, if any."""
+
+    document: Any
+
+
+@dataclass(frozen=True)
+class TryAgain:
+    """A passing trouble."""
+
+    why: str
+    connected: bool = True
+
+
+@dataclass(frozen=True)
+class SlowDown:
+    """429; `seconds` as Retry-After has it, None without one."""
+
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class TooLarge:
+    """413."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """404 for something named in the path."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The content is refused."""
+
+    errors: tuple[ApiError, ...]
+
+
+Verdict = Done | TryAgain | SlowDown | TooLarge | Missing | Refused
+
+
+def judge(answer: Reply | NoReply, endpoint: Endpoint, *, wants_document: bool) -> Verdict:  # noqa: C901, PLR0911  (one branch per kind of answer)
+    """What `answer` means.
+
+    Args:
+        answer: what came back.
+        endpoint: where the request went.
+        wants_document: a success without JSON is as good as no answer (a job's id is in it).
+
+    Raises:
+        KlaviyoError: no request of this run can succeed.
+    """
+    if isinstance(answer, NoReply):
+        return TryAgain(answer.reason, connected=answer.connected)
+    status, document = answer.status, answer.document()
+    errors = api_errors(document)
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        if wants_document and not (isinstance(document, dict) and "data" in document):
+            return TryAgain("an answer that is not the JSON it should be")
+        return Done(document)
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return SlowDown(_retry_after(answer.headers))
+    if status >= _SERVER_ERRORS or status in _TRANSIENT:
+        return TryAgain(f"HTTP status {status}")
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return TooLarge()
+    if status == HTTPStatus.FORBIDDEN and not errors:
+        # Klaviyo's own refusals are JSON; HTML comes from the firewall before it, and passes.
+        return TryAgain("HTTP status 403 from the firewall before Klaviyo")
+    _stop_the_run_if_it_must(status, errors, endpoint)
+    if status == HTTPStatus.NOT_FOUND and errors and endpoint.method == "GET":
+        return Missing()
+    about_a_profile = any("profile" in error.detail.lower() for error in errors)
+    if status == HTTPStatus.NOT_FOUND and not about_a_profile:
+        raise KlaviyoError(
+            f"There is no Klaviyo API at the configured address (HTTP status 404 for "
+            f"{endpoint.path}); check the setting api_url."
+        )
+    if status in {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    }:
+        return Refused(errors or (ApiError("", f"HTTP status {status}", "", ""),))
+    raise KlaviyoError(
+        f"Klaviyo answered the {endpoint.name} with HTTP status {status}"
+        f"{_detail(errors)}; check the settings api_url and revision, or upgrade target-klaviyo."
+    )
+
+
+def api_errors(document: Any) -> tuple[ApiError, ...]:
+    """The error objects of an answer, as far as they have Klaviyo's form."""
+    listed = document.get("errors") if isinstance(document, dict) else None
+    found = []
+    for error in listed if isinstance(listed, list) else ():
+        if not isinstance(error, dict):
+            continue
+        source = error.get("source")
+        source = source if isinstance(source, dict) else {}
+        found.append(
+            ApiError(
+                str(error.get("code") or ""),
+                str(error.get("title") or ""),
+                str(error.get("detail") or ""),
+                str(source.get("pointer") or source.get("parameter") or ""),
+            )
+        )
+    return tuple(found)
+
+
+def pause_before(attempt: int) -> float:
+    """Seconds to wait before try number `attempt` + 1."""
+    return float(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)))
+
+
+def halves(rows: Sequence[Row]) -> list[Sequence[Row]]:
+    """Rows to be sent apart, since nobody says which of them is at fault.
+
+    The second half comes first: each is put at the head of a queue.
+    """
+    middle = len(rows) // 2
+    return [half for half in (rows[middle:], rows[:middle]) if half]
+
+
+def _stop_the_run_if_it_must(status: int, errors: tuple[ApiError, ...], endpoint: Endpoint) -> None:
+    if status == HTTPStatus.UNAUTHORIZED:
+        raise KlaviyoError(
+            "Klaviyo does not accept the API key: check that the setting api_key holds a private "
+            "key (Settings > API keys) that has not been deleted."
+        )
+    if status == HTTPStatus.FORBIDDEN:
+        raise KlaviyoError(
+            f"Klaviyo's API key may not use the {endpoint.name}{_detail(errors)}; create a private "
+            f"key with the scopes {endpoint.scopes} and set it as api_key."
+        )
+    for error in errors:
+        text = f"{error.code} {error.title} {error.detail}".lower()
+        of_a_row = error.pointer.startswith("/data/attributes")
+        if not of_a_row and ("revision" in text or "revision" in error.pointer.lower()):
+            raise KlaviyoError(
+                f"Klaviyo refuses the API revision{_detail((error,))}; set `revision` to one that "
+                "Klaviyo supports, or remove the setting to use the default."
+            )
+        if "/relationships" in error.pointer or (
+            status == HTTPStatus.NOT_FOUND and re.search(r"\blist\b", text)
+        ):
+            raise KlaviyoError(
+                f"Klaviyo refuses the list that profiles are to join{_detail((error,))}; check "
+                "the setting list_id."
+            )
+    if status in {HTTPStatus.GONE, HTTPStatus.METHOD_NOT_ALLOWED}:
+        raise KlaviyoError(
+            f"Klaviyo no longer offers the {endpoint.name} in this API revision (HTTP status "
+            f"{status}); upgrade target-klaviyo or check the setting revision."
+        )
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        raise KlaviyoError(
+            f"The configured address redirects (HTTP status {status}) instead of answering; check "
+            "the setting api_url."
+        )
+
+
+def _detail(errors: tuple[ApiError, ...]) -> str:
+    said = next((error.detail or error.title for error in errors), "")
+    return f' ("{said[:300].rstrip(".")}")' if said else ""
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    try:
+        return max(0.0, float(headers["Retry-After"]))
+    except (KeyError, ValueError):
+        return None
