@@ -153,7 +153,8 @@ def bucket_edges(start: int, end: int, interval: str, zone: ZoneInfo) -> list[in
     edges: list[int] = []
     while True:
         edge = int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
-        edges.append(edge)
+        if not edges or edge > edges[-1]:  # islands have skipped a whole day
+            edges.append(edge)
         if edge >= end:
             return edges
         if interval == "month":
