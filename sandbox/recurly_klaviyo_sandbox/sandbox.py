@@ -59,7 +59,8 @@ class Sandbox:
         )
         self.business.run_until(now)
         self.recurly = RecurlySite(self.clock, self.business, **recurly)
-        self.klaviyo = KlaviyoAccount(clock=self.clock, **(klaviyo or {}))
+        # Klaviyo lives in the real present: its jobs, limits and receipts know no merchant's time.
+        self.klaviyo = KlaviyoAccount(clock=Clock(), **(klaviyo or {}))
         self._recurly_server = LocalServer(Controls(self, self.recurly.app), port=recurly_port)
         try:
             self._klaviyo_server = LocalServer(self.klaviyo.app, port=klaviyo_port)

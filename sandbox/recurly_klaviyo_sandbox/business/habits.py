@@ -33,6 +33,9 @@ class Habits:
     shares_email: float = 0.03
     """Of sign-ups: another account with the same address exists already."""
 
+    placeholder_emails: float = 0.0
+    """Of sign-ups: an address at example.com, for which Klaviyo drops everything silently."""
+
     silent_card_changes: bool = True
     """New and updated cards leave account.updated_at alone, as Recurly's webhook docs suggest."""
 

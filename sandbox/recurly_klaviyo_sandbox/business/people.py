@@ -98,11 +98,14 @@ def locale(country: str) -> str:
     return _LOCALES[country]
 
 
-def email(rng: Random, number: int, first_name: str, last_name: str) -> str | None:
+def email(
+    rng: Random, number: int, first_name: str, last_name: str, *, placeholders: float
+) -> str | None:
     """The customer's own address; rarely none, or one at a domain that mail never reaches."""
     name = f"{first_name}.{last_name}".translate(_ASCII).lower()
     home = f"{rng.choice(MAIL_DOMAINS)}.{MERCHANT_DOMAIN}"
-    style = pick(rng, {"plain": 94.5, "tagged": 3, "missing": 2, "placeholder": 0.5})
+    odds = {"plain": 0.95 - placeholders, "tagged": 0.03, "missing": 0.02}
+    style = pick(rng, odds | {"placeholder": placeholders})
     return {
         "plain": f"{name}{number}@{home}",
         "tagged": f"{name}{number}+billing@{home}",

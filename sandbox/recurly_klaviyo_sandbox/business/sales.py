@@ -118,7 +118,8 @@ class Sales:
         first, last = rng.choice(people.FIRST_NAMES), rng.choice(people.LAST_NAMES)
         parent = self._some_parent(rng) if persona == "child" else None
         currency = parent.currency if parent else pick(rng, {"USD": 70, "EUR": 20, "GBP": 10})
-        email = people.email(rng, number, first, last)
+        placeholders = self._business.habits.placeholder_emails
+        email = people.email(rng, number, first, last, placeholders=placeholders)
         if self._accounts and rng.random() < self._business.habits.shares_email:
             email = rng.choice(self._accounts).email
         address = people.address(rng, currency)
