@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo sandbox test lint format campaign bench lock clean
+.PHONY: help setup demo sandbox test lint format campaign docs lock clean
 
 help:  ## Show these targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,6 +15,12 @@ setup: .venv/.installed  ## Install everything into .venv, Meltano's plugins inc
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e tap-recurly -e transform -e target-klaviyo -e sandbox
 	$(BIN)/meltano --environment prod install
 	@touch $@
+
+demo: setup  ## A year of history, a week of changes, both sides compared.
+	$(BIN)/python -m recurly_klaviyo_sandbox.demo
+
+sandbox: setup  ## Keep Recurly and Klaviyo running on localhost, with the activity feed.
+	$(BIN)/recurly-klaviyo-sandbox serve
 
 test: setup  ## Run all tests.
 	$(BIN)/pytest
@@ -30,6 +36,9 @@ format: setup  ## Rewrite the code in the house style.
 
 campaign: setup  ## Run the long campaigns: thousands of fuzz cases, hundreds of kills.
 	$(BIN)/pytest -m campaign
+
+docs: setup  ## Write the generated tables into the READMEs.
+	$(BIN)/python docs/tables.py
 
 lock:  ## Renew requirements.lock from the members' pyproject files.
 	uv lock --upgrade
