@@ -29,7 +29,9 @@ _TEMPLATES = jinja2.Environment(
     undefined=jinja2.StrictUndefined,
 )
 # No script runs and nothing is fetched, whatever a property contains.
-_POLICY = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+_POLICY = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+}
 
 
 def render_feed(account: KlaviyoAccount, *, latest: int = LATEST) -> str:

@@ -82,7 +82,7 @@ class KlaviyoAccount:
         self.state = State(clock, self.switches)
         self._keys = {api_key: endpoints.SCOPES}
         self.lock = threading.RLock()
-        limiter = RateLimiter(real_time, self.switches.window_start)
+        limiter = RateLimiter(real_time, self.switches)
         gate = Gate(self.state, self._keys, limiter, self.lock)
         self.network = FaultInjection(ControlPages(self, gate))
         self.app = self.network

@@ -132,6 +132,8 @@ class Gate:
             body = _unpack(body, endpoint.body_bytes)
         elif coding != "identity":
             raise _unsupported(f"Unsupported content encoding '{coding}' in request.")
+        if not body.isascii():
+            _check_text(body)  # what is kept as raw JSON is not looked at again
         if len(body) > endpoint.body_bytes:
             raise Refusal.one(
                 413,
@@ -170,6 +172,15 @@ def _unpack(body: bytes, limit: int) -> bytes:
     except zlib.error as reason:
         raise Refusal.one(
             400, "parse_error", "Malformed request.", "The body is not gzip."
+        ) from reason
+
+
+def _check_text(body: bytes) -> None:
+    try:
+        body.decode()
+    except UnicodeDecodeError as reason:
+        raise Refusal.one(
+            400, "parse_error", "Malformed request.", f"The body is not UTF-8: {reason.reason}."
         ) from reason
 
 

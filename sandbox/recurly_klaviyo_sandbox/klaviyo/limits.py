@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .switches import WindowStart
+    from .switches import Switches
 
 SECOND, MINUTE = 1.0, 60.0
 
@@ -41,7 +41,7 @@ class RateLimiter:
     """
 
     real_time: Callable[[], float]
-    window_start: WindowStart
+    switches: Switches
     _windows: dict[str, _Windows] = field(default_factory=dict)
 
     def admit(self, endpoint: str, budget: Budget) -> tuple[int | None, dict[str, str]]:
@@ -76,4 +76,4 @@ class RateLimiter:
     def _roll(self, window: _Window, length: float, now: float) -> None:
         if now >= window.start + length:
             window.used = 0
-            window.start = now - now % length if self.window_start == "calendar" else now
+            window.start = now - now % length if self.switches.window_start == "calendar" else now
