@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 CHART_DAYS = 30
 PAGE_SIZE = 50
+_ANY_FUTURE = 2 * 366 * 86_400  # seconds; events lie at most one year ahead
 _HUES = (262, 199, 158, 28, 342, 225, 84, 311, 12, 180)
 
 
@@ -147,18 +148,15 @@ class FeedView:
         self, metric: Metric, number: int = 1, day: date | None = None, size: int = PAGE_SIZE
     ) -> Page:
         """One page of a metric's events, newest first, of all days or of one."""
-        where, arguments = "metric = ?", [metric.number]
-        matching = self._state.events.totals(metric.number).events
+        start, end = 0, int(self._state.now()) + _ANY_FUTURE
         if day is not None:
             start, end = self._begin(day), self._begin(day + timedelta(days=1))
-            where += " AND time >= ? AND time < ?"
-            arguments += [start, end]
-            matching = self._state.events.count_between(metric.number, start, end)
+        matching = self._state.events.count_between(metric.number, start, end)
         pages = max(1, -(-matching // size))
         number = min(max(1, number), pages)
         found = self._state.events.select(
-            where,
-            [*arguments, size, (number - 1) * size],
+            "metric = ? AND time >= ? AND time < ?",
+            [metric.number, start, end, size, (number - 1) * size],
             "ORDER BY time DESC, number DESC LIMIT ? OFFSET ?",
         )
         days: list[Day] = []

@@ -58,6 +58,32 @@ def decode(body: bytes, shape: type[T]) -> T:
         raise Refusal.invalid(found) from reason
 
 
+def salvage(
+    body: bytes, shape: type[Struct], way: tuple[str, ...], item: type[T]
+) -> tuple[list[tuple[int, T]], list[Problem]]:
+    """What a misshapen body still gives: its well-shaped items, and what is wrong beside them.
+
+    `way` leads to the array of items; each comes with its index, so that the rules of content can
+    be applied to it and all problems be named in one answer.
+    """
+    document = parse(body)
+    found = problems(document, shape)
+    start = f"/{'/'.join(way)}/"
+    bad = {
+        problem.pointer.removeprefix(start).partition("/")[0]
+        for problem in found
+        if problem.pointer.startswith(start)
+    }
+    for name in way:
+        document = document.get(name) if isinstance(document, dict) else None
+    items = [
+        (index, msgspec.json.decode(orjson.dumps(value), type=item))
+        for index, value in enumerate(document if isinstance(document, list) else [])
+        if str(index) not in bad
+    ]
+    return items, found or [Problem("/data", "The body is not acceptable JSON.")]
+
+
 @cache
 def _type(shape: type[Struct]) -> inspect.Type:
     return inspect.type_info(shape)

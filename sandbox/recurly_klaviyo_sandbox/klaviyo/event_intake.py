@@ -6,10 +6,9 @@ at Klaviyo, so it never fails a request: 202 does not mean stored (documented).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
-import orjson
 
 from . import diagnosis, profiles, rules, values
 from .errors import Problem, Refusal
@@ -31,9 +30,9 @@ if TYPE_CHECKING:
     from .state import State
 
 EVENTS_PER_REQUEST = 1_000  # documented
-_ENTRIES = "/data/attributes/events-bulk-create/data"
+_WAY = ("data", "attributes", "events-bulk-create", "data")
+_ENTRIES = f"/{'/'.join(_WAY)}"
 _decode_job = msgspec.json.Decoder(EventJobBody).decode
-_decode_entry = msgspec.json.Decoder(BulkEntry).decode
 _decode_event = msgspec.json.Decoder(EventBody).decode
 
 
@@ -47,7 +46,7 @@ def take_bulk(state: State, body: bytes) -> None:
     try:
         entries = list(enumerate(_decode_job(body).data.attributes.events.data))
     except (msgspec.DecodeError, UnicodeDecodeError):
-        entries = _intact_entries(body, found)
+        entries, found = diagnosis.salvage(body, EventJobBody, _WAY, BulkEntry)
     found.extend(_entry_problems(entries, state))
     if found:
         raise Refusal.invalid(found)
@@ -97,34 +96,6 @@ def take_single(state: State, body: bytes) -> None:
     person = _person(state, profile, meta, now)
     if person is not None:
         state.events.add([_new_event(state, event, person, now, backfill=False)])
-
-
-def _intact_entries(body: bytes, found: list[Problem]) -> list[tuple[int, BulkEntry]]:
-    """The entries of a misshapen body that have a right shape; the others' problems in `found`."""
-    document = diagnosis.parse(body)
-    misshapen = diagnosis.problems(document, EventJobBody)
-    if not misshapen:
-        misshapen = [Problem("/data", "The body is not acceptable JSON.")]
-    found.extend(misshapen)
-    bad = {
-        problem.pointer.removeprefix(_ENTRIES).split("/")[1]
-        for problem in misshapen
-        if problem.pointer.startswith(f"{_ENTRIES}/")
-    }
-    return [
-        (index, _decode_entry(orjson.dumps(entry)))
-        for index, entry in enumerate(_dig(document))
-        if str(index) not in bad
-    ]
-
-
-def _dig(document: Any) -> list[Any]:
-    """The list of entries, as far as there is one."""
-    for name in ("data", "attributes", "events-bulk-create", "data"):
-        if not isinstance(document, dict):
-            return []
-        document = document.get(name)
-    return document if isinstance(document, list) else []
 
 
 def _entry_problems(entries: list[tuple[int, BulkEntry]], state: State) -> list[Problem]:

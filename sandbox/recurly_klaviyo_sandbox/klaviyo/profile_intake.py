@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from .state import State
 
 PROFILES_PER_REQUEST = 10_000  # documented
-_ROWS = "/data/attributes/profiles/data"
+_WAY = ("data", "attributes", "profiles", "data")
+_ROWS = f"/{'/'.join(_WAY)}"
 _decode_job = msgspec.json.Decoder(ImportJobBody).decode
-_decode_row = msgspec.json.Decoder(ImportedProfile).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -46,7 +46,7 @@ def take_import(state: State, body: bytes) -> ImportJob:
         if job.relationships and job.relationships.lists and job.relationships.lists.data:
             lists = tuple(reference.id for reference in job.relationships.lists.data)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        rows = _intact_rows(body, found)
+        rows, found = diagnosis.salvage(body, ImportJobBody, _WAY, ImportedProfile)
     for index, row in rows:
         found.extend(
             Problem(f"{_ROWS}/{index}{problem.pointer}", problem.detail)
@@ -61,27 +61,6 @@ def take_import(state: State, body: bytes) -> ImportJob:
         if state.lists.get(identifier) is None:
             raise Refusal.not_found("list", identifier)
     return state.jobs.add([row for _, row in rows], lists, state.now())
-
-
-def _intact_rows(body: bytes, found: list[Problem]) -> list[tuple[int, ImportedProfile]]:
-    """The rows of a misshapen body that have a right shape; the others' problems in `found`."""
-    document = diagnosis.parse(body)
-    misshapen = diagnosis.problems(document, ImportJobBody)
-    if not misshapen:
-        misshapen = [Problem("/data", "The body is not acceptable JSON.")]
-    found.extend(misshapen)
-    bad = {
-        problem.pointer.removeprefix(_ROWS).split("/")[1]
-        for problem in misshapen
-        if problem.pointer.startswith(f"{_ROWS}/")
-    }
-    for name in ("data", "attributes", "profiles", "data"):
-        document = document.get(name) if isinstance(document, dict) else None
-    return [
-        (index, _decode_row(orjson.dumps(row)))
-        for index, row in enumerate(document if isinstance(document, list) else [])
-        if str(index) not in bad
-    ]
 
 
 def work(state: State, job: ImportJob) -> None:
