@@ -1,0 +1,140 @@
+"""The ledger and the records tell the same story: the published rules, applied to the records."""
+
+from __future__ import annotations
+
+import calendar
+from collections import Counter
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from recurly_klaviyo_sandbox.business import METRICS
+
+if TYPE_CHECKING:
+    from recurly_klaviyo_sandbox.business import Business
+
+Fact = tuple[str, datetime, float]
+SLOW = {
+    *("bacs", "bank_account_info", "iban_bank_account", "sepadirectdebit", "eft"),
+    *("boleto", "upi_autopay", "pix_automatico"),
+}
+NOT_BILLS = {"write_off", "carryforward_credit", "carryforward_gift_credit", "import"}
+LEGACY_CREDITS = {
+    *("refund", "line_item_refund", "open_amount_refund", "external_refund", "credit"),
+}
+RUNNING = {"active", "canceled", "paused", "future"}
+
+
+def moment(text: str) -> datetime:
+    """A time as Recurly writes it."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def facts_of_transaction(record: dict[str, Any]) -> dict[str, Fact]:
+    """The table of type by status, read off literally."""
+    created, updated = moment(record["created_at"]), moment(record["updated_at"])
+    collected = moment(record["collected_at"]) if record["collected_at"] else None
+    slow = record["payment_method"]["object"] in SLOW
+    kind, status, amount = record["type"], record["status"], record["amount"]
+    key = f"recurly-txn-{record['id']}-"
+    arrived = collected if collected not in {None, created} else updated if slow else created
+    assert arrived is not None
+    facts: dict[str, Fact] = {}
+    if kind in {"purchase", "capture"}:
+        if status in {"declined", "error"}:
+            facts[f"{key}failed"] = ("Failed Payment", updated if slow else created, amount)
+        voided = status == "void" and record["voided_by_invoice"] is not None
+        if status in {"success", "chargeback"} or voided:
+            facts[f"{key}succeeded"] = ("Successfully Paid", arrived, amount)
+        if voided:
+            facts[f"{key}voided"] = ("Refunded Payment", moment(record["voided_at"]), amount)
+        if status == "chargeback":
+            facts[f"{key}chargeback"] = ("Refunded Payment", updated, amount)
+    elif kind == "refund" and status in {"success", "chargeback"}:
+        facts[f"{key}refunded"] = ("Refunded Payment", collected or created, abs(amount))
+    return facts
+
+
+def facts_of_invoice(record: dict[str, Any], lines: list[dict[str, Any]]) -> dict[str, Fact]:
+    """Bills that went to customers, and what they ordered."""
+    kind, origin = record["type"], record["origin"]
+    is_bill = kind == "charge" or (kind == "legacy" and origin not in LEGACY_CREDITS)
+    if not is_bill or origin in NOT_BILLS:
+        return {}
+    created = moment(record["created_at"])
+    key = f"recurly-invoice-{record['id']}-issued"
+    facts: dict[str, Fact] = {key: ("Issued Invoice", created, record["total"])}
+    for line in lines:
+        if line["type"] == "charge" and line["origin"] not in {
+            *("carryforward", "credit", "coupon", "prepayment"),
+        }:
+            key = f"recurly-line-item-{line['id']}-ordered"
+            facts[key] = ("Ordered Product", created, line["amount"])
+    return facts
+
+
+@pytest.fixture(scope="module")
+def told_by_records(merchant_site: Any) -> dict[str, Fact]:
+    """The facts as a reader of the API would find them."""
+    lines: dict[str, list[dict[str, Any]]] = {}
+    for line in merchant_site.rows("/line_items", limit=200):
+        lines.setdefault(line["invoice_id"], []).append(line)
+    facts: dict[str, Fact] = {}
+    for invoice in merchant_site.rows("/invoices", limit=200):
+        facts |= facts_of_invoice(invoice, lines[invoice["id"]])
+    for transaction in merchant_site.rows("/transactions", limit=200):
+        facts |= facts_of_transaction(transaction)
+    return facts
+
+
+def test_the_ledger_holds_exactly_what_the_records_say(
+    merchant: Business, merchant_site: Any, told_by_records: dict[str, Fact]
+) -> None:
+    """Every fact of the records is in the ledger with metric, time and value, and no other."""
+    far_ahead = datetime.max.replace(year=9000, tzinfo=merchant_site.site.clock.now().tzinfo)
+    ledger = merchant.ledger.events(far_ahead)
+    assert {key: (e.metric, e.time, e.value) for key, e in ledger.items()} == told_by_records
+
+
+def test_the_ledger_counts_its_metrics(
+    merchant: Business, told_by_records: dict[str, Fact]
+) -> None:
+    """Counts by metric are those of the facts, and all five metrics occur."""
+    counts = Counter(metric for metric, _, _ in told_by_records.values())
+    assert merchant.ledger.counts() == dict(counts) | {metric: counts[metric] for metric in METRICS}
+    assert all(counts[metric] for metric in METRICS)
+
+
+def test_expected_times_are_never_later_than_now(merchant: Business, merchant_site: Any) -> None:
+    """A payment dated ahead by the merchant counts as of now."""
+    now = merchant_site.site.clock.now()
+    assert all(event.time <= now for event in merchant.ledger.events(now).values())
+
+
+def test_expected_profiles_are_those_of_the_account_records(
+    merchant: Business, merchant_site: Any
+) -> None:
+    """Card expiry and plans of each account are what its records say, in order of updated_at."""
+    plans: dict[str, set[tuple[str, str]]] = {}
+    for subscription in merchant_site.rows("/subscriptions", limit=200):
+        if subscription["state"] in RUNNING:
+            plan = subscription["plan"]
+            plans.setdefault(subscription["account"]["id"], set()).add((plan["code"], plan["name"]))
+    profiles = merchant.ledger.profiles(merchant_site.site.clock.now())
+    accounts = merchant_site.rows("/accounts", limit=200, sort="updated_at", order="asc")
+    assert {p.account_code for p in profiles.values()} == {a["code"] for a in accounts}
+    for account in accounts:
+        profile = profiles[account["code"]]
+        method = (account["billing_info"] or {}).get("payment_method", {})
+        expires = None
+        if method.get("exp_year"):
+            last = calendar.monthrange(method["exp_year"], method["exp_month"])[1]
+            expires = f"{method['exp_year']:04}-{method['exp_month']:02}-{last:02}"
+        running = plans.get(account["id"], set())
+        assert profile.card_expiration_date == expires
+        assert profile.plan_codes == {code for code, _ in running}
+        assert profile.plans == {name for _, name in running}
+        assert (profile.account_id, profile.email) == (account["id"], account["email"])
+    times = [profile.updated_at for profile in profiles.values()]
+    assert times == sorted(times)
