@@ -215,7 +215,8 @@ class RecurlyClient:
 
     def _give_up(self, failures: int, fault: FailedAttemptError, url: str) -> None:
         """Raise when a request has failed too often to go on."""
-        if not self._contact and failures >= self._retry.first_contact_tries:
+        tries = self._retry.tries if self._contact else self._retry.first_contact_tries
+        if not fault.connected and failures >= tries:
             raise UnreachableError(
                 f"Recurly cannot be reached at {self._base_url} ({fault}): check the network "
                 f"and the settings 'region' and 'api_url', then run again."

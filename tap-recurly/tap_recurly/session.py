@@ -22,13 +22,28 @@ if TYPE_CHECKING:
 
 API_VERSION = "v2021-02-25"
 
+NOBODY_THERE = {
+    "SSLError": "the TLS certificate is not accepted",
+    "ProxyError": "the proxy does not answer",
+    "NameResolutionError": "the host name is unknown",
+    "NewConnectionError": "the connection is refused",
+}
+"""Signs in an exception's text that no connection came about, and what they mean."""
+
+CONNECT_SECONDS = 10
+"""A host that does not take a connection by then is not there."""
+
 
 class FailedAttemptError(Exception):
-    """A request without a usable answer; it may be sent again."""
+    """A request without a usable answer; it may be sent again.
 
-    def __init__(self, reason: str, *, timed_out: bool = False) -> None:
+    `timed_out` when the answer took too long, `connected` unless nobody was there to answer.
+    """
+
+    def __init__(self, reason: str, *, timed_out: bool = False, connected: bool = True) -> None:
         super().__init__(reason)
         self.timed_out = timed_out
+        self.connected = connected
 
 
 @dataclass(frozen=True)
@@ -118,7 +133,8 @@ class SessionPool:
         Raises:
             FailedAttemptError: If no whole answer came.
         """
-        timeout = self._settings.request_timeout
+        patience = self._settings.request_timeout
+        timeout = (min(patience, CONNECT_SECONDS), patience)
         try:
             with (
                 self._session() as session,
@@ -126,8 +142,7 @@ class SessionPool:
             ):
                 return Answer(response.status_code, response.headers, response.content)
         except requests.RequestException as fault:
-            timed_out = isinstance(fault, requests.Timeout)
-            raise FailedAttemptError(_in_words(fault), timed_out=timed_out) from fault
+            raise _failed_attempt(fault) from fault
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -165,18 +180,16 @@ class SessionPool:
         return session
 
 
-def _in_words(fault: requests.RequestException) -> str:
-    """What broke, shortly; the exception's own text could be pages long."""
-    words = {
-        requests.Timeout: "no answer in time",
-        requests.exceptions.SSLError: "the TLS certificate is not accepted",
-        requests.exceptions.ProxyError: "the proxy does not answer",
-    }
-    for kind, text in words.items():
-        if isinstance(fault, kind):
-            return text
-    if "NameResolutionError" in repr(fault):
-        return "the host name is unknown"
-    if "NewConnectionError" in repr(fault):
-        return "the connection is refused"
-    return "the connection broke"
+def _failed_attempt(fault: requests.RequestException) -> FailedAttemptError:
+    """What broke, in few words; the exception's own text could be pages long.
+
+    An answer that stops half-way times out as a `ConnectionError` around urllib3's own exception.
+    """
+    text = repr(fault)
+    if isinstance(fault, requests.Timeout) or "ReadTimeoutError" in text:
+        connected = not isinstance(fault, requests.ConnectTimeout)
+        return FailedAttemptError("no answer in time", timed_out=connected, connected=connected)
+    for sign, reason in NOBODY_THERE.items():
+        if sign in text:
+            return FailedAttemptError(reason, connected=False)
+    return FailedAttemptError("the connection broke")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import subprocess
 import sys
 import threading
+from contextlib import redirect_stdout
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
@@ -17,8 +20,11 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from tap_recurly.errors import TapRecurlyError
+from tap_recurly.tap import TapRecurly
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 KEY = "a-private-key"
 NOW = datetime(2024, 6, 1, 12, 0, 0, tzinfo=timezone.utc)
@@ -239,6 +245,43 @@ class Run:
 
 
 @pytest.fixture
+def sync(site: TinyRecurly) -> Callable[..., Run]:
+    """Sync the site in this process: `sync(streams, state=..., **config)`.
+
+    `metadata` is set on every stream of the catalogue, the properties in `deselect` are left out.
+    """
+
+    def run(
+        streams: list[str],
+        state: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+        deselect: Iterable[tuple[str, ...]] = (),
+        **config: Any,
+    ) -> Run:
+        settings = {"api_key": KEY, "api_url": site.url, **config}
+        catalog = _with_selection(TapRecurly(config=settings).catalog_dict, streams, metadata)
+        unwanted = [[part for name in path for part in ("properties", name)] for path in deselect]
+        for entry in catalog["streams"]:
+            for item in entry["metadata"]:
+                if item["breadcrumb"] in unwanted:
+                    item["metadata"]["selected"] = False
+        plugin = TapRecurly(config=settings, catalog=catalog, state=deepcopy(state))
+        output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+        code, error = 0, ""
+        with redirect_stdout(output):
+            try:
+                plugin.sync_all()
+            except TapRecurlyError as fault:
+                code, error = 1, str(fault)
+        plugin.client.close()
+        output.seek(0)
+        lines = output.read()
+        return Run(code, [json.loads(line) for line in lines.splitlines()], lines, error)
+
+    return run
+
+
+@pytest.fixture
 def tap(site: TinyRecurly, tmp_path: Path) -> Callable[..., Run]:
     """Run the command line on the site: `tap(*arguments, streams=..., state=..., **config)`."""
 
@@ -283,9 +326,17 @@ def _file(folder: Path, name: str, content: dict[str, Any]) -> str:
 
 def _catalog(command: list[str], streams: list[str]) -> dict[str, Any]:
     done = subprocess.run([*command, "--discover"], capture_output=True, check=True)
-    catalog: dict[str, Any] = json.loads(done.stdout)
+    return _with_selection(json.loads(done.stdout), streams)
+
+
+def _with_selection(
+    catalog: dict[str, Any], streams: list[str], metadata: dict[str, Any] | None = None
+) -> dict[str, Any]:
     for entry in catalog["streams"]:
-        for metadata in entry["metadata"]:
-            if not metadata["breadcrumb"]:
-                metadata["metadata"]["selected"] = entry["tap_stream_id"] in streams
+        selection = {"selected": entry["tap_stream_id"] in streams, **(metadata or {})}
+        if metadata:
+            entry.pop("replication_method", None)
+        for item in entry["metadata"]:
+            if not item["breadcrumb"]:
+                item["metadata"].update(selection)
     return catalog

@@ -65,9 +65,11 @@ class LivingSite:
 
     def __post_init__(self) -> None:
         for index in range(self.rows):
-            # Some in a crowd within one second, some scattered over days.
-            ago = self.chance.choice([3600.0 + self.chance.random(), self.chance.uniform(0, 2e5)])
-            self._write(f"row-{index}", self.now - timedelta(seconds=ago))
+            # Some crowded into a few seconds, some scattered over days; some on the full second.
+            ago = self.chance.choice([self.chance.uniform(0, 5), self.chance.uniform(0, 2e5)])
+            moment = self.now - timedelta(seconds=ago)
+            on_the_second = self.chance.random() < 0.5
+            self._write(f"row-{index}", moment.replace(microsecond=0) if on_the_second else moment)
 
     def _write(self, row_id: str, moment: datetime, lag: float = 0.0) -> None:
         versions = self.history.setdefault(row_id, [])

@@ -1,0 +1,177 @@
+"""Account snapshots: every touched account as it is now, with all of its subscriptions."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.tap_recurly.conftest import Answer, Run, TinyRecurly
+
+STREAMS = ["account_snapshots"]
+
+
+def subscribe(site: TinyRecurly, account: str, code: str, **attributes: Any) -> None:
+    """Let an account have a subscription, changed now."""
+    site.put(
+        "/subscriptions",
+        f"{account}-{code}",
+        account={"id": account},
+        plan={"code": code, "name": code.title()},
+        state="active",
+        colour_of_the_house="green",
+        **attributes,
+    )
+    _list_of(site, account)
+
+
+def _list_of(site: TinyRecurly, account: str) -> None:
+    site.lists[f"/accounts/{account}/subscriptions"] = {
+        row_id: row
+        for row_id, row in site.lists["/subscriptions"].items()
+        if row.record["account"]["id"] == account
+    }
+
+
+def populate(site: TinyRecurly, accounts: int) -> None:
+    """Accounts with one subscription each, a day old."""
+    site.now -= timedelta(days=1)
+    for index in range(accounts):
+        site.put("/accounts", f"acc{index}", site.now + timedelta(seconds=index))
+        subscribe(site, f"acc{index}", "basic")
+    site.now += timedelta(days=1)
+
+
+def plans(run: Run) -> dict[str, list[str]]:
+    """Plan codes by account, as the snapshots tell them."""
+    return {
+        record["id"]: [one["plan"]["code"] for one in record["subscriptions"]]
+        for record in run.records("account_snapshots")
+    }
+
+
+def test_first_run_takes_all_accounts(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+    """The first run gives every account once, in order of `updated_at`, without the site's rest."""
+    populate(site, 30)
+    run = sync(STREAMS)
+    assert run.code == 0, run.stderr
+    assert plans(run) == {f"acc{index}": ["basic"] for index in range(30)}
+    times = [record["updated_at"] for record in run.records("account_snapshots")]
+    assert times == sorted(times)
+    assert "colour_of_the_house" not in run.stdout
+    assert run.state["bookmarks"]["account_snapshots"]["last_sweep"] == "2024-06-01T12:00:00Z"
+
+
+@pytest.mark.parametrize("accounts", [1, 300])
+def test_changed_subscription_touches_its_account(
+    site: TinyRecurly, sync: Callable[..., Run], accounts: int
+) -> None:
+    """A new subscription brings its account with all plans, whichever way they are read."""
+    populate(site, accounts)
+    first = sync(STREAMS)
+    site.now += timedelta(hours=1)
+    subscribe(site, "acc0", "extra")
+    site.requests.clear()
+    second = sync(STREAMS, state=first.state)
+    assert plans(second) == {"acc0": ["basic", "extra"]}
+    one_call = [("GET", "/accounts/acc0/subscriptions")]
+    calls = [request[:2] for request in site.requests if request[1].endswith("c0/subscriptions")]
+    assert calls == one_call
+
+
+def test_many_touched_accounts_read_the_whole_list(
+    site: TinyRecurly, sync: Callable[..., Run], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where one request per account would cost more, the list of all subscriptions is read."""
+    populate(site, 20)
+    first = sync(STREAMS)
+    site.now += timedelta(hours=1)
+    for index in range(5):
+        site.put("/accounts", f"acc{index}")
+    site.requests.clear()
+    caplog.set_level("INFO")
+    second = sync(STREAMS, state=first.state)
+    assert plans(second) == {f"acc{index}": ["basic"] for index in range(5)}
+    assert not [path for _, path, _ in site.requests if path.startswith("/accounts/")]
+    assert (
+        "5 accounts to read, 20 subscriptions on the site: reading subscriptions as one"
+        in caplog.text
+    )
+
+
+def test_cards_are_swept(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+    """After `account_sweep_hours` all accounts count as touched: cards change silently."""
+    populate(site, 3)
+    first = sync(STREAMS)
+    site.now += timedelta(hours=23)
+    site.lists["/accounts"]["acc1"].record["billing_info"] = {"id": "new"}  # no updated_at bump
+    early = sync(STREAMS, state=first.state)
+    assert early.records("account_snapshots") == []
+    site.now += timedelta(hours=1)
+    never = sync(STREAMS, state=early.state, account_sweep_hours=0)
+    assert never.records("account_snapshots") == []
+    due = sync(STREAMS, state=early.state)
+    cards = {row["id"]: row.get("billing_info") for row in due.records("account_snapshots")}
+    assert cards == {"acc0": None, "acc1": {"id": "new"}, "acc2": None}
+    swept = due.state["bookmarks"]["account_snapshots"]["last_sweep"]
+    assert swept == "2024-06-02T12:00:00Z"
+
+
+def test_start_date_leaves_plan_lists_complete(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+    """A late start leaves out old accounts, not the old subscriptions of touched ones."""
+    populate(site, 3)
+    site.put("/accounts", "acc1")
+    run = sync(STREAMS, start_date="2024-06-01")
+    assert plans(run) == {"acc1": ["basic"]}
+    again = sync(STREAMS, start_date="2024-06-01", state=run.state, lookback_seconds=0)
+    assert set(plans(again)) <= {"acc1"}
+
+
+def test_account_that_has_gone_is_no_row(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+    """An account that vanishes between the lists is left out; the others are read."""
+    populate(site, 300)
+    first = sync(STREAMS)
+    site.now += timedelta(hours=1)
+    site.put("/accounts", "acc1")
+    site.put("/accounts", "acc2")
+    del site.lists["/accounts/acc1/subscriptions"]
+    second = sync(STREAMS, state=first.state)
+    assert second.code == 0, second.stderr
+    assert plans(second) == {"acc2": ["basic"]}
+
+
+def test_subscription_that_moves_during_the_read_is_in(
+    site: TinyRecurly, sync: Callable[..., Run]
+) -> None:
+    """A subscription that changes while the list is read is found in the list's open tail."""
+    populate(site, 5)
+
+    def renew(_method: str, path: str, params: dict[str, str]) -> Answer | None:
+        if path == "/subscriptions" and "end_time" in params and site.now.minute == 0:
+            site.now += timedelta(minutes=1)
+            subscribe(site, "acc3", "basic", renewed=True)
+        return None
+
+    site.before = renew
+    run = sync(STREAMS)
+    assert plans(run)["acc3"] == ["basic"]
+
+
+def test_bookmark_waits_for_all_rows(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+    """A run that fails half-way leaves the bookmark where it was."""
+    populate(site, 3)
+    first = sync(STREAMS)
+    site.now += timedelta(hours=1)
+    site.put("/accounts", "acc1")
+    body = json.dumps({"error": {"type": "validation", "message": "No."}}).encode()
+    site.before = lambda _method, path, params: (
+        (400, {}, body) if path == "/subscriptions" and "begin_time" not in params else None
+    )
+    second = sync(STREAMS, state=first.state)
+    assert second.code == 1
+    assert second.state["bookmarks"] == first.state["bookmarks"]

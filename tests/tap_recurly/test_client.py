@@ -1,0 +1,156 @@
+"""The client and a network that fails: tried again, within bounds, or one clear sentence."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_recurly.client import ASCENDING, RecurlyClient, RetryPolicy
+from tap_recurly.errors import NotFoundError, RequestError, TapRecurlyError, UnreachableError
+from tap_recurly.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.tap_recurly.conftest import Answer, TinyRecurly
+
+HTML = b"<html>Bad gateway</html>"
+TRUNCATED = (200, {"Content-Length": "999"}, b'{"data": [')
+TROUBLES: dict[str, Answer] = {
+    "500": (500, {}, b"{}"),
+    "502 with HTML": (502, {}, HTML),
+    "503": (503, {}, b""),
+    "504": (504, {}, HTML),
+    "HTML with status 200": (200, {}, HTML),
+    "JSON that is no list": (200, {}, b'{"data": null}'),
+    "a broken text": (200, {}, b'{"data": ["\xff"]}'),
+    "no answer at all": (0, {}, b""),
+    "a 429 with Retry-After": (429, {"Retry-After": "1"}, b""),
+}
+
+
+@pytest.fixture
+def client(site: TinyRecurly) -> Iterator[RecurlyClient]:
+    """A client of the tiny Recurly that does not really wait between its tries."""
+    made = make_client(site)
+    yield made
+    made.close()
+
+
+def make_client(site: TinyRecurly, **config: Any) -> RecurlyClient:
+    """A client with other settings."""
+    settings = Settings.from_config({"api_key": "a-private-key", "api_url": site.url, **config})
+    return RecurlyClient(settings, retry=RetryPolicy(tries=4), sleep=lambda _: None)
+
+
+def trouble_on(
+    answer: Answer, *, request: int, times: int = 1
+) -> Callable[[str, str, dict[str, str]], Answer | None]:
+    """Answer the n-th request, and some more, with trouble."""
+    seen = 0
+
+    def before(_method: str, _path: str, _params: dict[str, str]) -> Answer | None:
+        nonlocal seen
+        seen += 1
+        return answer if request <= seen < request + times else None
+
+    return before
+
+
+@pytest.mark.parametrize("name", TROUBLES)
+def test_passing_trouble_is_survived(site: TinyRecurly, client: RecurlyClient, name: str) -> None:
+    """Trouble on a later page is tried again, and the list is complete."""
+    site.fill("/plans", 500)
+    site.before = trouble_on(TROUBLES[name], request=2, times=2)
+    ids = [row["id"] for row in client.records("/plans", ASCENDING)]
+    assert ids == [f"plans-{index}" for index in range(500)]
+
+
+def test_lasting_trouble_ends_in_bounds(site: TinyRecurly, client: RecurlyClient) -> None:
+    """A request that always fails is given up after the agreed number of tries."""
+    site.fill("/plans", 500)
+    site.before = trouble_on((503, {}, b""), request=2, times=99)
+    with pytest.raises(UnreachableError, match=r"in 4 tries.*503, request id req-1"):
+        list(client.records("/plans", ASCENDING))
+    assert len(site.requests) == 1 + 4
+
+
+@pytest.mark.parametrize(("status", "kind"), [(404, NotFoundError), (400, RequestError)])
+def test_refusal_within_a_list_is_no_quiet_end(
+    site: TinyRecurly, client: RecurlyClient, status: int, kind: type[TapRecurlyError]
+) -> None:
+    """A 404 or 400 on page two is an error at once, with Recurly's own words."""
+    site.fill("/plans", 500)
+    body = json.dumps({"error": {"type": "validation", "message": "Cursor is odd."}}).encode()
+    site.before = trouble_on((status, {}, body), request=2)
+    with pytest.raises(kind, match="Cursor is odd, request id req-1"):
+        list(client.records("/plans", ASCENDING))
+    assert len(site.requests) == 2
+
+
+@pytest.mark.parametrize("following", ["http://127.0.0.1:1/plans?cursor=x", "//evil.example/plans"])
+def test_key_goes_to_no_other_host(
+    site: TinyRecurly, client: RecurlyClient, following: str
+) -> None:
+    """A next page on another host is refused, not asked for."""
+    body = json.dumps({"has_more": True, "next": following, "data": []}).encode()
+    site.before = trouble_on((200, {}, body), request=1)
+    with pytest.raises(RequestError, match="API key is not sent there"):
+        list(client.records("/plans", ASCENDING))
+
+
+def test_redirects_are_not_followed(site: TinyRecurly, client: RecurlyClient) -> None:
+    """An answer that points elsewhere is an error: the key stays here."""
+    site.before = trouble_on((302, {"Location": "http://127.0.0.1:1/"}, b""), request=1)
+    with pytest.raises(RequestError, match="redirected"):
+        list(client.records("/plans", ASCENDING))
+
+
+def test_whole_url_as_next_page(site: TinyRecurly, client: RecurlyClient) -> None:
+    """The next page may be given as a whole URL of the same site."""
+    site.fill("/plans", 2)
+    body = json.dumps(
+        {"has_more": True, "next": f"{site.url}/plans?limit=2", "data": [{"id": "first"}]}
+    ).encode()
+    site.before = trouble_on((200, {}, body), request=1)
+    assert len(list(client.records("/plans", ASCENDING))) == 3
+
+
+@pytest.mark.parametrize("following", [None, "", "/plans?sort=updated_at&order=asc&limit=200"])
+def test_list_that_does_not_go_on(
+    site: TinyRecurly, client: RecurlyClient, following: str | None
+) -> None:
+    """A list with more but nowhere to go, or back to itself, is an error, not an end or a loop."""
+    body = json.dumps({"has_more": True, "next": following, "data": []}).encode()
+    site.before = lambda *_: (200, {}, body)
+    with pytest.raises(UnreachableError):
+        list(client.records("/plans", ASCENDING))
+
+
+def test_pages_that_time_out_get_smaller(site: TinyRecurly) -> None:
+    """After repeated timeouts a page is asked for in halves, and nothing is left out."""
+    site.fill("/plans", 250)
+
+    def too_heavy(_method: str, _path: str, params: dict[str, str]) -> Answer | None:
+        # Half an answer and then silence, as a gateway does with what takes it too long.
+        return TRUNCATED if int(params["limit"]) > 100 else None
+
+    site.before = too_heavy
+    client = make_client(site, request_timeout=1)
+    assert len(list(client.records("/plans", ASCENDING))) == 250
+    client.close()
+
+
+def test_deprecation_is_said_once(
+    site: TinyRecurly, client: RecurlyClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A version about to go is one warning, however many answers say so."""
+    body = json.dumps({"has_more": False, "data": []}).encode()
+    headers = {"Recurly-Deprecated": "TRUE", "Recurly-Sunset-Date": "2030-01-01"}
+    site.before = lambda *_: (200, headers, body)
+    for _ in range(3):
+        list(client.records("/plans", ASCENDING))
+    (warning,) = caplog.records
+    assert "v2021-02-25 on 2030-01-01" in warning.message

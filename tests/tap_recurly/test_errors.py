@@ -1,0 +1,140 @@
+"""Every mistake is one sentence, the plugin's last line; the exit code is 1, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_recurly.errors import ConfigurationError
+from tap_recurly.settings import check_config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.tap_recurly.conftest import Run, TinyRecurly
+
+
+WRONG_SETTINGS: list[tuple[dict[str, Any], list[str]]] = [
+    ({"api_kye": "x"}, ["'api_kye'", "'api_key'"]),
+    ({"api_key": None}, ["'api_key'", "Integrations > API Credentials"]),
+    ({"api_key": "two words"}, ["'api_key'"]),
+    ({"region": "asia"}, ["'region'", "'us'", "'eu'"]),
+    ({"api_url": "recurly"}, ["'api_url'", "'recurly'"]),
+    ({"start_date": "yesterday"}, ["'start_date'", "'yesterday'"]),
+    ({"quota_percent": 0}, ["'quota_percent'", "1 to 100"]),
+    ({"concurrency": "many"}, ["'concurrency'", "'many'"]),
+    ({"batch_config": {}}, ["'batch_config'"]),
+]
+
+
+def _is_one_sentence(run: Run, *words: str) -> None:
+    assert run.code == 1, run.stderr
+    assert "Traceback" not in run.stderr
+    for word in words:
+        assert word in run.last_line
+    assert run.last_line.endswith(".")
+
+
+@pytest.mark.parametrize(("config", "words"), WRONG_SETTINGS)
+def test_wrong_setting(config: dict[str, Any], words: list[str]) -> None:
+    """A wrong setting is named, with what would be right."""
+    with pytest.raises(ConfigurationError) as error:
+        check_config({"api_key": "key"} | config)
+    assert all(word in str(error.value) for word in words)
+
+
+def test_missing_key(tap: Callable[..., Run]) -> None:
+    """Without a key the tap says where to get one."""
+    _is_one_sentence(tap(api_key=None), "'api_key'", "Integrations > API Credentials")
+
+
+@pytest.mark.parametrize("how", ["--discover", "--test", "--about", "--check"])
+def test_wrong_setting_however_started(tap: Callable[..., Run], how: str) -> None:
+    """A typo is refused whatever the tap is asked to do."""
+    _is_one_sentence(tap(how, subdomian="x"), "'subdomian'", "'subdomain'")
+
+
+@pytest.mark.parametrize("how", [(), ("--test",), ("--check",)])
+def test_wrong_key(tap: Callable[..., Run], how: tuple[str, ...]) -> None:
+    """A key that Recurly does not accept is said to be one."""
+    run = tap(*how, api_key="another")
+    _is_one_sentence(run, "API key", "'region'", "API Credentials")
+    assert "another" not in run.stderr
+
+
+def test_key_of_another_site(site: TinyRecurly, tap: Callable[..., Run]) -> None:
+    """With `subdomain` given, a key of another site reads nothing."""
+    site.put("/sites", "site-1", subdomain="theirs")
+    run = tap(subdomain="mine")
+    _is_one_sentence(run, "'theirs'", "'mine'")
+    assert {path for _, path, _ in site.requests} == {"/sites"}
+
+
+def test_unreachable_host(tap: Callable[..., Run]) -> None:
+    """A host that does not answer is named."""
+    run = tap(api_url="http://127.0.0.1:9")
+    _is_one_sentence(run, "http://127.0.0.1:9", "refused", "'api_url'")
+
+
+def test_settings_from_the_environment(site: TinyRecurly, tap: Callable[..., Run]) -> None:
+    """With `--config ENV` the settings come from TAP_RECURLY_ variables, wrong ones named."""
+    site.fill("/plans", 3)
+    environment = {
+        **os.environ,
+        "TAP_RECURLY_API_KEY": "a-private-key",
+        "TAP_RECURLY_API_URL": site.url,
+        "TAP_RECURLY_CONCURRENCY": "2",
+    }
+    run = tap("--config", "ENV", streams=["plans"], environment=environment)
+    assert run.code == 0, run.stderr
+    assert len(run.records("plans")) == 3
+    environment["TAP_RECURLY_CONCURRENCY"] = "two"
+    run = tap("--config", "ENV", environment=environment)
+    _is_one_sentence(run, "TAP_RECURLY_CONCURRENCY", "'two'")
+
+
+@pytest.mark.parametrize("option", ["--config", "--state", "--catalog"])
+def test_file_that_is_not_json(tap: Callable[..., Run], tmp_path: Path, option: str) -> None:
+    """A broken file is named."""
+    path = tmp_path / "broken.json"
+    path.write_text("{", encoding="utf-8")
+    _is_one_sentence(tap(option, str(path)), "broken.json")
+
+
+def test_bookmark_that_is_no_date(tap: Callable[..., Run]) -> None:
+    """A STATE somebody has spoiled is said to be so."""
+    state = {"bookmarks": {"plans": {"replication_key_value": "x", "replication_key": "id"}}}
+    _is_one_sentence(tap(state=state, streams=["plans"]), "'plans'", "STATE")
+
+
+def test_discovery_and_about_need_neither_key_nor_network(tap: Callable[..., Run]) -> None:
+    """What a tap can do is known without any site."""
+    discovery = tap("--discover", api_key=None, api_url="http://127.0.0.1:9")
+    assert discovery.code == 0, discovery.stderr
+    assert len(json.loads(discovery.stdout)["streams"]) == 7
+    about = tap("--about", api_key=None)
+    assert about.code == 0, about.stderr
+
+
+def test_list_the_key_may_not_read(site: TinyRecurly, tap: Callable[..., Run]) -> None:
+    """A stream that the key may not read holds up no other, and fails the run at its end."""
+    body = json.dumps({"error": {"type": "invalid_permissions", "message": "No."}}).encode()
+    site.fill("/plans", 3)
+    site.before = lambda _method, path, _params: (403, {}, body) if path == "/invoices" else None
+    run = tap()
+    _is_one_sentence(run, "'invoices'", "deselect")
+    assert len(run.records("plans")) == 3
+    assert not run.state["bookmarks"].get("invoices")
+
+
+def test_feature_the_site_does_not_have(site: TinyRecurly, tap: Callable[..., Run]) -> None:
+    """A list whose feature the site does not have is left out with a warning."""
+    body = json.dumps({"error": {"type": "missing_feature", "message": "No plans here."}}).encode()
+    site.before = lambda _method, path, _params: (422, {}, body) if path == "/plans" else None
+    run = tap()
+    assert run.code == 0, run.stderr
+    assert "No plans here" in run.stderr
