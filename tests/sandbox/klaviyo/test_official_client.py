@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from klaviyo_api import KlaviyoAPI  # type: ignore[import-untyped]
+from klaviyo_api import KlaviyoAPI
 from openapi_client.exceptions import ApiException
 
 if TYPE_CHECKING:
