@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import calendar
 from collections import Counter
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from recurly_klaviyo_sandbox.business import METRICS
-
-if TYPE_CHECKING:
-    from recurly_klaviyo_sandbox.business import Business
+from recurly_klaviyo_sandbox.business import METRICS, Business, Habits
+from recurly_klaviyo_sandbox.recurly import records
 
 Fact = tuple[str, datetime, float]
 SLOW = {
@@ -23,6 +23,23 @@ NOT_BILLS = {"write_off", "carryforward_credit", "carryforward_gift_credit", "im
 LEGACY_CREDITS = {
     *("refund", "line_item_refund", "open_amount_refund", "external_refund", "credit"),
 }
+START = datetime(2025, 3, 1, tzinfo=timezone.utc)
+WILD = Habits(
+    cancels=0.1,
+    terminates=0.1,
+    pauses=0.1,
+    changes_plan=0.15,
+    changes_quantity=0.1,
+    buys_items=0.3,
+    subscribes_again=0.1,
+    replaces_card=0.1,
+    edits_account=0.1,
+    closes_account=0.03,
+    gets_credit=0.1,
+    declines=0.3,
+    largest_purchase=8,
+    personas={"card": 3, "wallet": 1, "bank": 4, "invoiced": 2, "child": 1, "migrated": 2},
+)
 RUNNING = {"active", "canceled", "paused", "future"}
 
 
@@ -74,18 +91,44 @@ def facts_of_invoice(record: dict[str, Any], lines: list[dict[str, Any]]) -> dic
     return facts
 
 
-@pytest.fixture(scope="module")
-def told_by_records(merchant_site: Any) -> dict[str, Fact]:
+def facts_of(
+    invoices: list[dict[str, Any]],
+    lines: list[dict[str, Any]],
+    transactions: list[dict[str, Any]],
+) -> dict[str, Fact]:
     """The facts as a reader of the API would find them."""
-    lines: dict[str, list[dict[str, Any]]] = {}
-    for line in merchant_site.rows("/line_items", limit=200):
-        lines.setdefault(line["invoice_id"], []).append(line)
+    lines_of: dict[str, list[dict[str, Any]]] = {}
+    for line in lines:
+        lines_of.setdefault(line["invoice_id"], []).append(line)
     facts: dict[str, Fact] = {}
-    for invoice in merchant_site.rows("/invoices", limit=200):
-        facts |= facts_of_invoice(invoice, lines[invoice["id"]])
-    for transaction in merchant_site.rows("/transactions", limit=200):
+    for invoice in invoices:
+        facts |= facts_of_invoice(invoice, lines_of[invoice["id"]])
+    for transaction in transactions:
         facts |= facts_of_transaction(transaction)
     return facts
+
+
+@pytest.fixture(scope="module")
+def told_by_records(merchant_site: Any) -> dict[str, Fact]:
+    """The facts that one merchant's site tells over HTTP."""
+    names = ("invoices", "line_items", "transactions")
+    return facts_of(*(merchant_site.rows(f"/{name}", limit=200) for name in names))
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), days=st.integers(20, 260))
+def test_ledger_and_records_agree_in_any_world(seed: int, days: int) -> None:
+    """Whatever happens, often and at once, each fact is in both with the same time and value."""
+    business = Business(start=START, accounts=30, days=200, seed=seed, habits=WILD)
+    business.run_until(START + timedelta(days=days))
+    registers = business.books.registers
+    invoices, lines, transactions = (
+        [records.record(entity, 500) for entity in registers[name].values()]
+        for name in ("invoices", "line_items", "transactions")
+    )
+    ledger = business.ledger.events(START + timedelta(days=1000))
+    told = facts_of(invoices, lines, transactions)
+    assert {key: (e.metric, e.time, e.value) for key, e in ledger.items()} == told
 
 
 def test_the_ledger_holds_exactly_what_the_records_say(

@@ -114,7 +114,7 @@ class Payments:
             self.collect(invoice, "token_api")
             return
         hold = self._attempt(account, invoice, "authorization", "api", "success", invoice.balance)
-        capture = pick(account.rng, {True: 95, False: 5})
+        capture = pick(account.rng, {True: 88, False: 12})
         deed = self._capture if capture else self._release
         self._agenda.after(account.rng.uniform(0.5, 2) * DAY, deed, hold)
 
