@@ -16,6 +16,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
@@ -63,7 +65,8 @@ class Fault:
 class FaultInjection:
     """ASGI layer that strikes requests with the faults in `faults` and counts all it lets in.
 
-    `answered` counts requests by (method, path without query, status); status 0 is a reset.
+    `answered` counts requests by (method, path without query, status) as their answers begin;
+    status 0 is an answer that did not come whole.
     `latency` seconds are added to every answer.
     """
 
@@ -82,14 +85,17 @@ class FaultInjection:
         path = scope["path"]
         query = scope["query_string"].decode("latin-1")
         fault = self._fault_for(scope["method"], f"{path}?{query}" if query else path)
-        reply = _Reply(send)
+        reply = _Reply(send, lambda status: self._count(scope["method"], path, status))
         if self.latency:
             await asyncio.sleep(self.latency)
         if fault is None:
             await self._app(scope, receive, reply.forward)
         else:
             await self._strike(fault, scope, receive, reply)
-        self.answered[scope["method"], path, reply.status] += 1
+
+    def _count(self, method: str, path: str, status: int) -> None:
+        with self._lock:
+            self.answered[method, path, status] += 1
 
     def _fault_for(self, method: str, path: str) -> Fault | None:
         with self._lock:
@@ -122,14 +128,14 @@ class FaultInjection:
 class _Reply:
     """One answer on its way out: forwarded, held back, cut short or never sent."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, count: Callable[[int], None]) -> None:
         self._send = send
+        self._count = count
         self._held: list[Message] = []
-        self.status = 0
 
     async def forward(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self._count(message["status"])
         await self._send(message)
 
     async def hold(self, message: Message) -> None:
@@ -155,6 +161,7 @@ class _Reply:
     def reset(self) -> None:
         # uvicorn's `send` is a method of the request cycle, which owns the TCP transport. No ASGI
         # message expresses a reset, and a reset is what clients must survive.
+        self._count(0)
         cycle: Any = getattr(self._send, "__self__")  # noqa: B009  (the protocol does not declare it)
         cycle.transport.abort()
 

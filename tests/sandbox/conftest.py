@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,8 @@ from recurly_klaviyo_sandbox.server import LocalServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 NOW = datetime(2026, 3, 15, 12, 0, 0, tzinfo=timezone.utc)
 ACCEPT = "application/vnd.recurly.v2021-02-25"
@@ -60,19 +61,49 @@ class Reader:
         self._session.close()
 
 
+class Stage:
+    """A port on which one site after the other is served: starting a server takes its time."""
+
+    def __init__(self) -> None:
+        self._app: ASGIApp | None = None
+        self.server = LocalServer(self)
+        self.server.start()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the request to whatever is on."""
+        assert self._app is not None
+        await self._app(scope, receive, send)
+
+    def show(self, site: RecurlySite) -> Reader:
+        """Serve this site from now on."""
+        self._app = site.app
+        return Reader(site, self.server.url)
+
+
+@pytest.fixture(scope="session")
+def stages() -> Iterator[list[Stage]]:
+    """The ports in use; more are opened as a test needs more sites at once."""
+    opened: list[Stage] = []
+    yield opened
+    for stage in opened:
+        stage.server.stop()
+
+
 @pytest.fixture
-def open_site() -> Iterator[Callable[..., Reader]]:
+def open_site(stages: list[Stage]) -> Iterator[Callable[..., Reader]]:
     """Opens an empty site, whose clock stands still, with the given switches."""
-    with ExitStack() as stack:
+    readers: list[Reader] = []
 
-        def open_one(business: Business | None = None, **switches: Any) -> Reader:
-            site = RecurlySite(StoppedClock(NOW), business, **switches)
-            server = stack.enter_context(LocalServer(site.app))
-            reader = Reader(site, server.url)
-            stack.callback(reader.close)
-            return reader
+    def open_one(business: Business | None = None, **switches: Any) -> Reader:
+        if len(readers) == len(stages):
+            stages.append(Stage())
+        site = RecurlySite(StoppedClock(NOW), business, **switches)
+        readers.append(stages[len(readers)].show(site))
+        return readers[-1]
 
-        yield open_one
+    yield open_one
+    for reader in readers:
+        reader.close()
 
 
 @pytest.fixture(scope="session")

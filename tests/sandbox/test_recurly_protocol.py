@@ -126,7 +126,6 @@ def test_records_are_found_by_each_kind_of_name(merchant_site: Any) -> None:
         ("/invoices", "number"),
         ("/subscriptions", "uuid"),
         ("/transactions", "uuid"),
-        ("/plans", "code"),
     ):
         record = merchant_site.page(path, limit=1)["data"][0]
         assert merchant_site.page(f"{path}/{record['id']}") == record

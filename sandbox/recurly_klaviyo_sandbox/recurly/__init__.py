@@ -5,6 +5,6 @@
 """
 
 from .site import RecurlySite, Switches
-from .store import Store
+from .store import Row, Store
 
-__all__ = ["RecurlySite", "Store", "Switches"]
+__all__ = ["RecurlySite", "Row", "Store", "Switches"]

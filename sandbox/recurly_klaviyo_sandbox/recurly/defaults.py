@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Any
 
 from .moments import shown
@@ -11,8 +10,6 @@ from .tables import TABLES
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
-
-_numbers = itertools.count(1)
 
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "accounts": {
@@ -97,10 +94,22 @@ _WITH_UUID = frozenset({"subscriptions", "invoices", "line_items", "transactions
 
 
 def complete(
-    resource: str, before: Mapping[str, Any], changes: Mapping[str, Any], now: datetime
+    resource: str,
+    before: Mapping[str, Any],
+    changes: Mapping[str, Any],
+    *,
+    number: int,
+    now: datetime,
 ) -> dict[str, Any]:
-    """A whole record: defaults, then what it was before, then what is said now."""
-    number = next(_numbers)
+    """A whole record: defaults, then what it was before, then what is said now.
+
+    Args:
+        resource: The name of a table.
+        before: The record as it was; empty for a new one.
+        changes: What is said of it now.
+        number: Of this call, from which a new record's id, uuid and invoice number are made.
+        now: Stamps the record unless it comes with times.
+    """
     present = shown(int(now.timestamp()))
     record: dict[str, Any] = {
         "id": f"m{number:011d}",

@@ -356,6 +356,5 @@ SINGLES = (
     Endpoint("/invoices/{invoice_id}", "invoices"),
     Endpoint("/subscriptions/{subscription_id}", "subscriptions"),
     Endpoint("/transactions/{transaction_id}", "transactions"),
-    Endpoint("/plans/{plan_id}", "plans"),
 )
 """Endpoints that serve one record of a resource by its id or code."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import sqlite3
 import threading
 from dataclasses import dataclass
@@ -77,6 +78,7 @@ class Store:
         self._cached = 0
         self._late: list[tuple[int, int, str, Row]] = []
         self._late_entered = 0
+        self._numbers = itertools.count(1)
         self._db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         for resource, table in TABLES.items():
             columns = "".join(f", {column}" for column in table.columns)
@@ -108,7 +110,7 @@ class Store:
         with self.lock:
             known = self.get(resource, "id", str(record.get("id")))
             before = orjson.loads(known) if known else {}
-            whole = complete(resource, before, record, self._clock.now())
+            whole = self._complete(resource, before, record)
             if resource == "invoices":
                 self._put_line_items(whole, visible_at)
             self._put_row(resource, whole, visible_at)
@@ -211,26 +213,24 @@ class Store:
         self._cache.clear()
         self._cached = 0
 
+    def _complete(
+        self, resource: str, before: Mapping[str, Any], record: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        return complete(resource, before, record, number=next(self._numbers), now=self._clock.now())
+
     def _put_line_items(self, invoice: dict[str, Any], visible_at: int | None) -> None:
         lines = invoice["line_items"]
         if invoice.get("has_more_line_items") and len(lines) == self._cap:
             return  # already cut off by an earlier call: its other lines are in their table
+        inherited = {
+            "invoice_id": invoice["id"],
+            "invoice_number": invoice["number"],
+            "account": invoice["account"],
+            "created_at": invoice["created_at"],
+            "updated_at": invoice["updated_at"],
+        }
         for line in lines:
-            line.update(
-                complete(
-                    "line_items",
-                    {},
-                    {
-                        "invoice_id": invoice["id"],
-                        "invoice_number": invoice["number"],
-                        "account": invoice["account"],
-                        "created_at": invoice["created_at"],
-                        "updated_at": invoice["updated_at"],
-                    }
-                    | line,
-                    self._clock.now(),
-                )
-            )
+            line.update(self._complete("line_items", {}, inherited | line))
             self._put_row("line_items", line, visible_at)
         invoice["has_more_line_items"] = len(lines) > self._cap
         invoice["line_items"] = lines[: self._cap]

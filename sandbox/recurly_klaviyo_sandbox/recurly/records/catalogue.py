@@ -146,3 +146,25 @@ def coupon_redemption(redemption: e.CouponRedemption) -> Record:
         "updated_at": shown(redemption.updated),
         "removed_at": shown(redemption.removed),
     }
+
+
+def coupon_redemption_mini(redemption: e.CouponRedemption) -> Record:
+    """A redemption as other records embed it."""
+    offer = redemption.coupon
+    return {
+        "id": redemption.id,
+        "object": "coupon_redemption",
+        "coupon": {
+            "id": offer.id,
+            "object": "coupon",
+            "code": offer.code,
+            "name": offer.name,
+            "state": "redeemable",
+            "discount": {"type": "percent", "percent": offer.percent},
+            "coupon_type": "single_code",
+            "expired_at": None,
+        },
+        "state": "inactive" if redemption.removed else "active",
+        "discounted": money(redemption.discounted),
+        "created_at": shown(redemption.created),
+    }

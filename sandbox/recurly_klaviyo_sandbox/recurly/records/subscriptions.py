@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from recurly_klaviyo_sandbox.recurly.moments import money, shown
 
-from .catalogue import plan_mini
+from .catalogue import coupon_redemption_mini, plan_mini
 from .customers import account_mini
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ def subscription(subscription: e.Subscription) -> Record:
         "plan": plan_mini(subscription.plan),
         "state": subscription.state,
         "shipping": None,
-        "coupon_redemptions": [],
+        "coupon_redemptions": (
+            [coupon_redemption_mini(subscription.redemption)] if subscription.redemption else []
+        ),
         "pending_change": subscription_change(subscription) if subscription.next_plan else None,
         "current_period_started_at": shown(subscription.period_start),
         "current_period_ends_at": shown(subscription.period_end),
