@@ -4,7 +4,8 @@ TargetError                    ends the run with exit code 1, its sentence the l
 ├── SettingsError              a setting is missing, misspelt or impossible
 ├── InputError                 the input is not the Singer stream it should be
 ├── KlaviyoError               Klaviyo refuses the whole run, or cannot be reached
-└── TooManyRejects             so many rows are bad that the fault must be systemic
+├── TooManyRejects             so many rows are bad that the fault must be systemic
+└── AuditDiffers               Klaviyo does not hold what it should; the report says what
 RunInterrupted                 SIGTERM or SIGINT: exit code 143 or 130
 RowRejected                    one row is bad: it goes to the rejects file, the run goes on
 """
@@ -30,6 +31,10 @@ class KlaviyoError(TargetError):
 
 class TooManyRejects(TargetError):  # noqa: N818  (the name says what happened)
     """More rows than `max_reject_percent` were rejected."""
+
+
+class AuditDiffers(TargetError):  # noqa: N818  (the name says what was found)
+    """An audit found differences that nothing explains."""
 
 
 class RunInterrupted(Exception):  # noqa: N818  (a request to stop is no error)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 
@@ -194,8 +195,46 @@ SETTINGS = (
     Setting(
         "report_path",
         "string",
-        "Where an audit puts its report.",
+        "Where an audit puts its report: a page, and the same as JSON beside it.",
         "output/audit.html",
+    ),
+    Setting(
+        "audit_from",
+        "string",
+        "First day to audit (YYYY-MM-DD, in the Klaviyo account's time zone); by default that of "
+        "the first event.",
+    ),
+    Setting(
+        "audit_to",
+        "string",
+        "Last day to audit; by default today.",
+    ),
+    Setting(
+        "source_timezone",
+        "string",
+        "Time zone in which the source's own reports count days (IANA, like America/New_York).",
+    ),
+    Setting(
+        "settle_minutes",
+        "number",
+        "How long Klaviyo may take to show an event; younger ones are pending, not missing.",
+        10,
+        minimum=0,
+        maximum=1_440,
+    ),
+    Setting(
+        "audit_profiles",
+        "integer",
+        "How many profiles an audit compares, another sample each day; -1 for all.",
+        5_000,
+        minimum=-1,
+    ),
+    Setting(
+        "audit_key",
+        "string",
+        "Event property by which an audit knows events again; without it, by time, value and "
+        "profile.",
+        "Recurly ID",
     ),
 )
 
@@ -220,6 +259,12 @@ class Settings:
     clear_with: str
     mode: str
     report_path: Path
+    audit_from: date | None
+    audit_to: date | None
+    source_timezone: str | None
+    settle: timedelta
+    audit_profiles: int
+    audit_key: str
 
 
 def json_schema() -> dict[str, Any]:
@@ -302,6 +347,10 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         )
     if values["transform_config"] and not values["transform"]:
         raise SettingsError("The setting transform_config needs the setting transform beside it.")
+    audit_from = _checked_day("audit_from", values["audit_from"])
+    audit_to = _checked_day("audit_to", values["audit_to"])
+    if audit_from and audit_to and audit_from > audit_to:
+        raise SettingsError("The setting audit_from lies after audit_to; exchange them.")
     return Settings(
         api_key=_checked_key(values["api_key"]),
         api_url=_checked_url(values["api_url"]),
@@ -318,7 +367,13 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         request_timeout=values["request_timeout"],
         clear_with=values["clear_with"],
         mode=values["mode"],
-        report_path=Path(values["report_path"]),
+        report_path=_checked_report_path(values["report_path"]),
+        audit_from=audit_from,
+        audit_to=audit_to,
+        source_timezone=_checked_zone(values["source_timezone"]),
+        settle=timedelta(minutes=values["settle_minutes"]),
+        audit_profiles=values["audit_profiles"],
+        audit_key=values["audit_key"],
     )
 
 
@@ -356,6 +411,40 @@ def _checked_revision(text: str) -> str:
             "Klaviyo."
         )
     return text
+
+
+def _checked_day(name: str, text: str | None) -> date | None:
+    """A day; of a date with a time, which Meltano makes of a date, the day."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{4}-\d\d-\d\d)(?:[T ].*)?", text.strip(), re.ASCII)
+    try:
+        return date.fromisoformat(match[1] if match else "")
+    except ValueError as error:
+        raise SettingsError(f"The setting {name} must be a day like 2026-01-31.") from error
+
+
+def _checked_zone(name: str | None) -> str | None:
+    if name is None:
+        return None
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise SettingsError(
+            f"The setting source_timezone names no time zone: {name[:60]!r}; give an IANA name "
+            "like America/New_York."
+        ) from error
+    return name
+
+
+def _checked_report_path(text: str) -> Path:
+    path = Path(text)
+    if path.suffix.lower() == ".json" or not path.name:
+        raise SettingsError(
+            "The setting report_path names the page, like output/audit.html; the JSON is put "
+            "beside it."
+        )
+    return path
 
 
 def _suggestion(name: str, known: list[str]) -> str:

@@ -1,0 +1,273 @@
+"""What an audit finds, and its verdict (pure)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from target_klaviyo.audit.timezones import Amount
+
+
+class Kind(str, Enum):
+    """How an event differs. The last three are explained: they need no mending, or allow none."""
+
+    MISSING = "missing"  # should be there and is not
+    UNEXPECTED = "unexpected"  # is there and should not be
+    MOVED = "moved"  # is there, but under another day
+    ALTERED = "altered"  # is there, with another value
+    DROPPED = "dropped"  # went to a domain whose events Klaviyo drops without a word
+    REJECTED = "rejected"  # is in the rejects file, with its reason
+    PENDING = "pending"  # so young that Klaviyo may not show it yet
+
+
+EXPLAINED = frozenset({Kind.DROPPED, Kind.REJECTED, Kind.PENDING})
+"""Kinds that leave an audit clean."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One event that differs; times in seconds since 1970.
+
+    Attributes:
+        key: what it was matched by: the property `audit_key`, empty without one.
+        who: an identifier of its profile.
+    """
+
+    kind: Kind
+    metric: str
+    key: str
+    unique_id: str
+    who: str
+    time: int | None
+    found_time: int | None
+    value: float | None
+    found_value: float | None
+    reason: str
+
+
+@dataclass
+class Day:
+    """A day of the Klaviyo account, in numbers.
+
+    Attributes:
+        explained: how many of the expected ones are absent for a known reason.
+        differs: whether it was read event by event and something was found.
+        note: why its numbers differ although its events agree, or cannot be compared.
+    """
+
+    day: date
+    expected: Amount
+    found: Amount
+    explained: int = 0
+    differs: bool = False
+    note: str = ""
+
+
+@dataclass
+class MetricResult:
+    """A metric compared.
+
+    Attributes:
+        id: Klaviyo's id of it; None while no event of it has ever come.
+        days: all days of the period.
+        source_days: day of the source's zone -> (expected, found) counts; empty without a zone.
+        counts: findings by kind.
+        findings: the first of each kind, for the report.
+        unexplained: days whose sum differs although nothing about single events can be said.
+    """
+
+    name: str
+    id: str | None
+    days: list[Day]
+    source_days: dict[date, tuple[int, int]] = field(default_factory=dict)
+    counts: Counter[Kind] = field(default_factory=Counter)
+    findings: list[Finding] = field(default_factory=list)
+    unexplained: int = 0
+
+    @property
+    def expected(self) -> int:
+        """Events that should be there."""
+        return sum(day.expected.count for day in self.days)
+
+    @property
+    def found(self) -> int:
+        """Events that are there."""
+        return sum(day.found.count for day in self.days)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing is wrong that is not explained."""
+        return not self.unexplained and not any(
+            count for kind, count in self.counts.items() if kind not in EXPLAINED
+        )
+
+
+@dataclass(frozen=True)
+class ProfileDifference:
+    """A property of a profile that is not as it should be; None is absent.
+
+    Attributes:
+        name: of the property or attribute; empty when the whole profile is missing.
+        reason: why, where known; such a difference is explained.
+    """
+
+    who: str
+    name: str
+    expected: Any
+    found: Any
+    reason: str = ""
+
+
+@dataclass
+class ProfilesResult:
+    """The profiles compared: `checked` of `expected`."""
+
+    expected: int = 0
+    checked: int = 0
+    differences: list[ProfileDifference] = field(default_factory=list)
+
+    @property
+    def differing(self) -> int:
+        """Profiles with a difference that nothing explains."""
+        return len({each.who for each in self.differences if not each.reason})
+
+    @property
+    def explained(self) -> int:
+        """Profiles whose difference has a known reason."""
+        return len({each.who for each in self.differences if each.reason})
+
+
+@dataclass(frozen=True)
+class ZoneVerdict:
+    """What time zones have to do with it.
+
+    Attributes:
+        account: the zone in which Klaviyo's account counts its days.
+        source: the zone in which the source's reports count theirs, if it was told.
+        differing_days: days that differ between the two groupings, all metrics together.
+        is_cause: whether days differ for no other reason than the zones.
+        suggested: the zone whose days would agree, when those of the account do not.
+        sentences: all that in words.
+    """
+
+    account: str
+    source: str | None
+    differing_days: int
+    is_cause: bool
+    suggested: str | None
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Rows, or records, that never came to be sent, by rule."""
+
+    kind: str
+    rule: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What a repair has sent again."""
+
+    events: int
+    profiles: int
+    before: dict[str, int]
+
+
+@dataclass
+class AuditResult:
+    """Everything an audit has to say; the period is in days of the account's zone."""
+
+    account: str
+    currency: str
+    first: date
+    last: date
+    made_at: datetime
+    zones: ZoneVerdict
+    metrics: list[MetricResult]
+    profiles: ProfilesResult
+    rejections: list[Rejection]
+    other_metrics: list[str]
+    settle_minutes: float
+    requests: int = 0
+    repair: Repair | None = None
+
+    @property
+    def counts(self) -> Counter[Kind]:
+        """Findings of all metrics by kind."""
+        return sum((metric.counts for metric in self.metrics), Counter())
+
+    @property
+    def agrees(self) -> bool:
+        """Whether all agrees but for what is explained."""
+        return all(metric.agrees for metric in self.metrics) and not self.profiles.differing
+
+    def sentence(self) -> str:
+        """The verdict in one sentence, without its full stop."""
+        expected = sum(metric.expected for metric in self.metrics)
+        explained = _listed(self._explained())
+        if self.agrees:
+            known = f", but for {explained}" if explained else ""
+            if self.zones.is_cause:
+                known += (
+                    f"; that daily counts differ is due to the time zones, {self.zones.source} "
+                    f"and {self.zones.account}"
+                )
+            return (
+                f"Klaviyo agrees with the source: {_many(expected, 'event')} and "
+                f"{_many(self.profiles.checked, 'profile')} compared{known}"
+            )
+        known = f"; explained are {explained}" if explained else ""
+        return f"Klaviyo differs from the source: {_listed(self._wrong())}{known}"
+
+    def _wrong(self) -> list[str]:
+        counts = self.counts
+        found = [
+            f"{_many(counts[kind], 'event')} {kind.value}"
+            for kind in Kind
+            if kind not in EXPLAINED and counts[kind]
+        ]
+        unexplained = sum(metric.unexplained for metric in self.metrics)
+        if unexplained:
+            found.append(f"{_many(unexplained, 'day')} with another sum")
+        if self.profiles.differing:
+            found.append(f"{_many(self.profiles.differing, 'profile')} altered")
+        return found
+
+    def _explained(self) -> list[str]:
+        counts = self.counts
+        words = {
+            Kind.DROPPED: "dropped by Klaviyo without a word",
+            Kind.REJECTED: "in the rejects file",
+            Kind.PENDING: "too young to be visible",
+        }
+        found = [
+            f"{_many(counts[kind], 'event')} {said}" for kind, said in words.items() if counts[kind]
+        ]
+        if self.profiles.explained:
+            found.append(_many(self.profiles.explained, "profile") + " that Klaviyo does not keep")
+        refused = sum(each.count for each in self.rejections)
+        if refused:
+            found.append(_many(refused, "row") + " that cannot be sent at all")
+        return found
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def _listed(parts: list[str]) -> str:
+    return (
+        parts[0]
+        if len(parts) == 1
+        else ", ".join(parts[:-1]) + " and " + parts[-1]
+        if parts
+        else ""
+    )

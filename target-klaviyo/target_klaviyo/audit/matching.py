@@ -1,0 +1,59 @@
+"""Finding out which of Klaviyo's events are which of the expected ones."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from target_klaviyo.audit.comparison import CENT
+from target_klaviyo.identity import Relation, relation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from target_klaviyo.audit.expectations import Candidate, Expectations
+
+
+def match(expectations: Expectations, metric: str) -> None:
+    """Pair expected and found events of a metric, within the spans being matched.
+
+    By the audit key first; events without it, or not found by it, are the same when second and
+    value are, and their profiles may be.
+    """
+    keyed = (each for each in expectations.expected_unpaired(metric, by_key=True) if each.key)
+    for key, group in groupby(keyed, key=attrgetter("key")):
+        for expected, found in _closest(list(group), expectations.found_unpaired(key=key)):
+            expectations.pair(expected.number, found.number)
+    for expected in expectations.expected_unpaired(metric):
+        for found in expectations.found_unpaired(time=expected.time):
+            if same_value(expected, found) and _may_be_one(expected, found):
+                expectations.pair(expected.number, found.number)
+                break
+
+
+def same_value(expected: Candidate, found: Candidate) -> bool:
+    """Whether the values agree, as far as Klaviyo shows them."""
+    if found.value is None:
+        return True
+    return abs((expected.value or 0.0) - found.value) < CENT
+
+
+def _closest(
+    expected: list[Candidate], found: list[Candidate]
+) -> Iterator[tuple[Candidate, Candidate]]:
+    """Pairs of one key: those of the same second first, the others in order of time."""
+    left = list(found)
+    waiting = []
+    for each in expected:
+        same = next((other for other in left if other.time == each.time), None)
+        if same is None:
+            waiting.append(each)
+        else:
+            left.remove(same)
+            yield each, same
+    yield from zip(waiting, left, strict=False)
+
+
+def _may_be_one(expected: Candidate, found: Candidate) -> bool:
+    return relation(expected.identity, found.identity) is not Relation.DIFFERENT

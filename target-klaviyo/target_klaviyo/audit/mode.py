@@ -1,0 +1,103 @@
+"""The modes `audit` and `repair`, put together from the settings."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from datetime import datetime, timezone
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from target_klaviyo.audit.auditor import AuditOptions, Auditor
+from target_klaviyo.audit.reader import Interruption, Reader
+from target_klaviyo.audit.rejected import RowCollector, rejected_rows
+from target_klaviyo.audit.repair import Repairer
+from target_klaviyo.errors import AuditDiffers
+from target_klaviyo.report.document import document
+from target_klaviyo.report.files import check_packages, write_report
+from target_klaviyo.report.table import table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from target_klaviyo.audit.findings import AuditResult
+    from target_klaviyo.client import Client
+    from target_klaviyo.consumer import RowConsumer
+    from target_klaviyo.rows import Origin
+    from target_klaviyo.settings import Settings
+    from target_klaviyo.writer import Writer
+
+log = logging.getLogger("target-klaviyo")
+
+
+def audit_consumer(  # noqa: PLR0913  (what the target lends)
+    given: Settings,
+    *,
+    client: Client,
+    intake_for: Callable[[RowConsumer], Callable[[str, object, Origin], None]],
+    make_writer: Callable[[], Writer],
+    clock: Callable[[], float] = monotonic,
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+) -> Auditor:
+    """The consumer for the modes audit and repair.
+
+    Args:
+        given: the settings.
+        client: sends requests.
+        intake_for: makes a function that turns records into rows for a consumer.
+        make_writer: makes a writer, for a repair.
+        clock: seconds of a monotonic clock.
+        now: the present, in UTC.
+    """
+    check_packages()
+    interruption = Interruption()
+    collector = RowCollector()
+    repairer = Repairer(
+        make_writer=make_writer,
+        event_stream=min(given.event_streams, default="events"),
+        profile_stream=min(given.profile_streams, default="profiles"),
+        settle=given.settle,
+        wait=interruption.wait,
+        clock=clock,
+    )
+
+    def conclude(auditor: Auditor) -> None:
+        result = auditor.compare()
+        if given.mode == "repair":
+            result = repairer.repair(auditor, result)
+        publish(result, given.report_path)
+
+    return Auditor(
+        reader=Reader(client, wait=interruption.wait, clock=clock),
+        options=AuditOptions(
+            first=given.audit_from,
+            last=given.audit_to,
+            source_timezone=given.source_timezone,
+            settle=given.settle,
+            profiles=given.audit_profiles,
+            audit_key=given.audit_key,
+        ),
+        interruption=interruption,
+        rejects=lambda: rejected_rows(given.rejects_path, intake_for(collector), collector),
+        conclude=conclude,
+        rejections=Counter(),
+        keep_payloads=given.mode == "repair",
+        now=now,
+    )
+
+
+def publish(result: AuditResult, path: Path) -> None:
+    """Write the report and say what it says.
+
+    Raises:
+        AuditDiffers: not all agrees; its sentence names the report.
+    """
+    said = document(result)
+    write_report(said, path)
+    for line in table(said):
+        log.info("%s", line)
+    verdict = f"{result.sentence()}; the report is {path}."
+    if not result.agrees:
+        raise AuditDiffers(verdict)
+    log.info("%s", verdict)

@@ -1,0 +1,192 @@
+"""Asks Klaviyo, one question after the other, within its budgets, until it answers."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from target_klaviyo.endpoints import Endpoint, Reply
+from target_klaviyo.errors import KlaviyoError, RunInterrupted
+from target_klaviyo.jobs import next_cursor
+from target_klaviyo.limiter import Limiter
+from target_klaviyo.verdicts import (
+    MAX_SLOW_DOWNS,
+    MAX_TRIES,
+    MAX_TRIES_UNCONNECTED,
+    Done,
+    Refused,
+    SlowDown,
+    TryAgain,
+    judge,
+    pause_before,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from target_klaviyo.client import Client
+    from target_klaviyo.endpoints import Call, NoReply
+    from target_klaviyo.verdicts import Verdict
+
+log = logging.getLogger("target-klaviyo")
+
+
+class Interruption:
+    """A signal that came, or the absence of one; waiting for time to pass ends with it.
+
+    Attributes:
+        also: told of a signal too, while somebody else is at work.
+    """
+
+    def __init__(self) -> None:
+        self._came = threading.Event()
+        self._signum = 0
+        self.also: Callable[[int], None] | None = None
+
+    def set(self, signum: int) -> None:
+        """A signal came; safe in its handler."""
+        self._signum = signum
+        self._came.set()
+        if self.also is not None:
+            self.also(signum)
+
+    def check(self) -> None:
+        """Raise RunInterrupted when a signal came."""
+        if self._came.is_set():
+            raise RunInterrupted(self._signum)
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, unless a signal comes.
+
+        Raises:
+            RunInterrupted: one came.
+        """
+        self._came.wait(seconds)
+        self.check()
+
+
+class Reader:
+    """Sends questions and returns documents.
+
+    Args:
+        client: sends a request.
+        wait: lets seconds pass; raises RunInterrupted when a signal ends the wait.
+        clock: seconds of a monotonic clock.
+
+    Attributes:
+        requests: how many were sent so far.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        wait: Callable[[float], None],
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._client = client
+        self._wait = wait
+        self._clock = clock
+        self._limiters: dict[Endpoint, Limiter] = {}
+        self._connected = False
+        self.requests = 0
+
+    def pages(
+        self,
+        question: Callable[[str | None], Call],
+        following: Callable[[Any], str | None] = next_cursor,
+    ) -> Iterator[Any]:
+        """The documents of all pages.
+
+        Args:
+            question: the call for the page that begins at a cursor, the first at None.
+            following: the next cursor, from a document.
+        """
+        cursor: str | None = None
+        seen: set[str | None] = set()
+        while cursor not in seen:
+            seen.add(cursor)
+            document = self.ask(question(cursor))
+            yield document
+            cursor = following(document)
+            if cursor is None:
+                return
+
+    def ask(self, call: Call) -> Any:
+        """The document that answers a question.
+
+        Raises:
+            KlaviyoError: Klaviyo cannot be reached, or refuses the question.
+            RunInterrupted: a signal came while waiting.
+        """
+        tries = slow_downs = 0
+        while True:
+            verdict = self._try(call)
+            if isinstance(verdict, Done):
+                return verdict.document
+            if isinstance(verdict, SlowDown):
+                slow_downs += 1
+                self._slow_down(call.endpoint, verdict, slow_downs)
+            elif isinstance(verdict, TryAgain):
+                tries += 1
+                self._pause(call.endpoint, verdict, tries)
+            else:
+                raise KlaviyoError(_refusal(call.endpoint, verdict))
+
+    def _try(self, call: Call) -> Verdict:
+        limiter = self._limiters.setdefault(
+            call.endpoint, Limiter(call.endpoint.burst, call.endpoint.steady)
+        )
+        while seconds := limiter.wait(self._clock()):
+            self._wait(seconds)
+        self._wait(0)
+        limiter.sent()
+        self.requests += 1
+        answer = self._client.send(call)
+        limiter.answered(self._clock(), _limits(answer))
+        self._connected = self._connected or isinstance(answer, Reply)
+        return judge(answer, call.endpoint, wants_document=True)
+
+    def _slow_down(self, endpoint: Endpoint, verdict: SlowDown, slow_downs: int) -> None:
+        if slow_downs >= MAX_SLOW_DOWNS:
+            raise KlaviyoError(
+                f"Klaviyo's {endpoint.name} asked {slow_downs} times in a row to slow down; find "
+                "out what else uses up the account's rate limit, and run again."
+            )
+        asked = verdict.seconds if verdict.seconds is not None else pause_before(slow_downs)
+        log.warning("Klaviyo's %s asks to wait %g s.", endpoint.name, asked)
+        self._limiters[endpoint].pause(self._clock() + asked)
+
+    def _pause(self, endpoint: Endpoint, trouble: TryAgain, tries: int) -> None:
+        if not trouble.connected and not self._connected and tries >= MAX_TRIES_UNCONNECTED:
+            raise KlaviyoError(
+                f"Klaviyo cannot be reached ({trouble.why}); check the network and the setting "
+                "api_url."
+            )
+        if tries >= MAX_TRIES:
+            raise KlaviyoError(
+                f"Klaviyo's {endpoint.name} failed {tries} times in a row, at last with: "
+                f"{trouble.why}; nothing was changed, so run again later."
+            )
+        pause = pause_before(tries)
+        log.warning(
+            "Klaviyo's %s failed (%s); asking again in %g s.", endpoint.name, trouble.why, pause
+        )
+        self._wait(pause)
+
+
+def _limits(answer: Reply | NoReply) -> Any:
+    """Headers that tell limits: those of ordinary answers, not of a 429 or a gateway."""
+    if isinstance(answer, Reply) and "RateLimit-Limit" in answer.headers:
+        return answer.headers
+    return None
+
+
+def _refusal(endpoint: Endpoint, verdict: Verdict) -> str:
+    said = verdict.errors[0].reason if isinstance(verdict, Refused) and verdict.errors else ""
+    return (
+        f"Klaviyo does not answer the audit's question to its {endpoint.name}: "
+        f"{said.rstrip('.') or 'not found'}; check the setting revision, or upgrade target-klaviyo."
+    )

@@ -1,0 +1,141 @@
+"""What time zones have to do with days that differ (pure)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, available_timezones
+
+from target_klaviyo.audit.findings import Kind, ZoneVerdict
+from target_klaviyo.audit.timezones import LIKELY_ZONES, zone_that_agrees
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from target_klaviyo.audit.findings import Finding, MetricResult
+    from target_klaviyo.audit.timezones import Amount
+
+_OUT_OF_PLACE = (Kind.MISSING, Kind.UNEXPECTED, Kind.MOVED)
+
+
+def judge_zones(
+    metrics: Sequence[MetricResult],
+    expected: Sequence[Sequence[tuple[int, Amount]]],
+    *,
+    account: ZoneInfo,
+    source: ZoneInfo | None,
+) -> ZoneVerdict:
+    """Say what the zones explain.
+
+    Args:
+        metrics: the metrics compared.
+        expected: per metric, the slots of its expected events.
+        account: zone of the Klaviyo account.
+        source: zone of the source's reports, when it was told.
+    """
+    in_place = not any(metric.counts[kind] for metric in metrics for kind in _OUT_OF_PLACE)
+    differing = sum(_differing_days(metric) for metric in metrics)
+    sentences = [_who_counts_how(account, source)]
+    if differing:
+        sentences += _of_both_groupings(metrics, differing, in_place=in_place)
+    elif source is not None and source.key != account.key:
+        sentences.append("No count of a day differs for it.")
+    suggested = None
+    if not in_place:
+        preferred = [source.key] if source else []
+        suggested, sentence = _suggestion(metrics, expected, account, preferred)
+        sentences += [sentence] if sentence else []
+    return ZoneVerdict(
+        account.key,
+        source.key if source else None,
+        differing,
+        bool(differing) and in_place,
+        suggested,
+        tuple(sentences),
+    )
+
+
+def _who_counts_how(account: ZoneInfo, source: ZoneInfo | None) -> str:
+    if source is None:
+        return (
+            f"Klaviyo's account counts its days in {account.key}. If the source's reports count "
+            "theirs in another zone, set source_timezone to it, and both appear side by side."
+        )
+    if source.key == account.key:
+        return f"Klaviyo's account and the source's reports count their days in {account.key}."
+    return (
+        f"Klaviyo's account counts its days in {account.key}, the source's reports theirs in "
+        f"{source.key}."
+    )
+
+
+def _differing_days(metric: MetricResult) -> int:
+    """Days for which the source's report and Klaviyo's activity feed show different numbers."""
+    if not metric.source_days:
+        return 0
+    feed = {day.day: day.found.count for day in metric.days}
+    report = {day: expected for day, (expected, _) in metric.source_days.items()}
+    return sum(report.get(day, 0) != feed.get(day, 0) for day in report.keys() | feed.keys())
+
+
+def _of_both_groupings(
+    metrics: Sequence[MetricResult], differing: int, *, in_place: bool
+) -> list[str]:
+    days = "1 count of a day differs" if differing == 1 else f"{differing:,} counts of days differ"
+    if not in_place:
+        return [f"For that alone {days}; the findings below come on top."]
+    totals = all(metric.expected == metric.found for metric in metrics)
+    so = "although the totals are equal" if totals else "beside what is explained below"
+    sentences = [
+        f"Seen so, {days}, {so}: the time zones are the cause, and no event is out of place."
+    ]
+    if totals and all(
+        expected == found for metric in metrics for expected, found in metric.source_days.values()
+    ):
+        sentences.append("Counted in one zone, in either, every day agrees.")
+    return sentences
+
+
+def _suggestion(
+    metrics: Sequence[MetricResult],
+    expected: Sequence[Sequence[tuple[int, Amount]]],
+    account: ZoneInfo,
+    preferred: Sequence[str],
+) -> tuple[str | None, str]:
+    """A zone that would make the days agree, and the sentence that says so."""
+    found = [{day.day: day.found.count for day in metric.days} for metric in metrics]
+    name = zone_that_agrees(expected, found, preferred)
+    if name is not None:
+        return name, (
+            "The counts per day differ, but would agree if the source's days were those of "
+            f"{name}: it looks as if its local times had been taken for times in {account.key}."
+        )
+    moved = [each for metric in metrics for each in metric.findings if each.kind is Kind.MOVED]
+    name = _zone_of_shift(moved, preferred)
+    if name is None:
+        return None, ""
+    return name, (
+        "The moved events stand just where they would if local times of "
+        f"{name} had been taken for UTC."
+    )
+
+
+def _zone_of_shift(moved: Iterable[Finding], preferred: Sequence[str]) -> str | None:
+    """The zone whose offset, at each event's time, is how far that event was moved."""
+    shifts = [
+        (each.time, each.found_time - each.time)
+        for each in moved
+        if each.time is not None and each.found_time is not None
+    ]
+    if not shifts:
+        return None
+    for name in dict.fromkeys((*preferred, *LIKELY_ZONES, *sorted(available_timezones()))):
+        zone = ZoneInfo(name)
+        if all(_offset(zone, time) == shift for time, shift in shifts):
+            return name
+    return None
+
+
+def _offset(zone: ZoneInfo, moment: int) -> float:
+    offset = datetime.fromtimestamp(moment, timezone.utc).astimezone(zone).utcoffset()
+    return offset.total_seconds() if offset is not None else 0.0

@@ -1,0 +1,82 @@
+"""The report as one HTML page that needs nothing else."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timezone
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, StrictUndefined
+
+from target_klaviyo.report.charts import metric_chart, zones_chart
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KINDS = {
+    "missing": "Missing",
+    "unexpected": "Unexpected",
+    "moved": "Moved to another day",
+    "altered": "Stored with another value",
+    "dropped": "Dropped by Klaviyo",
+    "rejected": "In the rejects file",
+    "pending": "Too young to judge",
+}
+LISTED_DAYS = 120
+NONE = "\N{EN DASH}"
+
+
+def page(document: Mapping[str, Any]) -> str:
+    """The page of a document; whatever stems from data is escaped."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    zone = ZoneInfo(document["time_zones"]["account"])
+    environment.filters.update(
+        number=_number,
+        money=_money,
+        day=_day,
+        shown=_shown,
+        moment=lambda text: _moment(text, zone),
+    )
+    source = files("target_klaviyo.report").joinpath("page.html.jinja").read_text("utf-8")
+    style = files("target_klaviyo.report").joinpath("page.css").read_text("utf-8")
+    return environment.from_string(source).render(
+        audit=document,
+        style=style,
+        kinds=KINDS,
+        listed_days=LISTED_DAYS,
+        metric_chart=metric_chart,
+        zones_chart=zones_chart,
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:,}"
+
+
+def _money(value: float | None) -> str:
+    return NONE if value is None else f"{value:,.2f}"
+
+
+def _day(text: str) -> str:
+    return f"{date.fromisoformat(text):%d %b %Y}"
+
+
+def _moment(text: str | None, zone: ZoneInfo) -> str:
+    """A moment in the account's zone, as Klaviyo's activity feed shows it."""
+    if text is None:
+        return NONE
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return f"{aware.astimezone(zone):%d %b %Y %H:%M:%S}"
+
+
+def _shown(value: Any) -> str:
+    """A property's value; a list stays recognisable as one."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, list):
+        return "[" + ", ".join(_shown(each) for each in value) + "]"
+    return str(value)

@@ -1,0 +1,42 @@
+"""The audit's result as lines for a terminal (pure)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+_WRONG = ("missing", "unexpected", "moved", "altered")
+_EXPLAINED = ("dropped", "rejected", "pending")
+_HEADINGS = ("metric", "expected", "found", *_WRONG, "explained")
+
+
+def table(document: Mapping[str, Any]) -> Iterator[str]:
+    """The lines: a row per metric, the profiles, the time zones; no customer's data."""
+    rows = [_HEADINGS, *(_row(metric) for metric in document["metrics"])]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    for row in rows:
+        name, *numbers = (
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        yield "  ".join((name, *numbers))
+    profiles = document["profiles"]
+    yield (
+        f"Profiles: {profiles['checked']:,} of {profiles['expected']:,} compared, "
+        f"{profiles['differing']:,} differ."
+    )
+    yield from document["time_zones"]["sentences"]
+
+
+def _row(metric: Mapping[str, Any]) -> tuple[str, ...]:
+    kinds = metric["findings_by_kind"]
+    numbers = (
+        metric["expected"],
+        metric["found"],
+        *(kinds[kind] for kind in _WRONG),
+        sum(kinds[kind] for kind in _EXPLAINED),
+    )
+    return (metric["name"], *(f"{number:,}" for number in numbers))
