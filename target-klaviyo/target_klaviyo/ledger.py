@@ -54,9 +54,12 @@ class Ledger:
         """Make the rejects so far outlive this process."""
         self._rejects.flush()
 
-    def close(self, *, all_taken: bool) -> None:
-        """The run is complete."""
-        self._rejects.finish(all_taken=all_taken)
+    def close(self, *, complete: bool) -> None:
+        """The run is over; `complete` when all of the input has been taken."""
+        if complete:
+            self._rejects.finish()
+        else:
+            self._rejects.close()
 
 
 def _weight(row: EventRow | ProfileRow) -> int:

@@ -140,7 +140,7 @@ def require(message: dict[str, Any], name: str, kind: type, line_number: int) ->
         InputError: it is missing or of another type.
     """
     value = message.get(name)
-    if not isinstance(value, kind):
+    if name not in message or not isinstance(value, kind):
         raise InputError(
             f"The {message['type']} message on line {line_number} of the input has no {name}; "
             "check the tap."

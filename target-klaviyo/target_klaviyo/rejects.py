@@ -72,11 +72,16 @@ class RejectsFile:
             except OSError as error:
                 raise self._unwritable(error) from error
 
-    def finish(self, *, all_taken: bool) -> None:
-        """Close the file; after a replay that took everything, only its own rejects remain."""
+    def finish(self) -> None:
+        """Close the file after all input was taken; of a replayed one, its own rejects remain."""
         self.flush()
-        if self._replayed_bytes is not None and all_taken:
+        if self._replayed_bytes is not None:
             self._forget_replayed(self._replayed_bytes)
+        self.close()
+
+    def close(self) -> None:
+        """Close the file as it is."""
+        self.flush()
         if self._file is not None:
             self._file.close()
             self._file = None

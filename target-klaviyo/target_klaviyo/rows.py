@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any, Literal
 
 import orjson
@@ -211,8 +212,8 @@ class RowReader:
             identity,
             profile_id,
             serialised,
-            frozenset(properties.keys() - kept.keys()),
-            frozenset(cleared),
+            _shared(frozenset(properties.keys() - kept.keys())),
+            _shared(frozenset(cleared)),
             warnings,
         )
 
@@ -243,7 +244,7 @@ def merge_profiles(earlier: ProfileRow, later: ProfileRow) -> ProfileRow | None:
         properties.pop(name, None)
     for name in later.cleared_attributes:
         _forget(attributes, name)
-    serialised = orjson.dumps(attributes)
+    serialised = serialise(attributes)
     if len(serialised) > MAX_PROFILE_BYTES:
         return None
     identifiers = {**dict(earlier.identity), **dict(later.identity)}
@@ -259,6 +260,12 @@ def merge_profiles(earlier: ProfileRow, later: ProfileRow) -> ProfileRow | None:
         epoch=earlier.epoch,
         parts=[*(earlier.parts or [earlier]), *(later.parts or [later])],
     )
+
+
+@lru_cache(maxsize=1024)
+def _shared(names: frozenset[str]) -> frozenset[str]:
+    """One set for all rows that clear the same names, as most rows of a source do."""
+    return names
 
 
 def _forget(attributes: dict[str, Any], name: str) -> None:

@@ -20,8 +20,15 @@ from singer_sdk.exceptions import (
 from singer_sdk.io_base import GenericSingerReader
 
 from target_klaviyo import messages, settings
+from target_klaviyo.audit.mode import audit_consumer
 from target_klaviyo.client import Client
-from target_klaviyo.errors import InputError, RunInterrupted, SettingsError, TargetError
+from target_klaviyo.errors import (
+    AuditDiffers,
+    InputError,
+    RunInterrupted,
+    SettingsError,
+    TargetError,
+)
 from target_klaviyo.intake import Intake
 from target_klaviyo.rejects import RejectsFile
 from target_klaviyo.rows import Origin, RowReader
@@ -37,6 +44,7 @@ if TYPE_CHECKING:
     from singer_sdk.plugin_base import _ConfigInput
 
     from target_klaviyo.consumer import RowConsumer
+    from target_klaviyo.transforms import Transform
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -83,7 +91,7 @@ class BytesReader(GenericSingerReader[bytes]):
     ) -> Counter[str]:
         counts: Counter[str] = Counter()
         source = file_input or self.default_input
-        for line in messages.lines(source, lambda descriptor: self.pump(descriptor)):
+        for line in messages.lines(source, self._wait):
             self.line = line
             self.line_number += 1
             try:
@@ -100,6 +108,10 @@ class BytesReader(GenericSingerReader[bytes]):
             callback(message)
             counts[message["type"]] += 1
         return counts
+
+    def _wait(self, descriptor: int | None) -> None:
+        """Whatever `pump` is by now: it changes once the run has begun."""
+        self.pump(descriptor)
 
 
 class TargetKlaviyo(Target):
@@ -118,11 +130,7 @@ class TargetKlaviyo(Target):
         self._consumer: RowConsumer | None = None
         self._tally = Tally(max_reject_percent=100)
         super().__init__(**kwargs)
-        self._transform = (
-            load_transform(self._settings.transform, self._settings.transform_config)
-            if self._settings.transform is not None
-            else None
-        )
+        self._transform = self._load_transform()
         self._schemas: dict[str, bytes] = {}
         self._key_properties: dict[str, Sequence[str]] = {}
         self._maps_streams = bool(
@@ -145,32 +153,56 @@ class TargetKlaviyo(Target):
         """Our own sentences come before the SDK's, which quote JSON Schema."""
         settings.check_names(self._config, self._builtin_settings())
         self._settings = settings.read_settings(self._config)
-        if self._settings.mode != "write":
-            raise SettingsError(
-                f"The mode {self._settings.mode} is not available in this version; set mode to "
-                "write."
-            )
         for setting in settings.SETTINGS:
             value = self._config.pop(setting.name, None)
             if value is not None and value != "":
                 self._config[setting.name] = setting.read(value)
         return super()._validate_config(raise_errors=raise_errors)
 
+    def _load_transform(self) -> Transform | None:
+        given = self._settings
+        if given.transform is None:
+            return None
+        return load_transform(given.transform, given.transform_config)
+
     # The run.
 
     def _begin(self, source: int | None) -> None:
         """The first `pump`: the run begins now, and its input is known."""
         given = self._settings
-        now = datetime.now(timezone.utc)
-        reader = RowReader(now=now, live_window=given.live_window)
+        self._reader = RowReader(now=datetime.now(timezone.utc), live_window=given.live_window)
         self._tally = Tally(max_reject_percent=given.max_reject_percent)
-        self._consumer = Writer(
-            client=Client(
-                api_url=given.api_url,
-                api_key=given.api_key,
-                revision=given.revision,
-                timeout=given.request_timeout,
-            ),
+        if given.mode == "write":
+            self._consumer = self._writer(RejectsFile(given.rejects_path, source), self._tally)
+            self.logger.info(
+                "Events before %s (live_window_days) are history: recorded without triggering "
+                "flows.",
+                self._reader.live_from.isoformat(timespec="seconds"),
+            )
+        else:
+            self._consumer = audit_consumer(
+                given,
+                client=self._client(),
+                intake_for=self._intake_for,
+                make_writer=self._repair_writer,
+            )
+        self._intake = Intake(given, self._transform, self._reader, self._consumer, self._tally)
+        self.message_reader.pump = self._consumer.pump
+        self._consumer.pump(source)
+
+    def _client(self) -> Client:
+        given = self._settings
+        return Client(
+            api_url=given.api_url,
+            api_key=given.api_key,
+            revision=given.revision,
+            timeout=given.request_timeout,
+        )
+
+    def _writer(self, rejects: RejectsFile, tally: Tally) -> Writer:
+        given = self._settings
+        return Writer(
+            client=self._client(),
             options=WriterOptions(
                 concurrency=given.concurrency,
                 list_id=given.list_id,
@@ -178,23 +210,31 @@ class TargetKlaviyo(Target):
                 rejects_path=given.rejects_path,
                 batch_size_rows=self.config.get("batch_size_rows"),
             ),
-            rejects=RejectsFile(given.rejects_path, source),
-            tally=self._tally,
+            rejects=rejects,
+            tally=tally,
             print_state=_print_state,
         )
-        self._intake = Intake(given, self._transform, reader, self._consumer, self._tally)
-        self.logger.info(
-            "Events before %s (live_window_days) are history: recorded without triggering flows.",
-            reader.live_from.isoformat(timespec="seconds"),
-        )
-        self.message_reader.pump = self._consumer.pump
-        self._consumer.pump(source)
+
+    def _repair_writer(self) -> Writer:
+        """A writer for what an audit found missing; it never gets a STATE to print."""
+        tally = Tally(max_reject_percent=self._settings.max_reject_percent)
+        return self._writer(RejectsFile(self._settings.rejects_path), tally)
+
+    def _intake_for(self, consumer: RowConsumer) -> Callable[[str, object, Origin], None]:
+        """Another way for records to become rows: those that an earlier run rejected."""
+        transform = self._load_transform()
+        return Intake(self._settings, transform, self._reader, consumer, Tally(100)).take
 
     @override
     def process_endofpipe(self) -> None:
-        if self._consumer is not None:
+        if self._consumer is None:
+            return
+        if self._settings.mode == "write":
             self._consumer.finish(all_taken=self._intake.all_taken)
             self.log_summary()
+        else:
+            self.log_summary()  # an audit's verdict comes last
+            self._consumer.finish(all_taken=self._intake.all_taken)
 
     def stop(self, reason: BaseException) -> None:
         """End a run before its time: finish or hear what is under way, print what it covers."""
@@ -208,12 +248,15 @@ class TargetKlaviyo(Target):
                 self.logger.error("%s", error)  # noqa: TRY400  (a sentence, not a fault)
         else:
             self._consumer.abandon()
-        self.log_summary()
+        if not isinstance(reason, AuditDiffers):
+            self.log_summary()
 
     def log_summary(self) -> None:
         """Say what the run has done."""
         transform_says = self._transform.summary() if self._transform is not None else []
-        for line in (*self._tally.lines(str(self._settings.rejects_path)), *transform_says):
+        wrote = self._settings.mode == "write"
+        lines = self._tally.lines(str(self._settings.rejects_path)) if wrote else []
+        for line in (*lines, *transform_says):
             self.logger.info("%s", line)
 
     @override
@@ -320,17 +363,16 @@ class TargetKlaviyo(Target):
     def cb_config(
         cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
     ) -> _ConfigInput:
+        files = " or ".join(name for name in value if name != "ENV")
         try:
             return super().cb_config(ctx, param, value)
         except OSError as error:
             raise SettingsError(
-                f"The settings file {error.filename} cannot be read ({error.strerror}); check what "
-                "follows --config."
+                f"The settings file {files} cannot be read ({error.strerror or 'not found'}); "
+                "check what follows --config."
             ) from error
         except (ValueError, TypeError) as error:
-            raise SettingsError(
-                f"The settings file {' or '.join(value)} is not a JSON object ({error})."
-            ) from error
+            raise SettingsError(f"The settings file {files} is not a JSON object.") from error
 
     @classmethod
     @override

@@ -19,6 +19,7 @@ from target_klaviyo.event_lane import EventLane
 from target_klaviyo.fences import SECONDS_BETWEEN_FENCES
 from target_klaviyo.ledger import Ledger
 from target_klaviyo.profile_lane import ProfileLane
+from target_klaviyo.tally import REJECTS_TOLERATED_UNTIL
 from target_klaviyo.tasks import SendEvents
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 WIND_DOWN_SECONDS = 18.0  # supervisors leave about 20 between SIGTERM and SIGKILL
 ABANDON_SECONDS = 10.0
-MAX_BYTES_UNDER_WAY = 32 * 1024 * 1024
+MAX_BYTES_UNDER_WAY = 48 * 1024 * 1024
 MAX_ROWS_HELD = 20_000
 
 
@@ -85,7 +86,10 @@ class Writer:
 
     def seen(self, kind: str) -> None:
         """Count a row read."""
-        self._ledger.tally.seen[kind] += 1
+        tally = self._ledger.tally
+        tally.seen[kind] += 1
+        if tally.seen[kind] == REJECTS_TOLERATED_UNTIL:
+            self._ledger.check()
 
     def event(self, row: EventRow) -> None:
         """Take an event."""
@@ -129,8 +133,7 @@ class Writer:
             if not self._fences.outstanding:
                 break
             self._dispatcher.sleep_until(self._next_due())
-        self._ledger.close(all_taken=all_taken)
-        self._dispatcher.close()
+        self._close(complete=all_taken)
 
     def wind_down(self) -> None:
         """After a signal: send what has been read and print what that covers, in limited time."""
@@ -147,6 +150,7 @@ class Writer:
             pass  # a second signal: whoever sends it is in a hurry
         finally:
             self._print_covered_state()
+            self._close(complete=False)
 
     def abandon(self) -> None:
         """After a failure: hear what is in flight, send nothing, print what that covers."""
@@ -159,6 +163,7 @@ class Writer:
             if self._dispatcher.in_flight:
                 self._dispatcher.sleep_until(deadline)
         self._print_covered_state()
+        self._close(complete=False)
 
     def interrupt(self, signum: int) -> None:
         """Note a signal; the main loop comes to it soon."""
@@ -201,6 +206,11 @@ class Writer:
             and self._ledger.bytes_under_way < MAX_BYTES_UNDER_WAY
             and self._events.held + self._profiles.held < MAX_ROWS_HELD
         )
+
+    def _close(self, *, complete: bool) -> None:
+        self._ledger.close(complete=complete)
+        if not self._dispatcher.in_flight:  # else the threads die with the process
+            self._dispatcher.close()
 
     def _seal(self) -> None:
         self._events.seal()

@@ -1,0 +1,243 @@
+"""A sandbox Klaviyo over real HTTP, and the target run against it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from recurly_klaviyo_sandbox.clock import Clock
+from recurly_klaviyo_sandbox.klaviyo import KlaviyoAccount
+from recurly_klaviyo_sandbox.server import LocalServer
+from target_klaviyo.target import TargetKlaviyo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class Samples:
+    """Messages and valid rows to vary."""
+
+    @staticmethod
+    def schema(stream: str) -> dict[str, Any]:
+        """A SCHEMA message that declares nothing."""
+        return {
+            "type": "SCHEMA",
+            "stream": stream,
+            "schema": {"properties": {}},
+            "key_properties": [],
+        }
+
+    @staticmethod
+    def record(stream: str, row: Any) -> dict[str, Any]:
+        """A RECORD message."""
+        return {"type": "RECORD", "stream": stream, "record": row}
+
+    @staticmethod
+    def state(value: Any) -> dict[str, Any]:
+        """A STATE message."""
+        return {"type": "STATE", "value": value}
+
+    @staticmethod
+    def lines(messages: list[dict[str, Any]]) -> bytes:
+        """Messages as a tap writes them."""
+        return b"".join(json.dumps(message).encode() + b"\n" for message in messages)
+
+    @staticmethod
+    def event(number: int, **changes: Any) -> dict[str, Any]:
+        """A valid event row of an hour ago."""
+        hour_ago = datetime.now(timezone.utc) - timedelta(hours=1)
+        return {
+            "metric": "Successfully Paid",
+            "unique_id": f"payment-{number}",
+            "time": hour_ago.isoformat(timespec="seconds"),
+            "profile": {"email": f"user{number % 7}@shop.io"},
+            "properties": {"Recurly ID": str(number)},
+            "value": 9.5,
+            "value_currency": "EUR",
+        } | changes
+
+    @staticmethod
+    def profile(number: int, **changes: Any) -> dict[str, Any]:
+        """A valid profile row."""
+        row = {"email": f"user{number}@shop.io", "properties": {"Plan": f"P{number}"}}
+        return row | changes
+
+
+@dataclass
+class Request:
+    """One request as it arrived; status 0 until it is answered."""
+
+    method: str
+    path: str
+    body: bytes = b""
+    status: int = 0
+
+
+class Recorder:
+    """ASGI layer that notes every request and its answer before the client can see it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.requests: list[Request] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        request = Request(scope["method"], scope["path"])
+        self.requests.append(request)
+
+        async def noting_receive() -> Message:
+            message = await receive()
+            request.body += message.get("body", b"")
+            return message
+
+        await self._app(scope, noting_receive, _NotingSend(send, request).send)
+
+
+class _NotingSend:
+    """Notes the status; fault injection reaches through `send.__self__` to the connection."""
+
+    def __init__(self, send: Any, request: Request) -> None:
+        self._send = send
+        self._request = request
+
+    @property
+    def transport(self) -> Any:
+        return self._send.__self__.transport
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._request.status = message["status"]
+        await self._send(message)
+
+
+@dataclass
+class Run:
+    """What one run of the target left behind."""
+
+    states: list[Any]
+    read_rejects: Callable[[], list[dict[str, Any]]]
+
+    @cached_property
+    def rejects(self) -> list[dict[str, Any]]:
+        """The rejects file's RECORD messages."""
+        return self.read_rejects()
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why records were rejected, in order."""
+        return [message["reason"] for message in self.rejects]
+
+
+@dataclass
+class Site:
+    """A sandbox account, its address, and a folder for what the target writes."""
+
+    account: KlaviyoAccount
+    url: str
+    folder: Path
+    capture: Callable[[], str]
+    sample: Samples
+    recorder: Recorder
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Settings that reach this account."""
+        return {
+            "api_key": self.account.api_key,
+            "api_url": self.url,
+            "rejects_path": str(self.rejects_path),
+        }
+
+    @property
+    def rejects_path(self) -> Path:
+        """Where rejects go."""
+        return self.folder / "rejected.singer"
+
+    def rejects(self) -> list[dict[str, Any]]:
+        """The RECORD messages of the rejects file."""
+        if not self.rejects_path.exists():
+            return []
+        messages = map(json.loads, self.rejects_path.read_bytes().splitlines())
+        return [message for message in messages if message["type"] == "RECORD"]
+
+    def sync(self, source: bytes | list[dict[str, Any]], **config: Any) -> Run:
+        """Run the target in this process over messages or raw input."""
+        content = source if isinstance(source, bytes) else self.sample.lines(source)
+        self.capture()
+        target = TargetKlaviyo(config={**self.config, **config})
+        try:
+            target.listen(io.BytesIO(content))  # type: ignore[arg-type]  # bytes are read as they are
+        except Exception as reason:
+            target.stop(reason)
+            raise
+        return Run([json.loads(line) for line in self.capture().splitlines()], self.rejects)
+
+    def events(self, *rows: dict[str, Any], **config: Any) -> Run:
+        """Sync event rows, with a STATE after them."""
+        return self.sync(self.messages("events", rows), **config)
+
+    def profiles(self, *rows: dict[str, Any], **config: Any) -> Run:
+        """Sync profile rows, with a STATE after them."""
+        return self.sync(self.messages("profiles", rows), **config)
+
+    def messages(self, stream: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Rows of a stream between SCHEMA and STATE."""
+        records = [self.sample.record(stream, row) for row in rows]
+        return [self.sample.schema(stream), *records, self.sample.state({"done": len(rows)})]
+
+    command = Path(sys.executable).parent / "target-klaviyo"
+
+    def start(self, stdin: Any = subprocess.PIPE, **settings: Any) -> subprocess.Popen[bytes]:
+        """Start the real command, with a pipe at each end."""
+        environment = {
+            f"TARGET_KLAVIYO_{name.upper()}": str(value)
+            for name, value in {**self.config, **settings}.items()
+        }
+        return subprocess.Popen(
+            [self.command, "--config", "ENV"],
+            env={**os.environ, **environment},
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=self.folder,
+        )
+
+    def requests(self, path: str = "", status: int | None = None) -> int:
+        """How many requests arrived, or were answered with `status`."""
+        return sum(
+            path in request.path and status in {None, request.status}
+            for request in self.recorder.requests
+        )
+
+
+@pytest.fixture
+def sample() -> Samples:
+    """Messages and valid rows to vary."""
+    return Samples()
+
+
+@pytest.fixture
+def site(tmp_path: Path, capsys: pytest.CaptureFixture[str], sample: Samples) -> Iterator[Site]:
+    """An account without rate limits, whose import jobs end at the first look."""
+    account = KlaviyoAccount(
+        clock=Clock(), limits=False, job_polls=0, job_duration=timedelta(seconds=0)
+    )
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    recorder = Recorder(account.app)
+    with LocalServer(recorder) as server:
+        yield Site(account, server.url, tmp_path, lambda: capsys.readouterr().out, sample, recorder)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)

@@ -1,0 +1,158 @@
+"""Hostile rows: each is stored or rejected with a reason, none is both or neither."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from tests.target_klaviyo.conftest import Samples, Site
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(min_value=2**60, max_value=2**70)
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(["\ud800", "", " ", "\x00", "x" * 102_401, "é" * 60_000, "2026-01-01"])
+)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+
+
+def deep(levels: int) -> Any:
+    """An object nested so many levels."""
+    value: Any = "bottom"
+    for _ in range(levels):
+        value = {"in": value}
+    return value
+
+
+HOSTILE = JSON | st.builds(deep, st.sampled_from([9, 10, 11, 12])) | st.just([0] * 4001)
+TIMES = st.sampled_from(
+    ["2026-01-31T12:00:00Z", "1989-12-31", "2999-01-01T00:00:00Z", "31.1.2026", 1769860800, "", "é"]
+)
+EMAILS = st.sampled_from(
+    ["ada@shop.io", "ADA@SHOP.IO", "bob@shop.io", "ada@", "a b@shop.io", "ä@shop.io", "x" * 99]
+)
+PEOPLE = st.fixed_dictionaries(
+    {},
+    optional={
+        "email": EMAILS | HOSTILE,
+        "phone_number": st.sampled_from(["+15005550006", "0150 555", "+46 70 123 45 67"]) | JSON,
+        "external_id": st.integers() | st.text(max_size=300),
+        "first_name": st.text(max_size=10) | HOSTILE,
+        "location": st.fixed_dictionaries({}, optional={"city": JSON, "latitude": JSON}) | JSON,
+        "properties": st.dictionaries(st.text(max_size=9), HOSTILE, max_size=4) | HOSTILE,
+        "surprise": HOSTILE,
+    },
+)
+
+
+def mostly(valid: st.SearchStrategy[Any], hostile: st.SearchStrategy[Any]) -> Any:
+    """Valid three times out of four, so that rows get far enough to be refused elsewhere."""
+    return st.one_of(valid, valid, valid, hostile)
+
+
+EVENTS = st.fixed_dictionaries(
+    {
+        "metric": mostly(st.sampled_from(["Paid", "Failed", "x" * 127]), HOSTILE),
+        "time": mostly(st.just("2026-01-31T12:00:00Z"), TIMES | HOSTILE),
+        "profile": mostly(st.sampled_from([{"email": "ada@shop.io"}, {"external_id": 7}]), PEOPLE),
+        "properties": mostly(st.just({"a": 1}), st.dictionaries(st.text(), HOSTILE) | HOSTILE),
+    },
+    optional={
+        "value": mostly(st.floats(-1e9, 1e9), JSON),
+        "value_currency": mostly(st.just("EUR"), JSON),
+        "unknown": JSON,
+    },
+)
+
+
+def check(site: Site, sample: Samples, rows: list[Any], people: list[Any]) -> None:
+    """Send hostile rows in one run and account for each of them."""
+    events = [{**row, "unique_id": f"n{number}"} for number, row in enumerate(rows)]
+    marked = [
+        {**row, "title": f"t{number}"} if isinstance(row, dict) else row
+        for number, row in enumerate(people)
+    ]
+    before = len(site.rejects())
+    site.account.delete_events([seen.unique_id or "" for seen in site.account.events()])
+    run = site.sync(
+        [
+            sample.schema("events"),
+            sample.schema("profiles"),
+            *(sample.record("events", row) for row in events),
+            *(sample.record("profiles", row) for row in marked),
+            sample.state("end"),
+        ],
+        max_reject_percent=100,
+    )
+    rejects = run.rejects[before:]
+    assert run.states == ["end"]
+    assert all(message["reason"] for message in rejects)
+    stored = {seen.unique_id for seen in site.account.events()}
+    rejected = {m["record"]["unique_id"] for m in rejects if m["stream"] == "events"}
+    assert not stored & rejected
+    assert stored | rejected == {row["unique_id"] for row in events}
+    refused = sum(message["stream"] == "profiles" for message in rejects)
+    assert refused <= len(marked)
+
+
+SUPPRESSED = [
+    HealthCheck.function_scoped_fixture,
+    HealthCheck.too_slow,
+    HealthCheck.data_too_large,
+    HealthCheck.large_base_example,
+]
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=SUPPRESSED, phases=[Phase.generate])
+@given(rows=st.lists(EVENTS, min_size=40, max_size=60), people=st.lists(PEOPLE, max_size=20))
+def test_every_hostile_row_is_stored_or_rejected(
+    site: Site, sample: Samples, rows: list[Any], people: list[Any]
+) -> None:
+    """A few hundred rows of hostile JSON: none is lost, none is both stored and rejected."""
+    check(site, sample, rows, people)
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(1800)
+@settings(max_examples=200, deadline=None, suppress_health_check=SUPPRESSED)
+@given(rows=st.lists(EVENTS, min_size=40, max_size=60), people=st.lists(PEOPLE, max_size=20))
+def test_ten_thousand_hostile_rows_are_stored_or_rejected(
+    site: Site, sample: Samples, rows: list[Any], people: list[Any]
+) -> None:
+    """The same with more than 10,000 rows."""
+    check(site, sample, rows, people)
+
+
+@pytest.mark.parametrize("levels", [300, 3_000, 100_000])
+def test_nesting_that_no_parser_takes_is_rejected(site: Site, sample: Samples, levels: int) -> None:
+    """However deep a row is, it is rejected as it came, and the others are stored."""
+    lines = sample.lines(site.messages("events", [sample.event(1), sample.event(2)])).splitlines()
+    lines[1] = lines[1].replace(b'"1"', b"[" * levels + b"]" * levels)
+    site.sync(b"\n".join(lines))
+    assert [seen.unique_id for seen in site.account.events()] == ["payment-2"]
+    written = site.rejects_path.read_bytes()
+    assert written.count(b"[" * levels) == 1
+    assert b"nested" in written
+
+
+def test_numbers_no_machine_holds_are_rejected(site: Site, sample: Samples) -> None:
+    """Integers of thousands of digits, NaN and infinity are rejects, not the end of the run."""
+    lines = sample.lines(site.messages("events", [sample.event(n) for n in range(5)])).splitlines()
+    for number, text in enumerate([b"9" * 9_000, b"NaN", b"-Infinity", b"1e999"]):
+        lines[1 + number] = lines[1 + number].replace(f'"{number}"'.encode(), text)
+    site.sync(b"\n".join(lines))
+    assert [seen.unique_id for seen in site.account.events()] == ["payment-4"]
+    assert site.rejects_path.read_bytes().count(b'"reason"') == 4

@@ -1,0 +1,160 @@
+"""Signals at random moments: no STATE ahead of its rows, and a rerun completes the data."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import signal
+import subprocess
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.target_klaviyo.conftest import Samples, Site
+
+ROWS = 12_000
+STATE_EVERY = 400
+
+
+def feed(process: subprocess.Popen[bytes], content: bytes) -> None:
+    """Write all of `content`, unless the reader dies before."""
+    with contextlib.suppress(BrokenPipeError), process.stdin or contextlib.nullcontext() as pipe:
+        if pipe is not None:
+            pipe.write(content)
+
+
+def run(site: Site, content: bytes, signum: int | None, after: float) -> tuple[int, list[int]]:
+    """Exit code and STATE values of a run that gets a signal `after` so many seconds, if any."""
+    process = site.start(max_reject_percent=100)
+    feeder = threading.Thread(target=feed, args=(process, content))
+    feeder.start()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=after if signum is not None else 60)
+    if process.poll() is None and signum is not None:
+        process.send_signal(signum)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    output, log = process.stdout.read(), process.stderr.read()
+    feeder.join()
+    process.stdout.close()
+    process.stderr.close()
+    assert b"Traceback" not in log, log.decode()
+    return process.wait(timeout=30), [json.loads(line) for line in output.splitlines()]
+
+
+def messages(sample: Samples) -> list[dict[str, Any]]:
+    """Events, profiles and a few bad rows; a STATE counts the messages before it."""
+    found = [sample.schema("events"), sample.schema("profiles")]
+    for number in range(ROWS):
+        if number % 50 == 7:
+            found.append(sample.record("events", sample.event(number, metric="")))
+        elif number % 10 == 3:
+            found.append(sample.record("profiles", sample.profile(number)))
+        else:
+            found.append(sample.record("events", sample.event(number)))
+        if number % STATE_EVERY == STATE_EVERY - 1:
+            found.append(sample.state(len(found) + 1))
+    return found
+
+
+def assert_covered(site: Site, done: list[dict[str, Any]]) -> None:
+    """Every row among `done` is stored or rejected."""
+    stored = {seen.unique_id for seen in site.account.events()}
+    imported = {each.email for each in site.account.profiles()}
+    rejected = {message["record"]["unique_id"] for message in site.rejects()}
+    for message in done:
+        if message["type"] != "RECORD":
+            continue
+        row = message["record"]
+        if "unique_id" not in row:
+            assert row["email"] in imported
+        elif row["metric"]:
+            assert row["unique_id"] in stored
+            assert row["unique_id"] not in rejected
+        else:
+            assert row["unique_id"] in rejected
+
+
+def interrupt_and_rerun(site: Site, sample: Samples, signum: int, seed: int) -> None:
+    """One interrupted run, then reruns from its STATE until one completes."""
+    chance = random.Random(seed)  # noqa: S311  (moments, not secrets)
+    site.account.network.latency = chance.choice([0.0, 0.02, 0.2])
+    everything = messages(sample)
+    code, states = run(site, sample.lines(everything), signum, chance.uniform(0.4, 1.6))
+    assert code in {0, -signum, 128 + signum}
+    assert states == sorted(states)
+    reached = states[-1] if states else 0
+    assert_covered(site, everything[:reached])
+    rest = [*everything[:2], *everything[reached:]]
+    code, states = run(site, sample.lines(rest), None, 0)
+    assert code == 0
+    assert_covered(site, everything)
+    good = sum(
+        "unique_id" in m.get("record", {}) and m["record"]["metric"] != "" for m in everything
+    )
+    assert len(site.account.events()) == good
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_run_loses_nothing(site: Site, sample: Samples, signum: int) -> None:
+    """After a signal at a random moment and a rerun, exactly the expected rows are there."""
+    interrupt_and_rerun(site, sample, signum, seed=signum)
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("seed", range(200))
+def test_no_moment_to_interrupt_is_a_bad_one(site: Site, sample: Samples, seed: int) -> None:
+    """200 moments, three signals."""
+    signum = [signal.SIGTERM, signal.SIGINT, signal.SIGKILL][seed % 3]
+    interrupt_and_rerun(site, sample, signum, seed)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_waiting_for_input_prints_what_is_covered(
+    site: Site, sample: Samples, signum: int
+) -> None:
+    """Rows read so far are sent, their STATE printed, and the exit code tells the signal."""
+    process = site.start()
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(sample.lines(site.messages("events", [sample.event(1)])))
+    process.stdin.flush()
+    assert json.loads(process.stdout.readline()) == {"done": 1}  # printed without more input
+    process.stdin.write(sample.lines(site.messages("events", [sample.event(2), sample.event(3)])))
+    process.stdin.flush()
+    assert json.loads(process.stdout.readline()) == {"done": 2}
+    process.send_signal(signum)
+    process.communicate(timeout=30)
+    assert process.returncode == 128 + signum
+    assert len(site.account.events()) == 3
+
+
+def test_the_rate_limit_does_not_delay_the_end_on_a_signal(site: Site, sample: Samples) -> None:
+    """With the budget used up, a signal ends the run within 20 s, at the last covered STATE."""
+    site.account.switches.limits = True
+    site.account.network.latency = 0.01
+    found = [sample.schema("events")]
+    for number in range(3000):
+        found += [sample.record("events", sample.event(number))]
+        if number % 100 == 99:
+            found.append(sample.state(len(found) + 1))
+    process = site.start(batch_size_rows=10)
+    feeder = threading.Thread(target=feed, args=(process, sample.lines(found)))
+    feeder.start()
+    assert process.stdout is not None
+    first = json.loads(process.stdout.readline())
+    process.send_signal(signal.SIGTERM)
+    output = process.stdout.read()
+    process.wait(timeout=25)
+    feeder.join()
+    process.stdout.close()
+    if process.stderr is not None:
+        process.stderr.close()
+    assert process.returncode == 128 + signal.SIGTERM
+    states = [first, *map(json.loads, output.splitlines())]
+    assert_covered(site, found[: states[-1]])
+    assert site.requests(status=429) == 0

@@ -1,0 +1,101 @@
+"""The seam to transforms: an installed class that turns raw records into rows."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from target_klaviyo.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.target_klaviyo.conftest import Samples, Site
+
+PACKAGE = """
+class Shop:
+    streams = frozenset({"orders"})
+
+    def __init__(self, settings):
+        if "metric" not in settings:
+            raise ValueError("metric is missing.")
+        self._metric = settings["metric"]
+
+    def rows(self, stream, record):
+        if record["sum"] < 0:
+            raise ValueError("The order has a negative sum.")
+        person = {"email": record["mail"]}
+        for position, item in enumerate(record["items"]):
+            yield "event", {"metric": self._metric, "unique_id": f"{record['no']}-{position}",
+                "time": "2026-01-01T00:00:00Z", "profile": person, "properties": {"Item": item}}
+        yield "profile", {**person, "properties": {"Orders": record["no"]}}
+
+    def summary(self):
+        return ["The shop has closed."]
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An installed package that offers a transform under this name."""
+    folder = tmp_path / "site-packages"
+    metadata = folder / "shop_rows-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (folder / "shop_rows.py").write_text(PACKAGE)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: shop-rows\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
+        "[target_klaviyo.transforms]\nshop = shop_rows:Shop\n"
+    )
+    monkeypatch.syspath_prepend(str(folder))
+    return "shop"
+
+
+def order(number: int, items: list[str], *, total: float = 1.0) -> dict[str, object]:
+    """A record of the shop."""
+    return {"no": number, "mail": f"user{number}@shop.io", "items": items, "sum": total}
+
+
+def test_one_record_becomes_several_rows(
+    site: Site, sample: Samples, shop: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Events and profile of a record all arrive, and the transform has the last word."""
+    caplog.set_level("INFO")
+    run = site.sync(
+        site.messages("orders", [order(1, ["hat", "coat"]), order(2, ["hat"])]),
+        transform=shop,
+        transform_config={"metric": "Ordered"},
+    )
+    assert [seen.unique_id for seen in site.account.events("Ordered")] == ["1-0", "1-1", "2-0"]
+    assert len(site.account.profiles()) == 2
+    assert run.states == [{"done": 2}]
+    assert "The shop has closed." in caplog.messages
+    assert sample is site.sample
+
+
+def test_a_refused_record_is_rejected_raw_and_replayed_through_the_transform(
+    site: Site, shop: str
+) -> None:
+    """The rejects file holds the raw record with its SCHEMA, so that a replay transforms it."""
+    config = {"transform": shop, "transform_config": {"metric": "Ordered"}}
+    run = site.sync(
+        site.messages("orders", [order(1, [], total=-1.0), {"no": 2}, order(3, [""])]), **config
+    )
+    assert [message["stream"] for message in run.rejects] == ["orders", "orders"]
+    assert run.reasons == [
+        "The order has a negative sum.",
+        "The transform fails on this record (KeyError: 'sum').",
+    ]
+    mended = site.rejects_path.read_bytes().replace(b'"sum": -1.0', b'"sum": 1.0')
+    assert json.loads(mended.splitlines()[0])["type"] == "SCHEMA"
+    site.rejects_path.unlink()
+    again = site.sync(mended, **config)
+    assert again.reasons == ["The transform fails on this record (KeyError: 'sum')."]
+    assert site.account.profile("user1@shop.io") is not None
+
+
+def test_a_transform_that_does_not_take_its_settings_is_named(site: Site, shop: str) -> None:
+    """What the transform says about its settings reaches the user."""
+    with pytest.raises(SettingsError, match="transform_config is not right: metric is missing"):
+        site.sync([], transform=shop)
