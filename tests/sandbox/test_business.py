@@ -223,6 +223,15 @@ def test_an_ordinary_years_customers_are_a_motley_crowd(year: Business) -> None:
     assert any(row["parent_account_id"] for row in accounts)
 
 
+def test_a_returned_debit_takes_its_payment_back(year: Business) -> None:
+    """What was paid and then returned by the bank is expected as failed, and noted as such."""
+    events = year.ledger.events(START + timedelta(days=400))
+    assert year.ledger.taken_back
+    for key in year.ledger.taken_back:
+        assert key not in events
+        assert events[key.replace("-succeeded", "-failed")].metric == "Failed Payment"
+
+
 @pytest.mark.parametrize(
     ("begin", "months", "day", "end"),
     [
