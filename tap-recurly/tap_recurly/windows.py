@@ -27,8 +27,9 @@ SMALLEST = 600
 TOLERANCE = 1.5
 """A window may hold this much more than planned before it is cut again."""
 
-MOST_PIECES = 32
-"""Parts a window is cut into at once; they are counted concurrently."""
+MOST_PIECES = 16
+"""Parts a window is cut into at once; they are counted concurrently. Few, for what is counted is
+settled together, and reading begins when the first of them are."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,12 @@ class Window:
 
 
 def window_size(rows: int, connections: int, smallest: int = SMALLEST) -> int:
-    """How many rows a window should have, so that all connections find work to the end."""
-    return min(max(ceil(rows / (3 * connections)), smallest), LARGEST)
+    """How many rows a window should have, so that all connections find work to the end.
+
+    Some eight windows for each connection: the last ones to finish then keep the others waiting
+    for an eighth of the time at most.
+    """
+    return min(max(ceil(rows / (8 * connections)), smallest), LARGEST)
 
 
 def cut(window: Window, size: int) -> list[Window]:

@@ -87,7 +87,7 @@ def test_windows_that_stay_whole(window: Window) -> None:
     [
         (0, 8, SMALLEST),
         (5_000, 8, SMALLEST),
-        (24_000, 8, 1_000),
+        (64_000, 8, 1_000),
         (10**6, 8, LARGEST),
         (10**6, 1, LARGEST),
     ],
