@@ -6,6 +6,7 @@ import heapq
 import itertools
 import sqlite3
 import threading
+import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,7 @@ class Store:
         self._late_entered = 0
         self._numbers = itertools.count(1)
         self._db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        weakref.finalize(self, self._db.close)
         for resource, table in TABLES.items():
             columns = "".join(f", {column}" for column in table.columns)
             self._db.execute(
