@@ -55,5 +55,9 @@ class RedirectedError(RequestError):
     """The answer points elsewhere, where the key must not go."""
 
 
+class OutputClosedError(TapRecurlyError):
+    """The reader of the tap's output has gone."""
+
+
 class StoppedError(TapRecurlyError):
     """The process was asked to stop."""

@@ -17,7 +17,13 @@ from typing_extensions import override
 
 from tap_recurly.check import check_site, refuse_other_site
 from tap_recurly.client import RecurlyClient
-from tap_recurly.errors import ConfigurationError, ForbiddenError, StoppedError, TapRecurlyError
+from tap_recurly.errors import (
+    ConfigurationError,
+    ForbiddenError,
+    OutputClosedError,
+    StoppedError,
+    TapRecurlyError,
+)
 from tap_recurly.settings import SETTINGS_SCHEMA, Settings, check_config, check_environment
 from tap_recurly.streams import STREAMS, RecurlyStream
 from tap_recurly.streams.writer import LineWriter
@@ -197,15 +203,13 @@ def main() -> None:
     """Run the command line; a fault the user can mend is one sentence, the last line on stderr."""
     try:
         code = TapRecurly.cli.main(standalone_mode=False)
-        sys.stdout.flush()
     except TapRecurlyError as fault:
+        if isinstance(fault, OutputClosedError):
+            # What is still in stdout's buffer has nowhere to go.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = _fail(str(fault))
     except click.ClickException as fault:
         code = _fail(f"{fault.format_message().rstrip('.')}: see tap-recurly --help.")
-    except BrokenPipeError:
-        # Nobody reads on: what is still in stdout's buffer has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = _fail("Nobody reads the tap's output any more: look for the error of the target.")
     sys.exit(code)
 
 

@@ -152,6 +152,62 @@ def refusal(status: int, kind: str, message: str, **headers: str) -> Answer:
     return status, dict(headers), json.dumps(body).encode()
 
 
+class TinyServer(ThreadingHTTPServer):
+    """Serves one tiny Recurly; says nothing when a client goes away."""
+
+    daemon_threads = True
+
+    def __init__(self, recurly: TinyRecurly) -> None:
+        super().__init__(("127.0.0.1", 0), TinyHandler)
+        self.recurly = recurly
+
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+class TinyHandler(BaseHTTPRequestHandler):
+    """Turns HTTP into questions to the tiny Recurly; status 0 is a closed connection."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # headers and body leave together
+    server: TinyServer
+
+    def do_GET(self) -> None:
+        """Answer with a body."""
+        self._answer(with_body=True)
+
+    def do_HEAD(self) -> None:
+        """Answer with headers only."""
+        self._answer(with_body=False)
+
+    def _answer(self, *, with_body: bool) -> None:
+        recurly = self.server.recurly
+        parts = urlsplit(self.path)
+        params = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        expected = "Basic " + base64.b64encode(f"{KEY}:".encode()).decode()
+        if self.headers["Authorization"] == expected:
+            status, headers, body = recurly.answer(self.command, parts.path, params)
+        else:
+            status, headers, body = refusal(401, "unauthorized", "Invalid API key")
+        if status == 0:
+            self.close_connection = True
+            return
+        self.send_response_only(status)
+        for name, value in {
+            "Date": format_datetime(recurly.now, usegmt=True),
+            "Content-Length": str(len(body)),
+            "X-Request-Id": "req-1",
+            **headers,
+        }.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
 @pytest.fixture
 def site() -> Iterator[TinyRecurly]:
     """A running Recurly whose seven lists are empty."""
@@ -166,45 +222,7 @@ def site() -> Iterator[TinyRecurly]:
     ):
         recurly.lists[path] = {}
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1  # headers and body leave together
-
-        def do_GET(self) -> None:
-            self._answer()
-
-        def do_HEAD(self) -> None:
-            self._answer()
-
-        def _answer(self) -> None:
-            parts = urlsplit(self.path)
-            params = {name: values[0] for name, values in parse_qs(parts.query).items()}
-            expected = "Basic " + base64.b64encode(f"{KEY}:".encode()).decode()
-            if self.headers["Authorization"] != expected:
-                answer = refusal(401, "unauthorized", "Invalid API key")
-            else:
-                answer = recurly.answer(self.command, parts.path, params)
-            status, headers, body = answer
-            if status == 0:
-                self.close_connection = True
-                return
-            self.send_response_only(status)
-            for name, value in {
-                "Date": format_datetime(recurly.now, usegmt=True),
-                "Content-Length": str(len(body)),
-                "X-Request-Id": "req-1",
-                **headers,
-            }.items():
-                self.send_header(name, value)
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = TinyServer(recurly)
     recurly.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
