@@ -24,8 +24,11 @@ LIVE_WINDOW = timedelta(days=3)
 
 @pytest.fixture
 def merchant() -> Sandbox:
-    """A small merchant with half a year of history, ten days behind the present."""
-    return Sandbox(accounts=60, days=180, seed=7, behind=timedelta(days=10))
+    """A small merchant with half a year of history, ten days behind the present.
+
+    Its invoices embed few line items, so that some have to be completed.
+    """
+    return Sandbox(accounts=60, days=180, seed=7, behind=timedelta(days=10), embedded_line_items=3)
 
 
 def test_history_comes_whole_and_changes_follow(
@@ -94,7 +97,25 @@ def test_two_hundred_kills_lose_and_double_nothing(
     seed: int, pipeline: Callable[[Sandbox], Pipeline], assert_sides_agree: Check
 ) -> None:
     """Twenty kills on each of ten merchants: exactly the expected events and profiles remain."""
-    with Sandbox(accounts=120, days=365, seed=seed, behind=timedelta(days=20)) as sandbox:
+    with Sandbox(
+        accounts=120, days=365, seed=seed, behind=timedelta(days=20), embedded_line_items=3
+    ) as sandbox:
         sandbox.recurly.network.latency = sandbox.klaviyo.network.latency = 0.05
         _survives_kills(sandbox, pipeline(sandbox), kills=20, seed=seed, longest=4.0)
+        assert_sides_agree(sandbox)
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(1200)
+def test_a_large_merchants_history_stays_in_little_memory(
+    pipeline: Callable[[Sandbox], Pipeline], assert_sides_agree: Check
+) -> None:
+    """Over 10,000 accounts' history each process stays below 200 MB."""
+    with Sandbox(accounts=10_000, days=365, klaviyo={"limits": False}) as sandbox:
+        commands = pipeline(sandbox)
+        commands.start(measured=True)
+        assert commands.finish() == (0, 0), (commands.folder / "target.log").read_text()
+        peaks = commands.peak_megabytes()
+        assert peaks.keys() == {"tap-recurly", "target-klaviyo"}
+        assert max(peaks.values()) < 200, peaks
         assert_sides_agree(sandbox)
