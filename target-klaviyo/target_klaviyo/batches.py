@@ -7,6 +7,7 @@ for the first, and so does a second row of a person whose profile is under way.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from target_klaviyo.identity import Relation, relation
@@ -124,7 +125,8 @@ class ProfileBatcher:
         self.open_epoch: int | None = None
         self._bytes = BODY_OVERHEAD
         self._owner: dict[tuple[str, str], ProfileRow] = {}
-        self._waiting: dict[int, ProfileRow] = {}
+        self._tickets = itertools.count()
+        self._waiting: dict[ProfileRow, int] = {}
         self._waiting_owner: dict[tuple[str, str], list[ProfileRow]] = {}
         self.full: list[list[ProfileRow]] = []
 
@@ -140,9 +142,10 @@ class ProfileBatcher:
         )
         if waiting:
             merged = _merge(waiting, row)
-            if merged is not None:
-                self._drop_waiting(waiting[0])
-            self._hold(merged or row)
+            if merged is None:
+                self._hold(row, next(self._tickets))
+            else:
+                self._hold(merged, self._stop_waiting(waiting[0]))
             return
         owners = _distinct(
             self._owner[identifier] for identifier in row.identity if identifier in self._owner
@@ -152,7 +155,7 @@ class ProfileBatcher:
         elif id(owners[0]) in self._open and (merged := _merge(owners, row)) is not None:
             self._replace(owners[0], merged)
         else:
-            self._hold(row)
+            self._hold(row, next(self._tickets))
 
     def seal(self) -> None:
         """Close the open batch, full or not."""
@@ -170,7 +173,7 @@ class ProfileBatcher:
         for row in rows:
             for identifier in row.identity:
                 del self._owner[identifier]
-        waiting = [*instead, *self._waiting.values()]
+        waiting = [*instead, *sorted(self._waiting, key=self._waiting.__getitem__)]
         self._waiting = {}
         self._waiting_owner = {}
         for row in waiting:
@@ -196,15 +199,17 @@ class ProfileBatcher:
             del self._owner[identifier]
         self._pack(merged)
 
-    def _hold(self, row: ProfileRow) -> None:
-        self._waiting[id(row)] = row
+    def _hold(self, row: ProfileRow, ticket: int) -> None:
+        """Hold a row back in the place that its ticket gives it."""
+        self._waiting[row] = ticket
         for identifier in row.identity:
             self._waiting_owner.setdefault(identifier, []).append(row)
 
-    def _drop_waiting(self, row: ProfileRow) -> None:
-        del self._waiting[id(row)]
+    def _stop_waiting(self, row: ProfileRow) -> int:
+        """Take a row out; returns its ticket, for the merged row that takes its place."""
         for identifier in row.identity:
             self._waiting_owner[identifier].remove(row)
+        return self._waiting.pop(row)
 
 
 def _merge(owners: list[ProfileRow], row: ProfileRow) -> ProfileRow | None:

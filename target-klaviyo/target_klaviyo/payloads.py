@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from target_klaviyo.rows import CLEARED_LOCATION
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -109,6 +111,8 @@ def single_import(row: ProfileRow) -> bytes:
             attributes.setdefault(outer, {})[inner] = None
         else:
             attributes[outer] = None
+    if row.cleared_attributes >= CLEARED_LOCATION:
+        attributes["location"] = None
     resource = {"type": "profile", "attributes": attributes}
     if row.profile_id:
         resource["id"] = row.profile_id

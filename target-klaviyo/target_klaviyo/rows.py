@@ -61,6 +61,8 @@ LOCATION_FIELDS = frozenset(
     {"address1", "address2", "city", "country", "region", "zip", "timezone", "ip"}
 )
 LOCATION_COORDINATES = frozenset({"latitude", "longitude"})
+CLEARED_LOCATION = frozenset(f"location.{name}" for name in LOCATION_FIELDS | LOCATION_COORDINATES)
+"""What a null location clears: field by field, so that a later row can set one of them again."""
 PROFILE_FIELDS = TEXT_ATTRIBUTES | {"location", "properties"} | frozenset(IDENTIFIER_KINDS)
 EVENT_PROFILE_FIELDS = PROFILE_FIELDS | {"anonymous_id"}
 
@@ -317,7 +319,7 @@ def _attributes(
             attributes[name] = _text(value, name)
     if "location" in profile:
         if profile["location"] is None:
-            cleared.add("location")
+            cleared |= CLEARED_LOCATION
         else:
             location = _location(profile["location"], cleared)
             if location:

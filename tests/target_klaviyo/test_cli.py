@@ -68,7 +68,7 @@ def last_line(process: subprocess.CompletedProcess[bytes]) -> str:
         ({"api_key": "k", "concurrency": "many"}, "The setting concurrency must be a whole"),
         ({"api_key": "k", "concurrency": 0}, "The setting concurrency must be at least 1"),
         ({"api_key": "k", "clear_with": "fire"}, "must be one of bulk and single"),
-        ({"api_key": "k", "mode": "audit"}, "The mode audit is not available"),
+        ({"api_key": "k", "mode": "read"}, "must be one of write, audit and repair"),
         ({"api_key": "k", "transform": "nope"}, "names nope, which is not installed"),
         ({"api_key": "k", "transform_config": {"a": 1}}, "needs the setting transform"),
         ({"api_key": "k", "profile_streams": ["events"]}, "The stream events stands in"),
