@@ -76,6 +76,7 @@ class WindowedRead:
         self._connections = connections
         self._changed = threading.Condition()
         self._stopped = False
+        self._crash: Exception | None = None
         self._pieces = self._prepare(window)
 
     def __iter__(self) -> Iterator[tuple[Window, Iterator[bytes]]]:
@@ -98,15 +99,22 @@ class WindowedRead:
     def _first(self) -> _Piece | None:
         with self._changed:
             while self._pieces and self._pieces[0].stage is not _Stage.READING:
+                if self._crash is not None:
+                    raise self._crash
                 self._changed.wait()
             return self._pieces[0] if self._pieces else None
 
     def _work(self) -> None:
-        while (piece := self._next_task()) is not None:
-            if piece.stage is _Stage.COUNTING:
-                self._count(piece)
-            else:
-                self._read(piece)
+        try:
+            while (piece := self._next_task()) is not None:
+                if piece.stage is _Stage.COUNTING:
+                    self._count(piece)
+                else:
+                    self._read(piece)
+        except Exception as crash:  # noqa: BLE001 (a thread's fault must not leave the consumer waiting)
+            with self._changed:
+                self._crash = crash
+                self._changed.notify_all()
 
     def _next_task(self) -> _Piece | None:
         """Claim the earliest piece there is something to do for; None when nothing will come."""

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from tap_recurly.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, MutableMapping
 
 BASE_URLS = {
     "us": "https://v3.recurly.com",
@@ -23,8 +23,9 @@ SETTINGS_SCHEMA: dict[str, Any] = {
     "required": ["api_key"],
     "properties": {
         "api_key": {
-            "type": ["string"],
+            "type": "string",
             "secret": True,
+            "writeOnly": True,
             "title": "API key",
             "description": (
                 "Private API key of the Recurly site (in Recurly: Integrations > API Credentials). "
@@ -32,24 +33,24 @@ SETTINGS_SCHEMA: dict[str, Any] = {
             ),
         },
         "subdomain": {
-            "type": ["string", "null"],
+            "type": "string",
             "title": "Subdomain",
             "description": "When given, a key of another site is refused before anything is read.",
         },
         "region": {
-            "type": ["string", "null"],
-            "enum": [*BASE_URLS, None],
+            "type": "string",
+            "enum": [*BASE_URLS],
             "default": "us",
             "title": "Region",
             "description": "Recurly data centre of the site: us or eu.",
         },
         "api_url": {
-            "type": ["string", "null"],
+            "type": "string",
             "title": "API URL",
             "description": "Base URL instead of the region's own, for a sandbox or a proxy.",
         },
         "start_date": {
-            "type": ["string", "null"],
+            "type": "string",
             "format": "date-time",
             "title": "Start date",
             "description": (
@@ -58,7 +59,7 @@ SETTINGS_SCHEMA: dict[str, Any] = {
             ),
         },
         "quota_percent": {
-            "type": ["integer", "null"],
+            "type": "integer",
             "minimum": 1,
             "maximum": 100,
             "default": 80,
@@ -66,7 +67,7 @@ SETTINGS_SCHEMA: dict[str, Any] = {
             "description": "Share of the site's rate limit that this tap may use.",
         },
         "concurrency": {
-            "type": ["integer", "null"],
+            "type": "integer",
             "minimum": 1,
             "maximum": 64,
             "default": 8,
@@ -74,7 +75,7 @@ SETTINGS_SCHEMA: dict[str, Any] = {
             "description": "Requests in flight.",
         },
         "lookback_seconds": {
-            "type": ["integer", "null"],
+            "type": "integer",
             "minimum": 0,
             "maximum": 31_536_000,
             "default": 300,
@@ -82,7 +83,7 @@ SETTINGS_SCHEMA: dict[str, Any] = {
             "description": "Overlap of incremental reads, so that rows committed late are found.",
         },
         "account_sweep_hours": {
-            "type": ["integer", "null"],
+            "type": "integer",
             "minimum": 0,
             "maximum": 87_600,
             "default": 24,
@@ -93,7 +94,7 @@ SETTINGS_SCHEMA: dict[str, Any] = {
             ),
         },
         "request_timeout": {
-            "type": ["integer", "null"],
+            "type": "integer",
             "minimum": 1,
             "maximum": 3600,
             "default": 60,
@@ -125,7 +126,7 @@ class Settings:
         values = {
             name: definition.get("default")
             for name, definition in SETTINGS_SCHEMA["properties"].items()
-        } | {name: value for name, value in config.items() if not _absent(value)}
+        } | {name: value for name, value in config.items() if not absent(value)}
         sweep_hours = int(values["account_sweep_hours"])
         return cls(
             api_key=values["api_key"].strip(),
@@ -161,31 +162,36 @@ def check_config(
     for name in config:
         if name not in own and name not in builtin:
             raise ConfigurationError(_unknown_setting(name, [*own, *builtin]))
-    if key_needed and _absent(config.get("api_key")):
+    if key_needed and absent(config.get("api_key")):
         raise ConfigurationError(
             "The setting 'api_key' is missing: create a private API key in Recurly under "
             "Integrations > API Credentials and give it as TAP_RECURLY_API_KEY or in the "
             "configuration file."
         )
     for name, value in config.items():
-        if name in own and not _absent(value):
+        if name in own and not absent(value):
             fault = _fault(name, value)
             if fault:
                 raise ConfigurationError(fault)
 
 
-def check_environment(environment: Mapping[str, str], prefix: str = "TAP_RECURLY_") -> None:
+def check_environment(environment: MutableMapping[str, str], prefix: str) -> None:
     """Refuse an environment whose whole-number settings are something else.
+
+    Empty variables are taken out: Meltano exports settings without a value so.
 
     Raises:
         ConfigurationError: Naming the variable.
     """
     for name, definition in SETTINGS_SCHEMA["properties"].items():
-        value = environment.get(prefix + name.upper())
-        if value and "integer" in definition["type"]:
+        variable = prefix + name.upper()
+        value = environment.get(variable)
+        if value == "":
+            del environment[variable]
+        elif value is not None and definition["type"] == "integer":
             fault = _fault(name, value)
             if fault:
-                raise ConfigurationError(f"{fault[:-1]} (environment: {prefix}{name.upper()}).")
+                raise ConfigurationError(f"{fault[:-1]} (environment: {variable}).")
 
 
 def _unknown_setting(name: str, known: list[str]) -> str:
@@ -193,14 +199,15 @@ def _unknown_setting(name: str, known: list[str]) -> str:
     return f"There is no setting '{name}'; did you mean '{nearest}'? Correct or remove it."
 
 
-def _absent(value: Any) -> bool:
+def absent(value: Any) -> bool:
+    """Whether a setting was left open; Meltano gives some of those as empty texts."""
     return value is None or value == ""
 
 
 def _fault(name: str, value: Any) -> str | None:
     """What is wrong with a value, in one sentence."""
     definition = SETTINGS_SCHEMA["properties"][name]
-    if "integer" in definition["type"]:
+    if definition["type"] == "integer":
         return _number_fault(name, value, definition["minimum"], definition["maximum"])
     if not isinstance(value, str):
         return f"The setting '{name}' must be a text, not {type(value).__name__}."

@@ -24,7 +24,13 @@ from tap_recurly.errors import (
     StoppedError,
     TapRecurlyError,
 )
-from tap_recurly.settings import SETTINGS_SCHEMA, Settings, check_config, check_environment
+from tap_recurly.settings import (
+    SETTINGS_SCHEMA,
+    Settings,
+    absent,
+    check_config,
+    check_environment,
+)
 from tap_recurly.streams import STREAMS, RecurlyStream
 from tap_recurly.streams.writer import LineWriter
 
@@ -56,13 +62,10 @@ class TapRecurly(Tap):
 
     def __init__(self, **kwargs: Any) -> None:
         self.forbidden: dict[str, ForbiddenError] = {}
-        try:
-            super().__init__(**kwargs)
-        except ValueError:
-            # The SDK turns environment variables into numbers without saying which one is none.
-            if kwargs.get("parse_env_config"):
-                check_environment(os.environ)
-            raise
+        if kwargs.get("parse_env_config"):
+            # The SDK turns variables into numbers and does not say which one is none.
+            check_environment(os.environ, prefix="TAP_RECURLY_")
+        super().__init__(**kwargs)
 
     @cached_property
     def settings(self) -> Settings:
@@ -92,9 +95,9 @@ class TapRecurly(Tap):
         builtin = self.config_jsonschema["properties"]
         check_config(self._config, builtin=builtin, key_needed=raise_errors)
         self._config = {
-            name: int(value) if _is_number(name) and value is not None else value
+            name: int(value) if _is_number(name) else value
             for name, value in self._config.items()
-            if value != ""
+            if not absent(value)
         }
         if not raise_errors:
             return []
@@ -184,7 +187,8 @@ class TapRecurly(Tap):
 
 
 def _is_number(name: str) -> bool:
-    return "integer" in SETTINGS_SCHEMA["properties"].get(name, {}).get("type", [])
+    definition = SETTINGS_SCHEMA["properties"].get(name, {})
+    return bool(definition.get("type") == "integer")
 
 
 def _json_object(file: IO[str] | None, what: str) -> dict[str, Any] | None:
