@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +11,26 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from tests.tap_recurly.conftest import Answer, Run, TinyRecurly
 
 STREAMS = ["account_snapshots"]
 
 
-def subscribe(site: TinyRecurly, account: str, code: str, **attributes: Any) -> None:
-    """Let an account have a subscription, changed now."""
+def subscribe(
+    site: TinyRecurly,
+    account: str,
+    code: str,
+    *,
+    moment: datetime | None = None,
+    **attributes: Any,
+) -> None:
+    """Let an account have a subscription, changed at a moment or now."""
     site.put(
         "/subscriptions",
         f"{account}-{code}",
+        moment,
         account={"id": account},
         plan={"code": code, "name": code.title()},
         state="active",
@@ -175,3 +185,79 @@ def test_bookmark_waits_for_all_rows(site: TinyRecurly, sync: Callable[..., Run]
     second = sync(STREAMS, state=first.state)
     assert second.code == 1
     assert second.state["bookmarks"] == first.state["bookmarks"]
+
+
+class LivingMerchant:
+    """Changes accounts and subscriptions before every request, some of them committed late."""
+
+    LAG = timedelta(seconds=60)
+
+    def __init__(self, site: TinyRecurly, seed: int) -> None:
+        self.site = site
+        self.chance = random.Random(seed)  # noqa: S311 (a simulation keeps no secrets)
+        self.late: list[tuple[datetime, Callable[[], None]]] = []
+        self.versions = 0
+        for index in range(self.chance.choice([3, 40])):
+            site.put("/accounts", f"acc{index}", site.now - timedelta(days=1))
+            subscribe(site, f"acc{index}", "basic")
+
+    def live(self, *_request: object) -> Answer | None:
+        """Let some seconds pass, and something happen in them."""
+        self.site.now += timedelta(seconds=self.chance.choice([0, 1, 20]))
+        self.commit()
+        account = self.chance.choice([*self.site.lists["/accounts"]])
+        moment = self.site.now
+        self.versions += 1
+        version = self.versions
+        codes = [*self.site.lists[f"/accounts/{account}/subscriptions"], f"{account}-p{version}"]
+        code = self.chance.choice(codes).partition("-")[2]
+
+        def change() -> None:
+            subscribe(self.site, account, code, moment=moment, quantity=version)
+
+        lag = self.chance.choice([timedelta(0), self.LAG * self.chance.random()])
+        busy = any(commit > self.site.now for commit, _ in self.late)
+        if lag and not busy:
+            self.late.append((moment + lag, change))
+        elif not busy:
+            change()
+        return None
+
+    def commit(self) -> None:
+        """Make visible what is due."""
+        for due, change in self.late:
+            if due <= self.site.now:
+                change()
+        self.late = [(due, change) for due, change in self.late if due > self.site.now]
+
+    def owned(self) -> dict[str, dict[str, Any]]:
+        """Each account's subscriptions by id, with the number of their last change."""
+        owned: dict[str, dict[str, Any]] = {account: {} for account in self.site.lists["/accounts"]}
+        for row_id, row in self.site.lists["/subscriptions"].items():
+            owned[row.record["account"]["id"]][row_id] = row.record.get("quantity")
+        return owned
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_plan_is_lost_while_the_merchant_goes_on(
+    site: TinyRecurly, sync: Callable[..., Run], seed: int
+) -> None:
+    """No snapshot ever lacks a subscription; after a last run all are as the site has them."""
+    merchant = LivingMerchant(site, seed)
+    site.before = merchant.live
+    state: dict[str, Any] = {}
+    latest: dict[str, dict[str, Any]] = {}
+    for quiet in (False, False, False, True):
+        if quiet:
+            site.before = lambda *_: None
+            site.now += merchant.LAG
+            merchant.commit()
+        known = merchant.owned()
+        run = sync(STREAMS, state=state, account_sweep_hours=0)
+        assert run.code == 0, run.stderr
+        state = run.state
+        for record in run.records("account_snapshots"):
+            told = {one["id"]: one["quantity"] for one in record["subscriptions"]}
+            assert told.keys() >= known[record["id"]].keys()
+            latest[record["id"]] = told
+    assert latest == merchant.owned()
