@@ -24,6 +24,7 @@ from target_klaviyo.audit.timezones import (
     midnight,
     ranges,
     runs,
+    widened,
     zone_named,
 )
 from target_klaviyo.audit.zones import judge_zones
@@ -261,8 +262,7 @@ class Auditor:
                 for event in self.expectations.silent(name, *self._seconds(day.day, day.day + DAY)):
                     log_of_findings.add(Kind.DROPPED, event, None, SILENTLY_DROPPED)
         if any(day.differs for day in result.days):
-            self._read_events(identifier, [day for day in compared if day.differs])
-            match(self.expectations, name)
+            self._match_events(name, identifier, compared)
             EventJudge(
                 self.expectations,
                 days=inside,
@@ -306,22 +306,33 @@ class Auditor:
                         found[day] = found.get(day, NOTHING).plus(amount)
         return found
 
-    def _read_events(self, identifier: str | None, differing: Iterable[Day]) -> None:
-        """Read the events of differing days, where there are any."""
-        listed = list(differing)
-        spans = [self._seconds(*run) for run in runs(day.day for day in listed)]
-        self.expectations.begin_matching(spans)
-        if identifier is None:
-            return
-        for run in runs(day.day for day in listed if day.found.count):
-            start, end = self._seconds(*run)
-            documents = self._reader.pages(
-                lambda cursor, start=start, end=end: queries.events(  # type: ignore[misc]
-                    identifier, start, end, cursor
-                )
-            )
-            for document in documents:
-                self.expectations.add_found(queries.read_events(document, self._options.audit_key))
+    def _match_events(self, name: str, identifier: str | None, compared: list[Day]) -> None:
+        """Read the events of differing days and their neighbours, and match them.
+
+        A neighbour that agrees may still hold what is missing, when it lost as many itself; then
+        its own neighbours are read too.
+        """
+        there = {day.day: day.found.count for day in compared}
+        differing = {day.day for day in compared if day.differs}
+        self.expectations.begin_matching()
+        chosen: set[date] = set()
+        unread = set(widened(differing, there))
+        while unread:
+            chosen |= unread
+            self.expectations.match_within(self._seconds(*run) for run in runs(sorted(chosen)))
+            if identifier is not None:
+                for run in runs(day for day in sorted(unread) if there[day]):
+                    self._read_events(identifier, *self._seconds(*run))
+            match(self.expectations, name)
+            loose = {day_of(time, self._zone) for time in self.expectations.loose_times(name)}
+            unread = set(widened(loose - differing, there)) - chosen
+
+    def _read_events(self, identifier: str, start: int, end: int) -> None:
+        documents = self._reader.pages(
+            lambda cursor: queries.events(identifier, start, end, cursor)
+        )
+        for document in documents:
+            self.expectations.add_found(queries.read_events(document, self._options.audit_key))
 
     def _source_days(
         self, name: str, identifier: str | None, first: date, last: date

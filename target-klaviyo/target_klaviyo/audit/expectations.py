@@ -237,11 +237,20 @@ class Expectations:
 
     # What is there.
 
-    def begin_matching(self, spans: Iterable[tuple[int, int]]) -> None:
-        """Forget what was found of the metric before; match within these spans of time."""
+    def begin_matching(self) -> None:
+        """Forget what was found of the metric before."""
         self._database.execute("DELETE FROM found")
+
+    def match_within(self, spans: Iterable[tuple[int, int]]) -> None:
+        """From now on, only expected events of these spans of time are to be matched."""
         self._database.execute("DELETE FROM spans")
         self._database.executemany("INSERT INTO spans VALUES (?, ?)", spans)
+
+    def loose_times(self, metric: str) -> Iterator[int]:
+        """Times of the events, expected or found, that have no counterpart yet."""
+        for source in (self.expected_unpaired(metric), self.leftovers()):
+            for each in source:
+                yield each.time
 
     def add_found(self, events: Iterable[FoundEvent]) -> None:
         """Take events as Klaviyo shows them."""

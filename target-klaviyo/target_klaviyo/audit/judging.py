@@ -26,7 +26,7 @@ class EventJudge:
 
     Args:
         expectations: holds the events, matched.
-        days: the days of the period; those without an unexplained finding cease to differ.
+        days: the days of the period; what is found decides which of them differ.
         zone: the account's.
         settled_until: expected events from then on may not be visible yet.
         log: takes the findings.
@@ -59,7 +59,9 @@ class EventJudge:
         for found in self._expectations.leftovers():
             self._surplus(found)
         for day in self._days.values():
-            if day.differs and day.day not in self._wrong:
+            if day.day in self._wrong:
+                day.differs = True
+            elif day.differs:
                 self._acquit(day)
 
     def _present(self, expected: Candidate, found: Candidate) -> None:

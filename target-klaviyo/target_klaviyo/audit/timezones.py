@@ -106,6 +106,12 @@ def ranges(first: date, last: date) -> Iterator[tuple[date, date]]:
         start = end
 
 
+def widened(chosen: Iterable[date], allowed: Iterable[date]) -> list[date]:
+    """Days and their neighbours, as far as allowed, in order."""
+    near = {day + timedelta(days=step) for day in chosen for step in (-1, 0, 1)}
+    return [day for day in allowed if day in near]
+
+
 def runs(chosen: Iterable[date]) -> Iterator[tuple[date, date]]:
     """Days in order, gathered to (first day, day after the last) of unbroken runs."""
     start = end = None
@@ -163,9 +169,11 @@ def zone_that_agrees(
         preferred: zones to try first.
 
     Returns:
-        The first zone that makes every day of every metric agree, None when there is none.
+        The first zone that makes every day of every metric agree, but for the first and the last
+        one, parts of which may lie outside; None when there is none.
     """
-    wanted = [{day: count for day, count in of.items() if count} for of in found]
+    edges = {min(of) for of in found if of} | {max(of) for of in found if of}
+    wanted = [_inside(of, edges) for of in found]
     if not any(wanted):
         return None
     tried: set[tuple[timedelta | None, ...]] = set()
@@ -180,11 +188,16 @@ def zone_that_agrees(
             continue
         tried.add(offsets)
         if all(
-            {day: amount.count for day, amount in by_day(slots, zone).items()} == of
+            _inside({day: each.count for day, each in by_day(slots, zone).items()}, edges) == of
             for slots, of in zip(expected, wanted, strict=True)
         ):
             return name
     return None
+
+
+def _inside(counts: Mapping[date, int], edges: set[date]) -> dict[date, int]:
+    first, last = min(edges, default=date.min), max(edges, default=date.max)
+    return {day: count for day, count in counts.items() if count and first < day < last}
 
 
 def _sample(expected: Sequence[Sequence[tuple[int, Amount]]]) -> list[int]:

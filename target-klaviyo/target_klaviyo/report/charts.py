@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import defaultdict
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,17 @@ from pygal.style import Style  # type: ignore[import-untyped]
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+# pygal hooks into every import, for maps we do not draw, and in a way Python has deprecated.
+sys.meta_path[:] = [
+    finder for finder in sys.meta_path if type(finder).__module__.partition(".")[0] != "pygal"
+]
+
 MOST_BARS = 400
 """More bars than that could not be told apart: then they stand for weeks or months."""
 
 _WIDTH, _HEIGHT = 960, 240
-_INDEX = "data-bar"
+_FLAG_WIDTH = 4.0
+_PLACE = ("x", "y", "width", "height")
 _PARTS = ("in-place", "explained", "missing", "surplus")
 
 
@@ -35,11 +42,10 @@ def metric_chart(days: Sequence[Mapping[str, Any]]) -> str:
         f"{_said(start, len(days))}: {numbers['expected']:,} expected, {numbers['found']:,} found"
         for start, numbers in periods.items()
     ]
-    marked = [start in differing for start in periods]
-    chart = _chart(pygal.StackedBar, list(periods))
+    chart = _chart(pygal.StackedBar, list(periods), (sum(of) for of in parts))
     for index, name in enumerate(_PARTS):
-        chart.add(name, [_bar(of[index], number) for number, of in enumerate(parts)])
-    return _drawn(chart, titles, lambda number: "differs" if marked[number] else "")
+        chart.add(name, [of[index] for of in parts])
+    return _drawn(chart, titles, [start in differing for start in periods])
 
 
 def zones_chart(days: Sequence[Mapping[str, Any]]) -> str:
@@ -54,15 +60,10 @@ def zones_chart(days: Sequence[Mapping[str, Any]]) -> str:
         f"{numbers['klaviyo_feed']:,} in Klaviyo's feed"
         for start, numbers in periods.items()
     ]
-    chart = _chart(pygal.Bar, list(periods))
-    chart.add(
-        "shift",
-        [
-            _bar(numbers["klaviyo_feed"] - numbers["source_report"], number)
-            for number, numbers in enumerate(periods.values())
-        ],
-    )
-    return _drawn(chart, titles, lambda _: "")
+    shifts = [of["klaviyo_feed"] - of["source_report"] for of in periods.values()]
+    chart = _chart(pygal.Bar, list(periods), shifts)
+    chart.add("shift", shifts)
+    return _drawn(chart, titles)
 
 
 def _parts(numbers: Mapping[str, int]) -> tuple[int, int, int, int]:
@@ -70,10 +71,6 @@ def _parts(numbers: Mapping[str, int]) -> tuple[int, int, int, int]:
     wanted = max(0, expected - explained)
     in_place = min(found, wanted)
     return in_place, min(explained, expected), wanted - in_place, found - in_place
-
-
-def _bar(value: int, number: int) -> dict[str, Any] | None:
-    return {"value": value, "node": {_INDEX: number}} if value else None
 
 
 def _gathered(
@@ -105,9 +102,11 @@ def _said(start: date, days: int) -> str:
     return f"week of {start:%d %b %Y}" if days <= 7 * MOST_BARS else f"{start:%B %Y}"
 
 
-def _chart(kind: Callable[..., Any], starts: list[date]) -> Any:
-    chart = kind(
-        style=Style(font_family="inherit"),
+def _chart(kind: Callable[..., Any], starts: list[date], heights: Iterable[int]) -> Any:
+    ticks = _ticks(list(heights))
+    return kind(
+        # The page draws the text; pygal needs its size to leave room for it.
+        style=Style(label_font_size=13, major_label_font_size=13),
         css=[],
         js=[],
         width=_WIDTH,
@@ -122,16 +121,20 @@ def _chart(kind: Callable[..., Any], starts: list[date]) -> Any:
         x_labels_major=_major_labels(starts),
         show_minor_x_labels=False,
         truncate_label=-1,
-        y_labels_major_count=3,
-        show_minor_y_labels=False,
-        include_x_axis=True,
+        y_labels=ticks,
+        range=(ticks[0], ticks[-1]),
         formatter=lambda value: f"{value:,.0f}",
         no_data_text="",
     )
-    # pygal sizes its margins by these, although the page's own style draws the text.
-    chart.style.label_font_size = chart.style.major_label_font_size = 13
-    chart.config.x_label_rotation = 0
-    return chart
+
+
+def _ticks(heights: list[int]) -> list[int]:
+    """Two or three round numbers for the axis, zero among them, that enclose all heights."""
+    top, bottom = max([1, *heights]), min([0, *heights])
+    size = 10 ** (len(str(top - bottom)) - 1)
+    halves = (size * factor / 2 for factor in (1, 2, 4, 10, 20))
+    step = max(1, int(next(half for half in halves if top - bottom <= 2 * half)))
+    return list(range(bottom // step * step, top + step, step))
 
 
 def _label(start: date) -> str:
@@ -144,33 +147,63 @@ def _major_labels(starts: list[date]) -> list[str]:
     return [_label(start) for start in starts[::step]]
 
 
-def _drawn(chart: Any, titles: list[str], mark: Callable[[int], str]) -> str:
-    """The SVG without what pygal adds for its script, and with a title per bar."""
+def _drawn(chart: Any, titles: list[str], marked: Sequence[bool] = ()) -> str:
+    """The SVG without what pygal adds for its script, with a title per bar and flags."""
 
-    def slim(root: ET.Element) -> ET.Element:
+    def finish(root: ET.Element) -> ET.Element:
         for parent in list(root.iter()):
             for child in list(parent):
                 if _dispensable(child):
                     parent.remove(child)
-        for bar in root.iter():
-            number = bar.attrib.pop(_INDEX, None)
-            if number is not None:
-                bar.set("class", f"bar-part {mark(int(number))}".strip())
-                ET.SubElement(bar, "title").text = titles[int(number)]
+        series = root.findall(".//g[@class='bars']")
+        if series:
+            bars = list(series[0].iter("rect"))
+            _flag(root, [bars[number] for number, flag in enumerate(marked) if flag])
+        for each in series:
+            _title(each, titles)
         root.attrib.pop("id", None)
         root.set("role", "img")
         return root
 
-    chart.add_xml_filter(slim)
+    chart.add_xml_filter(finish)
     svg: str = chart.render(is_unicode=True)
     return svg
 
 
+def _flag(root: ET.Element, bars: list[ET.Element]) -> None:
+    """Put a flag, as high as the plot, behind each of these bars: some differences are tiny."""
+    plot = root.find(".//g[@class='plot']")
+    ground = None if plot is None else plot.find("rect")
+    if plot is None or ground is None:
+        return
+    height = float(ground.get("height", "0"))
+    for bar in bars:
+        width = float(bar.get("width", "0"))
+        centre = float(bar.get("x", "0")) + width / 2
+        wide = max(width, _FLAG_WIDTH)
+        place = {"x": centre - wide / 2, "y": 0, "width": wide, "height": height}
+        shown = {name: f"{value:.1f}" for name, value in place.items()}
+        plot.insert(1, ET.Element("rect", {**shown, "class": "flag"}))
+        plot.append(ET.Element("path", {"class": "flag", "d": f"M{centre - 4:.1f} 0h8l-4 6z"}))
+
+
+def _title(bars: ET.Element, titles: list[str]) -> None:
+    """Leave a series' bars with a title each, and without those of no height."""
+    drawn = []
+    for number, rect in enumerate(bars.iter("rect")):
+        if float(rect.get("height", "0")) > 0:
+            place = {name: f"{float(rect.get(name, '0')):.1f}" for name in _PLACE}
+            kept = ET.Element("rect", {**place, "class": "bar"})
+            ET.SubElement(kept, "title").text = titles[number]
+            drawn.append(kept)
+    bars[:] = drawn
+
+
 def _dispensable(element: ET.Element) -> bool:
     name = str(element.tag).rpartition("}")[2]
-    classes = element.get("class", "").split()
+    classes = set(element.get("class", "").split())
     return (
         not re.fullmatch(r"[a-z]+", name)  # a comment
-        or name in {"desc", "script", "style", "defs"}
-        or not {"tooltip-overlay", "text-overlay", "titles"}.isdisjoint(classes)
+        or name in {"desc", "script", "style", "defs", "title"}
+        or not classes.isdisjoint({"tooltip-overlay", "text-overlay", "titles"})
     )
