@@ -131,7 +131,8 @@ class Auditor:
         """A row was read."""
 
     def event(self, row: EventRow) -> None:
-        """Expect an event, if its time matters."""
+        """Expect an event, if its time matters; its metric is compared in any case."""
+        self.expectations.know(row.metric)
         if self._from <= row.time.timestamp() < self._until:
             self.expectations.add_event(row)
 

@@ -156,13 +156,20 @@ class Expectations:
 
     # What should be there.
 
+    def know(self, metric: str) -> None:
+        """A metric is to be compared, even if no event of it is expected."""
+        if metric not in self._metrics:
+            number = self._metrics[metric] = len(self._metrics) + 1
+            self._database.execute("INSERT INTO metrics VALUES (?, ?)", (number, metric))
+
     def add_event(self, row: EventRow) -> None:
         """Expect an event; of several under one (profile, metric, unique_id) the first stands."""
+        self.know(row.metric)
         attributes = orjson.loads(row.payload)["attributes"]
         key = attributes["properties"].get(self._audit_key)
         self._events.append(
             (
-                self._metric(row.metric),
+                self._metrics[row.metric],
                 row.unique_id,
                 who(row.identity),
                 orjson.dumps(row.identity),
@@ -393,13 +400,6 @@ class Expectations:
     def profile_count(self) -> int:
         """How many profiles are expected."""
         return int(self._database.execute("SELECT count(*) FROM profiles").fetchone()[0])
-
-    def _metric(self, name: str) -> int:
-        number = self._metrics.get(name)
-        if number is None:
-            number = self._metrics[name] = len(self._metrics) + 1
-            self._database.execute("INSERT INTO metrics VALUES (?, ?)", (number, name))
-        return number
 
     def _write_events(self) -> None:
         if self._events:

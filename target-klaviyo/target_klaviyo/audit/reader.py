@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from http import HTTPStatus
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -178,9 +179,13 @@ class Reader:
 
 
 def _limits(answer: Reply | NoReply) -> Any:
-    """Headers that tell limits: those of ordinary answers, not of a 429 or a gateway."""
-    if isinstance(answer, Reply) and "RateLimit-Limit" in answer.headers:
-        return answer.headers
+    """Headers of an answer that tells limits, or by their absence that there are none.
+
+    Klaviyo sends them with every answer but a 429 (documented); a 403 or a 5xx may come from a
+    gateway before it.
+    """
+    if isinstance(answer, Reply) and answer.status < HTTPStatus.TOO_MANY_REQUESTS:
+        return None if answer.status == HTTPStatus.FORBIDDEN else answer.headers
     return None
 
 

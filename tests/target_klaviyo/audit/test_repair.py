@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import time
+from datetime import datetime, timedelta, timezone
 from typing import Any
+
+from recurly_klaviyo_sandbox.faults import Fault, Trouble
 
 
 def test_audit_names_exactly_what_is_wrong_and_repair_mends_it(shop: Any) -> None:
@@ -38,3 +44,133 @@ def test_audit_names_exactly_what_is_wrong_and_repair_mends_it(shop: Any) -> Non
     assert repaired.report["totals"]["dropped"] == 5
     assert len(shop.account.events()) == 300
     assert shop.audit().agrees
+
+
+def test_a_repair_sends_only_what_is_missing_as_it_was_sent_first(shop: Any) -> None:
+    """Same unique_ids, no event twice, history without flows and news with them."""
+    now = datetime.now(timezone.utc).replace(microsecond=0)
+    shop.events[0]["time"] = (now - timedelta(hours=5)).isoformat()
+    shop.events[1]["time"] = (now - timedelta(days=50)).isoformat()
+    shop.sync()
+    gone = [shop.events[0]["unique_id"], shop.events[1]["unique_id"]]
+    before = {event.unique_id: event for event in shop.account.events()}
+    shop.account.delete_events(gone)
+
+    verdict = shop.audit("repair")
+
+    after = {event.unique_id: event for event in shop.account.events()}
+    assert verdict.agrees
+    assert verdict.states == []
+    assert verdict.report["repair"]["events_sent"] == 2
+    assert after.keys() == before.keys()
+    for unique_id in gone:
+        assert after[unique_id].backfill == before[unique_id].backfill
+        assert after[unique_id].time == before[unique_id].time
+        assert after[unique_id].properties == before[unique_id].properties
+    assert [after[unique_id].backfill for unique_id in gone] == [False, True]
+
+
+def test_a_repair_with_nothing_missing_sends_nothing(shop: Any) -> None:
+    """It is an audit then, and says that nothing was sent."""
+    shop.sync()
+    before = shop.site.requests("-jobs")
+    verdict = shop.audit("repair")
+    assert verdict.agrees
+    assert verdict.report["repair"] == {
+        "events_sent": 0,
+        "profiles_sent": 0,
+        "before": {"dropped": 5, "profiles": 0},
+    }
+    assert shop.site.requests("-jobs") == before
+
+
+def test_what_klaviyo_refuses_in_a_repair_is_explained(shop: Any) -> None:
+    """The refused event goes to the rejects file, and the second audit gives its reason."""
+    shop.sync()
+    shop.account.delete_events([shop.events[8]["unique_id"]])
+    refusal = {
+        "errors": [
+            {
+                "id": "1",
+                "status": 400,
+                "code": "invalid",
+                "title": "Invalid input.",
+                "detail": "Not on a Sunday.",
+                "source": {"pointer": "/data/attributes/events-bulk-create/data/0"},
+            }
+        ]
+    }
+    shop.account.network.faults.append(
+        Fault(
+            Trouble.ANSWER,
+            "event-bulk-create-jobs",
+            status=400,
+            body=json.dumps(refusal).encode(),
+            headers={"Content-Type": "application/vnd.api+json"},
+        )
+    )
+    verdict = shop.audit("repair")
+    assert verdict.agrees
+    assert verdict.named("rejected") == {"id00008"}
+    assert [message["record"]["unique_id"] for message in shop.site.rejects()] == ["recurly-8"]
+
+    shop.site.sync(shop.site.rejects_path.read_bytes())
+    assert shop.audit().report["totals"]["rejected"] == 0
+
+
+def test_a_repair_cannot_mend_what_klaviyo_keeps(shop: Any) -> None:
+    """Klaviyo keeps the first event of a unique_id: altered and surplus ones stay, named."""
+    right = [dict(row) for row in shop.events]
+    shop.events[20]["value"] = 999.0
+    extra = {"unique_id": "extra", "properties": {"Recurly ID": "extra"}}
+    shop.events.append({**right[0], **extra})
+    shop.sync()
+    shop.events = right
+    verdict = shop.audit("repair")
+    assert not verdict.agrees
+    assert verdict.named("altered") == {"id00020"}
+    assert verdict.named("unexpected") == {"extra"}
+    assert verdict.report["repair"]["events_sent"] == 0
+
+
+def test_a_repair_waits_until_klaviyo_shows_what_it_sent(shop: Any) -> None:
+    """What was sent again is looked for until it can be seen."""
+    shop.sync()
+    shop.account.delete_events([shop.events[8]["unique_id"]])
+    shop.account.switches.visibility_lag = timedelta(seconds=0.5)
+    verdict = shop.audit("repair")
+    assert verdict.agrees
+    assert verdict.report["totals"]["found"] == 300
+
+
+def test_the_command_ends_with_the_verdict(shop: Any) -> None:
+    """Exit code 1 and a sentence that names the report; nothing on stdout, keys nowhere."""
+    shop.sync()
+    shop.account.delete_events([shop.events[8]["unique_id"]])
+    feed = shop.site.sample.lines(shop.messages())
+    for mode, code in (("audit", 1), ("repair", 0), ("audit", 0)):
+        process = shop.site.start(mode=mode, report_path="report/page.html")
+        out, err = process.communicate(feed, timeout=60)
+        last = err.decode().splitlines()[-1]
+        assert process.returncode == code
+        assert out == b""
+        assert last.endswith("the report is report/page.html.")
+        assert ("1 event missing" in last) is (code == 1)
+        assert shop.account.api_key not in err.decode()
+        assert b"@shop.io" not in err
+    assert (shop.site.folder / "report" / "page.json").exists()
+
+
+def test_a_signal_ends_an_audit(shop: Any) -> None:
+    """SIGTERM is obeyed while the feed is slow, with its own exit code and no report."""
+    process = shop.site.start(mode="audit")
+    assert process.stdin is not None
+    assert process.stderr is not None
+    process.stdin.write(shop.site.sample.lines(shop.messages()[:50]))
+    process.stdin.flush()
+    while shop.site.requests("/api/accounts") == 0:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 143
+    process.communicate()
+    assert not (shop.site.folder / "output").exists()

@@ -1,0 +1,221 @@
+"""The report: one page that needs nothing else, the same as JSON, and lines for a terminal."""
+
+from __future__ import annotations
+
+import html
+import http.server
+import json
+import re
+import shutil
+import subprocess
+import threading
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from target_klaviyo.errors import SettingsError, TargetError
+from target_klaviyo.report.charts import metric_chart, zones_chart
+from target_klaviyo.report.files import write_report
+from target_klaviyo.report.table import table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"
+
+# Measures the page in a frame and writes what it sees into its own document.
+PROBE = """<!doctype html><title>probe</title>
+<iframe src="audit.html" width="WIDTH" height="800"></iframe><pre id="seen"></pre>
+<script>
+onload = () => {
+  const page = document.querySelector("iframe").contentDocument;
+  const box = each => each.getBoundingClientRect();
+  const charts = [...page.querySelectorAll(".metric > .chart svg")];
+  document.querySelector("#seen").textContent = JSON.stringify({
+    agrees: page.querySelector("h1").dataset.agrees,
+    totals: Object.fromEntries(
+      [...page.querySelectorAll("[data-total]")].map(each => [each.dataset.total, each.innerText])),
+    metrics: Object.fromEntries([...page.querySelectorAll("[data-metric]")].map(each => [
+      each.dataset.metric,
+      Object.fromEntries([...each.querySelectorAll("[data-number], [data-kind]")].map(
+        one => [one.dataset.number || one.dataset.kind, one.textContent]))])),
+    charts: charts.map(each => ({
+      width: box(each).width, height: box(each).height,
+      bars: [...each.querySelectorAll(".bar")].filter(bar => box(bar).height > 0).length,
+      flags: each.querySelectorAll("rect.flag").length,
+      colours: [...new Set([...each.querySelectorAll(".bar")].map(
+        bar => getComputedStyle(bar).fill))],
+      labels: [...each.querySelectorAll("text")].filter(text => box(text).width > 0).length})),
+    overflow: page.documentElement.scrollWidth - page.documentElement.clientWidth,
+  });
+};
+</script>"""
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """A test's server says nothing."""
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[str]:
+    """The address of what lies in the test's folder."""
+
+    def handler(*arguments: Any) -> http.server.BaseHTTPRequestHandler:
+        return _Quiet(*arguments, directory=str(tmp_path))
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def _browse(url: str, folder: Path) -> tuple[str, str]:
+    """(document after loading, what the browser logged)."""
+    if CHROMIUM is None:
+        pytest.skip("No Chromium is installed here; on Debian: apt-get install chromium.")
+    done = subprocess.run(
+        [
+            CHROMIUM,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            f"--user-data-dir={folder / 'chromium'}",
+            "--enable-logging=stderr",
+            "--virtual-time-budget=10000",
+            "--dump-dom",
+            url,
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("width", [1200, 360])
+def test_the_page_opens_in_a_real_browser(
+    shop: Any, served: str, tmp_path: Path, width: int
+) -> None:
+    """Chromium logs no error, shows every chart, and the same numbers as the JSON."""
+    shop.sync()
+    shop.account.delete_events([row["unique_id"] for row in shop.events[::31]])
+    report = shop.audit(source_timezone="America/New_York").report
+    (tmp_path / "probe.html").write_text(PROBE.replace("WIDTH", str(width)))
+
+    dom, logged = _browse(f"{served}/probe.html", tmp_path)
+
+    assert ":CONSOLE" not in logged
+    found = re.search(r'<pre id="seen">(.*?)</pre>', dom, re.DOTALL)
+    assert found is not None
+    seen = json.loads(html.unescape(found[1]))
+    assert seen["agrees"] == "false"
+    assert {name: _number(text) for name, text in seen["totals"].items()} == report["totals"]
+    for metric in report["metrics"]:
+        texts = seen["metrics"][metric["name"]]
+        shown = {name: _number(text) for name, text in texts.items()}
+        kinds = {kind: count for kind, count in metric["findings_by_kind"].items() if count}
+        assert shown == {"expected": metric["expected"], "found": metric["found"], **kinds}
+    assert len(seen["charts"]) == len(report["metrics"])
+    for chart, metric in zip(seen["charts"], report["metrics"], strict=True):
+        assert chart["width"] > 300
+        assert chart["height"] > 80
+        assert chart["bars"] >= sum(day["expected"] > 0 for day in metric["days"])
+        assert chart["flags"] == sum(day["differs"] for day in metric["days"]) > 0
+        assert len(chart["colours"]) > 1
+        assert "rgb(0, 0, 0)" not in chart["colours"]
+        assert chart["labels"] >= 6
+    assert seen["overflow"] <= 0
+
+
+def test_nothing_in_the_page_is_markup_of_the_data(shop: Any) -> None:
+    """Names, keys, reasons and values are shown, never run."""
+    for row in shop.events[:6]:
+        row["metric"] = HOSTILE
+        row["properties"] = {"Recurly ID": HOSTILE}
+    shop.profiles[0]["properties"] = {HOSTILE: [HOSTILE]}
+    verdict = shop.audit()
+    text = verdict.page.read_text()
+    assert "&lt;script&gt;" in text
+    assert "<script" not in text
+    assert "<img" not in text
+    assert "default-src 'none'" in text
+
+
+def test_the_page_needs_no_network(shop: Any) -> None:
+    """It refers to nothing outside itself."""
+    shop.sync()
+    text = shop.audit(source_timezone="Asia/Tokyo").page.read_text()
+    assert not re.findall(r"""(?:src|href)=["'](?!data:)""", text)
+    assert "url(" not in text
+    assert len(text) < 1_000_000
+
+
+def _number(text: str) -> int:
+    return int(text.replace(",", ""))
+
+
+def _days(number: int) -> list[dict[str, Any]]:
+    first = date(2020, 1, 1)
+    return [
+        {
+            "day": (first + timedelta(days=index)).isoformat(),
+            "expected": 3,
+            "found": 3 if index % 50 else 1,
+            "explained": 0,
+            "differs": index % 50 == 0,
+            "source_report": 3,
+            "klaviyo_feed": 2 + index % 3,
+        }
+        for index in range(number)
+    ]
+
+
+@pytest.mark.parametrize(("number", "most"), [(1, 1), (400, 400), (401, 59), (3_000, 100)])
+def test_a_chart_of_any_length_has_bars_one_can_tell_apart(number: int, most: int) -> None:
+    """Many days are gathered into weeks, very many into months; no event gets lost."""
+    svg = metric_chart(_days(number))
+    titles = set(re.findall(r"<title>(.*?)</title>", svg))
+    assert 1 <= len(titles) <= most
+    counts = re.findall(r"([\d,]+) expected", " ".join(titles))
+    assert sum(map(_number, counts)) == 3 * number
+
+
+def test_the_zones_chart_goes_both_ways() -> None:
+    """Days on which Klaviyo shows less reach below the line."""
+    svg = zones_chart(_days(90))
+    assert svg.count('class="bar"') == 60
+    assert "3 in the source's report, 2 in Klaviyo's feed" in svg.replace("&#39;", "'")
+
+
+def test_the_table_names_metrics_and_no_customers(shop: Any) -> None:
+    """What goes to the log holds numbers, not addresses."""
+    report = shop.audit().report
+    lines = list(table(report))
+    assert len(lines) >= 5
+    assert len({len(line) for line in lines[:4]}) == 1
+    assert "Failed Payment" in lines[1]
+    assert not any("@" in line for line in lines)
+
+
+def test_a_report_that_cannot_be_written_is_a_sentence(shop: Any, tmp_path: Path) -> None:
+    """It names the setting."""
+    (tmp_path / "file").write_text("")
+    report = shop.audit().report
+    with pytest.raises(TargetError, match="check the setting report_path"):
+        write_report(report, tmp_path / "file" / "audit.html")
+
+
+def test_the_json_cannot_take_the_pages_place(shop: Any) -> None:
+    """A report_path that ends in .json is refused before anything is read."""
+    with pytest.raises(SettingsError, match=re.escape("output/audit.html")):
+        shop.site.sync([], mode="audit", report_path="output/audit.JSON")
