@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from tap_recurly.client import ASCENDING
 from tap_recurly.errors import CredentialsError, ForbiddenError, MissingFeatureError
+from tap_recurly.reading import in_order
 from tap_recurly.session import API_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tap_recurly.client import RecurlyClient
     from tap_recurly.settings import Settings
@@ -30,20 +31,23 @@ def refuse_other_site(client: RecurlyClient, subdomain: str) -> None:
         )
 
 
-def check_site(client: RecurlyClient, settings: Settings, paths: Mapping[str, str]) -> str:
+def check_site(
+    client: RecurlyClient, settings: Settings, sizes: Mapping[str, Callable[[], str]]
+) -> str:
     """Ask the site what it is and how much it holds.
 
     Args:
         client: A client of the site.
         settings: The settings it was made from.
-        paths: The list each stream reads, by the stream's name.
+        sizes: What to ask for the size of each stream, by its name.
 
     Returns:
         One message: site, region, currency, API version, records per stream, request budget, and
         the streams that cannot be read.
     """
     sites = list(client.records("/sites", ASCENDING))
-    counts = {stream: _rows(client, path) for stream, path in paths.items()}
+    found = in_order(_found, sizes.values(), connections=settings.concurrency)
+    counts = dict(zip(sizes, found, strict=True))
     readable = ", ".join(f"{stream} {rows}" for stream, rows in counts.items() if rows)
     unreadable = ", ".join(stream for stream, rows in counts.items() if not rows)
     budget = client.limiter.budget
@@ -56,13 +60,12 @@ def check_site(client: RecurlyClient, settings: Settings, paths: Mapping[str, st
     )
 
 
-def _rows(client: RecurlyClient, path: str) -> str:
-    """The number of rows in a list, empty when the key or the site does not have it."""
+def _found(size: Callable[[], str]) -> str:
+    """The size of a stream, empty when the key or the site does not have it."""
     try:
-        rows = client.count(path, ASCENDING).rows
+        return size()
     except (ForbiddenError, MissingFeatureError):
         return ""
-    return "?" if rows is None else str(rows)
 
 
 def _described(site: Mapping[str, Any]) -> str:

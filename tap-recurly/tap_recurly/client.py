@@ -132,6 +132,10 @@ class RecurlyClient:
         for page in self.pages(path, params):
             yield from orjson.loads(page)
 
+    def document(self, path: str) -> bytes:
+        """Read what is not a list: one JSON object."""
+        return self._request("GET", self._url(path, None), _read_object)
+
     def first_page(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         """Read the first page of a list only."""
         page, _ = self._page(self._url(path, params))
@@ -264,6 +268,16 @@ def _read_page(answer: Answer) -> Page:
     if not bytes(page.data).startswith(b"["):
         raise FailedAttemptError("the answer's data is not a list")
     return page
+
+
+def _read_object(answer: Answer) -> bytes:
+    try:
+        readable = isinstance(orjson.loads(answer.body), dict)
+    except orjson.JSONDecodeError:
+        readable = False
+    if not readable:
+        raise FailedAttemptError("the answer is not an object in JSON")
+    return answer.body
 
 
 def _with_smaller_page(url: str) -> str:

@@ -86,8 +86,8 @@ class TapRecurly(Tap):
 
     def check(self) -> str:
         """Try the settings on the site; the message says what was found."""
-        paths = {stream.name: stream.path for stream in self.discover_streams()}
-        return check_site(self.client, self.settings, paths)
+        sizes = {stream.name: stream.size for stream in self.discover_streams()}
+        return check_site(self.client, self.settings, sizes)
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:

@@ -18,7 +18,7 @@ What must be read when, so that a snapshot never lacks a plan and no change is l
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -37,10 +37,11 @@ from tap_recurly.snapshots import (
     snapshot,
 )
 from tap_recurly.streams.base import RecurlyStream
-from tap_recurly.windows import Window, format_time, parse_time
+from tap_recurly.windows import Window, format_time
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
+    from datetime import datetime
 
     from singer_sdk.helpers.types import Context, Record
 
@@ -57,6 +58,7 @@ class AccountSnapshots(RecurlyStream):
     name = "account_snapshots"
     path = "/accounts"
     resource = "Account"
+    reading = "accounts and subscriptions in time windows, joined"
 
     @classmethod
     @override
@@ -70,7 +72,7 @@ class AccountSnapshots(RecurlyStream):
         if frozen is None:
             return
         is_first = self.bookmark is None
-        sweeps = frozen.begin is None if is_first else self._sweep_due(frozen.end)
+        sweeps = frozen.begin is None if is_first else self.sweep_due(frozen.end)
         with SnapshotStore() as store:
             yield from self._all(store, frozen) if sweeps else self._touched(store, frozen)
         swept = {"last_sweep": format_time(frozen.end)} if is_first or sweeps else {}
@@ -93,12 +95,6 @@ class AccountSnapshots(RecurlyStream):
     @property
     def _subscriptions(self) -> FrozenList:
         return self.frozen_list("/subscriptions")
-
-    def _sweep_due(self, now: datetime) -> bool:
-        """Whether all accounts count as touched; the first run counts as the first sweep."""
-        interval = self._recurly.settings.account_sweep
-        last = self.stream_state.get("last_sweep")
-        return interval is not None and (last is None or now - parse_time(last) >= interval)
 
     def _all(self, store: SnapshotStore, frozen: Window) -> Iterator[Record]:
         """Every account of the site, straight from the list."""

@@ -17,7 +17,7 @@ from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.singerlib import RecordMessage
 from typing_extensions import override
 
-from tap_recurly.client import ASCENDING
+from tap_recurly.client import ASCENDING, PAGE_SIZE
 from tap_recurly.errors import (
     ConfigurationError,
     ForbiddenError,
@@ -42,10 +42,16 @@ STATE_INTERVAL_SECONDS = 1.0
 
 
 class RecurlyStream(Stream):
-    """A list of the site; `resource` is its class in Recurly's official client."""
+    """A list of the site; `resource` is its class in Recurly's official client.
+
+    `params` are those query parameters that Recurly declares for the list, and no other: an
+    undeclared one is answered with 400. `reading` says in words how it is read.
+    """
 
     path: ClassVar[str]
     resource: ClassVar[str]
+    params: ClassVar[Mapping[str, str]] = ASCENDING
+    reading: ClassVar[str]
     primary_keys: ClassVar[tuple[str, ...]] = ("id",)
     replication_key: str | None = "updated_at"
 
@@ -67,6 +73,15 @@ class RecurlyStream(Stream):
     def get_records(self, context: Context | None = None) -> Generator[Record, None, None]:
         """Read the list, moving the bookmark by `checkpoint` whenever all before it is out."""
 
+    def size(self) -> str:
+        """How much there is to read, in a word, from one HEAD request.
+
+        Raises:
+            RequestError: If the stream cannot be read on this site with this key.
+        """
+        rows = self._recurly.client.count(self.path, self.params).rows
+        return "?" if rows is None else str(rows)
+
     def complete(self, records: Iterator[Record]) -> Iterator[Record]:
         """Add to the records what their list does not tell; here nothing."""
         return records
@@ -87,6 +102,12 @@ class RecurlyStream(Stream):
                 f"The bookmark of stream '{self.name}' in the STATE is no date-time ({value!r}): "
                 f"correct it, or remove it to read the stream from its beginning."
             ) from fault
+
+    def sweep_due(self, now: datetime) -> bool:
+        """Whether it is time to read also what has not changed, as far as Recurly's times tell."""
+        interval = self._recurly.settings.account_sweep
+        last = self.stream_state.get("last_sweep")
+        return interval is not None and (last is None or now - parse_time(last) >= interval)
 
     def frozen_list(self, path: str) -> FrozenList:
         """A list of the site, to be read in frozen windows."""
@@ -138,15 +159,14 @@ class RecurlyStream(Stream):
         What fails the stream still leaves a STATE to go on from. A list that is not there for
         this site or this key does not hold up the other streams.
         """
-        if self._is_sample:
-            yield from self._sample()
-            return
         try:
-            with closing(self.get_records(context)) as records:
-                yield from records
+            with closing(self._sample() if self._is_sample else self.get_records(context)) as rows:
+                yield from rows
         except MissingFeatureError as fault:
             self.logger.warning("%s", fault)
         except ForbiddenError as fault:
+            if self._is_sample:
+                raise
             self._recurly.forbidden[self.name] = fault
         except TapRecurlyError:
             self._write_state_message()
@@ -156,11 +176,11 @@ class RecurlyStream(Stream):
     def _is_sample(self) -> bool:
         return self.ABORT_AT_RECORD_COUNT is not None
 
-    def _sample(self) -> Iterator[Record]:
+    def _sample(self) -> Generator[Record, None, None]:
         """The first rows only, for `--test`; no bookmark is moved."""
-        limit = min((self.ABORT_AT_RECORD_COUNT or 0) + 1, 200)
-        rows = self._recurly.client.first_page(self.path, ASCENDING | {"limit": str(limit)})
-        return self.complete(iter(rows))
+        limit = {"limit": str(min((self.ABORT_AT_RECORD_COUNT or 0) + 1, PAGE_SIZE))}
+        params = {**self.params, **(limit if "limit" in self.params else {})}
+        yield from self.complete(iter(self._recurly.client.first_page(self.path, params)))
 
     @override
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:

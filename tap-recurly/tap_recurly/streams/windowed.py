@@ -22,6 +22,8 @@ class WindowedStream(RecurlyStream):
     The bookmark moves with each finished window, to the upper bound when all are done.
     """
 
+    reading = "what changed, in time windows"
+
     @override
     def get_records(self, context: Context | None = None) -> Generator[Record, None, None]:
         rows = self.frozen_list(self.path)
