@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -148,11 +149,13 @@ class Repairer:
 
 def _origin(stream: str, record: dict[str, Any]) -> Origin:
     """Messages as a tap would have sent them: what a replay of the rejects file reads."""
-    schema = {
-        "type": "SCHEMA",
-        "stream": stream,
-        "key_properties": [],
-        "schema": {"properties": {}},
-    }
     message = {"type": "RECORD", "stream": stream, "record": record}
-    return Origin(stream, orjson.dumps(message), orjson.dumps(schema))
+    return Origin(stream, orjson.dumps(message), _schema(stream))
+
+
+@lru_cache
+def _schema(stream: str) -> bytes:
+    """One and the same for all rows of a stream, as a tap sends it once."""
+    return orjson.dumps(
+        {"type": "SCHEMA", "stream": stream, "key_properties": [], "schema": {"properties": {}}}
+    )
