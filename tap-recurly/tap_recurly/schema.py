@@ -8,9 +8,12 @@ New fields pass through: additional properties are allowed everywhere.
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recurly import resources
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 Schema = dict[str, Any]
 
@@ -26,21 +29,21 @@ SCALARS: dict[Any, Schema] = {
 
 
 def resource_schema(
-    resource: str, *, key: str = "id", extra: dict[str, Schema] | None = None
+    resource: str, *, keys: Sequence[str] = ("id",), extra: Mapping[str, Schema] | None = None
 ) -> Schema:
     """The schema of a stream of one resource class, such as `Account`.
 
     Args:
         resource: Name of the class in `recurly.resources`.
-        key: The attribute that is required and never null.
+        keys: The attributes that are required and never null; texts all of them.
         extra: Properties the stream adds to the resource.
     """
     schema = _object(resource, within=())
-    properties = {**schema["properties"], **(extra or {}), key: {"type": ["string"]}}
+    required = {key: {"type": ["string"]} for key in keys}
     return {
         "type": "object",
-        "properties": properties,
-        "required": [key],
+        "properties": {**schema["properties"], **(extra or {}), **required},
+        "required": [*required],
         "additionalProperties": True,
     }
 

@@ -66,7 +66,7 @@ class RecurlyStream(Stream):
     @classmethod
     def record_schema(cls) -> dict[str, Any]:
         """JSON Schema of the stream's records."""
-        return resource_schema(cls.resource)
+        return resource_schema(cls.resource, keys=cls.primary_keys)
 
     @abstractmethod
     @override
@@ -109,10 +109,10 @@ class RecurlyStream(Stream):
         last = self.stream_state.get("last_sweep")
         return interval is not None and (last is None or now - parse_time(last) >= interval)
 
-    def frozen_list(self, path: str) -> FrozenList:
-        """A list of the site, to be read in frozen windows."""
-        settings = self._recurly.settings
-        return FrozenList(self._recurly.client, path, connections=settings.concurrency)
+    def frozen_list(self, path: str, *, connections: int | None = None) -> FrozenList:
+        """A list of the site, to be read in frozen windows, on all connections or fewer."""
+        connections = connections or self._recurly.settings.concurrency
+        return FrozenList(self._recurly.client, path, connections=connections)
 
     def freeze(self, rows: FrozenList) -> Window | None:
         """What this run has to read of a list; None, and said so, when that is nothing."""

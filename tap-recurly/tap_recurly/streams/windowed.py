@@ -35,11 +35,59 @@ class WindowedStream(RecurlyStream):
 
 
 class Accounts(WindowedStream):
-    """Customers, their billing info and addresses included."""
+    """Customers, with their primary billing info, addresses and shipping addresses."""
 
     name = "accounts"
     path = "/accounts"
     resource = "Account"
+
+
+class AccountAcquisitions(WindowedStream):
+    """What winning a customer cost, and through which channel."""
+
+    name = "account_acquisitions"
+    path = "/acquisitions"
+    resource = "AccountAcquisition"
+
+
+class AddOns(WindowedStream):
+    """What can be added to a plan."""
+
+    name = "add_ons"
+    path = "/add_ons"
+    resource = "AddOn"
+
+
+class Coupons(WindowedStream):
+    """Discounts that can be redeemed."""
+
+    name = "coupons"
+    path = "/coupons"
+    resource = "Coupon"
+
+
+class CreditPayments(WindowedStream):
+    """Credit that was applied to invoices."""
+
+    name = "credit_payments"
+    path = "/credit_payments"
+    resource = "CreditPayment"
+
+
+class CustomFieldDefinitions(WindowedStream):
+    """The fields that a merchant has added."""
+
+    name = "custom_field_definitions"
+    path = "/custom_field_definitions"
+    resource = "CustomFieldDefinition"
+
+
+class Items(WindowedStream):
+    """The catalogue of things sold beside plans."""
+
+    name = "items"
+    path = "/items"
+    resource = "Item"
 
 
 class LineItems(WindowedStream):
@@ -50,12 +98,28 @@ class LineItems(WindowedStream):
     resource = "LineItem"
 
 
+class MeasuredUnits(WindowedStream):
+    """What usage is counted in."""
+
+    name = "measured_units"
+    path = "/measured_units"
+    resource = "MeasuredUnit"
+
+
 class Plans(WindowedStream):
     """What customers can subscribe to."""
 
     name = "plans"
     path = "/plans"
     resource = "Plan"
+
+
+class ShippingMethods(WindowedStream):
+    """How goods are sent."""
+
+    name = "shipping_methods"
+    path = "/shipping_methods"
+    resource = "ShippingMethod"
 
 
 class Subscriptions(WindowedStream):
