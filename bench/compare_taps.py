@@ -73,7 +73,7 @@ def _side_by_side(scale: Scale, folder: Path) -> Iterator[str]:
             OURS: our_tap(service.url, folder, LISTS),
             "official client, plain loop": client_loop(service.url, folder, LISTS, start_date),
         }
-        python = python_with(SINGER_IO_TAP, folder) if scale.peers else None
+        python = python_with(SINGER_IO_TAP) if scale.peers else None
         if python:
             peer = singer_io_tap(python, service.url, folder, LISTS, start_date)
             programs["singer-io's tap-recurly 1.1.1"] = peer

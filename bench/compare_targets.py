@@ -88,7 +88,7 @@ def _contenders(
         found["stock SDK BatchSink, bulk"] = Contender(scale.stock_events, stock, scale.runs)
     loop = partial(client_loop, folder=folder, stream=kind, rows=single)
     found["official client, plain loop"] = Contender(single, loop, runs)
-    python = python_with(DRT, folder) if scale.peers else None
+    python = python_with(DRT) if scale.peers else None
     if python:
         project = partial(drt, python, folder=folder, stream=kind, rows=single)
         found["drt 1.2.1"] = Contender(single, project, runs)

@@ -8,16 +8,17 @@ from pathlib import Path
 
 BIN = Path(sys.executable).parent
 PROGRAMS = Path(__file__).parent / "programs"
+ENVIRONMENTS = Path(__file__).resolve().parent.parent / "output" / "bench" / "env"
 SINGER_IO_TAP = "tap-recurly==1.1.1"
 DRT = "drt-core==1.2.1"
 
 
-def python_with(requirement: str, folder: Path) -> Path | None:
+def python_with(requirement: str) -> Path | None:
     """The interpreter of an environment that has this package.
 
     None, said on stderr, when it cannot be installed: the comparison then goes on without it.
     """
-    environment = folder / requirement.partition("==")[0]
+    environment = ENVIRONMENTS / requirement.partition("==")[0]
     python = environment / "bin" / "python"
     commands: list[list[str | Path]] = [
         [BIN / "uv", "pip", "install", "--quiet", "--python", python, requirement],

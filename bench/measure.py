@@ -107,8 +107,8 @@ class Program:
 
     def _failure(self, code: int, seconds: float) -> str:
         lines = self.log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
-        name = os.fspath(self.command[0])
-        return f"{name} ended with {code} after {seconds:.0f} s ({self.log}): {lines[-1]}"
+        name = " ".join(str(part) for part in self.command[:2])
+        return f"{name} ended with {code} after {seconds:.0f} s: {lines[-1]}"
 
 
 class _Counter:

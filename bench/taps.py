@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from bench.environments import BIN, PROGRAMS
-from bench.measure import Program
+from bench.measure import BenchmarkError, Program
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,8 +57,11 @@ def client_loop(url: str, folder: Path, streams: Sequence[str], start_date: str)
 
 def _discovered(command: Sequence[str | Path], environment: dict[str, str] | None = None) -> Any:
     discovered = subprocess.run(  # noqa: S603  (a tap's own command)
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True
+        command, env=environment, capture_output=True, check=False
     )
+    if discovered.returncode:
+        why = discovered.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise BenchmarkError(f"{command[0]} does not discover its streams: {why}")
     return json.loads(discovered.stdout)
 
 
