@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from datetime import date
     from zoneinfo import ZoneInfo
 
-    from target_klaviyo.audit.expectations import Candidate, Expectations, FindingLog
     from target_klaviyo.audit.findings import Day
+    from target_klaviyo.audit.sightings import FindingLog, Sightings
+    from target_klaviyo.audit.store import Candidate
 
 EVENTS_AGREE = "Klaviyo's counts differ, yet each of its events is in place"
 NO_VALUES_SHOWN = "the sum differs, and Klaviyo's events do not show their values"
@@ -25,7 +26,7 @@ class EventJudge:
     """Logs the findings of a metric whose differing days have been read and matched.
 
     Args:
-        expectations: holds the events, matched.
+        sightings: holds the events, matched.
         days: the days of the period; what is found decides which of them differ.
         zone: the account's.
         settled_until: expected events from then on may not be visible yet.
@@ -34,14 +35,14 @@ class EventJudge:
 
     def __init__(
         self,
-        expectations: Expectations,
+        sightings: Sightings,
         *,
         days: Mapping[date, Day],
         zone: ZoneInfo,
         settled_until: int,
         log: FindingLog,
     ) -> None:
-        self._expectations = expectations
+        self._sightings = sightings
         self._days = days
         self._zone = zone
         self._settled_until = settled_until
@@ -52,11 +53,11 @@ class EventJudge:
 
     def judge(self, metric: str) -> None:
         """Judge all that was read."""
-        for expected, found in self._expectations.pairs():
+        for expected, found in self._sightings.pairs():
             self._present(expected, found)
-        for expected in self._expectations.expected_unpaired(metric):
+        for expected in self._sightings.expected_unpaired(metric):
             self._absent(expected)
-        for found in self._expectations.leftovers():
+        for found in self._sightings.leftovers():
             self._surplus(found)
         for day in self._days.values():
             if day.day in self._wrong:
@@ -90,7 +91,7 @@ class EventJudge:
             self._wrong.add(day.day)
 
     def _why_absent(self, expected: Candidate) -> tuple[Kind, str]:
-        silent, rejected = self._expectations.silent_or_rejected(expected.number)
+        silent, rejected = self._sightings.silent_or_rejected(expected.number)
         if rejected is not None:
             return Kind.REJECTED, rejected
         if silent:

@@ -12,23 +12,24 @@ from target_klaviyo.identity import Relation, relation
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from target_klaviyo.audit.expectations import Candidate, Expectations
+    from target_klaviyo.audit.sightings import Sightings
+    from target_klaviyo.audit.store import Candidate
 
 
-def match(expectations: Expectations, metric: str) -> None:
+def match(sightings: Sightings, metric: str) -> None:
     """Pair expected and found events of a metric, within the spans being matched.
 
     By the audit key first; events without it, or not found by it, are the same when second and
     value are, and their profiles may be.
     """
-    keyed = (each for each in expectations.expected_unpaired(metric, by_key=True) if each.key)
+    keyed = (each for each in sightings.expected_unpaired(metric, by_key=True) if each.key)
     for key, group in groupby(keyed, key=attrgetter("key")):
-        for expected, found in _closest(list(group), expectations.found_unpaired(key=key)):
-            expectations.pair(expected.number, found.number)
-    for expected in expectations.expected_unpaired(metric):
-        for found in expectations.found_unpaired(time=expected.time):
+        for expected, found in _closest(list(group), sightings.found_unpaired(key=key)):
+            sightings.pair(expected.number, found.number)
+    for expected in sightings.expected_unpaired(metric):
+        for found in sightings.found_unpaired(time=expected.time):
             if same_value(expected, found) and _may_be_one(expected, found):
-                expectations.pair(expected.number, found.number)
+                sightings.pair(expected.number, found.number)
                 break
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from datetime import datetime, timezone
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from target_klaviyo.audit.auditor import AuditOptions, Auditor
+from target_klaviyo.audit.auditor import Auditor
+from target_klaviyo.audit.inquiry import Inquiry
+from target_klaviyo.audit.options import AuditOptions
 from target_klaviyo.audit.reader import Interruption, Reader
 from target_klaviyo.audit.rejected import RowCollector, rejected_rows
 from target_klaviyo.audit.repair import Repairer
@@ -69,7 +70,7 @@ def audit_consumer(  # noqa: PLR0913  (what the target lends)
         publish(result, given.report_path)
 
     return Auditor(
-        reader=Reader(client, wait=interruption.wait, clock=clock),
+        inquiry=Inquiry(Reader(client, wait=interruption.wait, clock=clock)),
         options=AuditOptions(
             first=given.audit_from,
             last=given.audit_to,
@@ -77,12 +78,11 @@ def audit_consumer(  # noqa: PLR0913  (what the target lends)
             settle=given.settle,
             profiles=given.audit_profiles,
             audit_key=given.audit_key,
+            keep_payloads=given.mode == "repair",
         ),
         interruption=interruption,
         rejects=lambda: rejected_rows(given.rejects_path, intake_for(collector), collector),
         conclude=conclude,
-        rejections=Counter(),
-        keep_payloads=given.mode == "repair",
         now=now,
     )
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from target_klaviyo.audit.auditor import Auditor
-    from target_klaviyo.audit.expectations import MissingEvent
     from target_klaviyo.audit.findings import AuditResult
+    from target_klaviyo.audit.sightings import MissingEvent
     from target_klaviyo.rows import ProfileRow
     from target_klaviyo.writer import Writer
 
@@ -86,7 +86,7 @@ class Repairer:
         auditor.interruption.also = writer.interrupt
         events = profiles = 0
         try:
-            for missing in auditor.expectations.missing_to_send():
+            for missing in auditor.events_to_send():
                 writer.seen("events")
                 writer.event(self._event_row(missing))
                 writer.pump()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 SLOT_SECONDS = 900
+DAY = timedelta(days=1)
 LONGEST_RANGE = timedelta(days=364)
 """Klaviyo answers for a year at most; one day less, since a year can be an hour too long."""
 
@@ -94,14 +95,14 @@ def days(first: date, last: date) -> Iterator[date]:
     day = first
     while day <= last:
         yield day
-        day += timedelta(days=1)
+        day += DAY
 
 
 def ranges(first: date, last: date) -> Iterator[tuple[date, date]]:
     """Periods of less than a year, (first day, day after the last), that cover both days."""
     start = first
     while start <= last:
-        end = min(start + LONGEST_RANGE, last + timedelta(days=1))
+        end = min(start + LONGEST_RANGE, last + DAY)
         yield start, end
         start = end
 
@@ -117,11 +118,11 @@ def runs(chosen: Iterable[date]) -> Iterator[tuple[date, date]]:
     start = end = None
     for day in chosen:
         if day == end:
-            end = day + timedelta(days=1)
+            end = day + DAY
             continue
         if start is not None and end is not None:
             yield start, end
-        start, end = day, day + timedelta(days=1)
+        start, end = day, day + DAY
     if start is not None and end is not None:
         yield start, end
 
@@ -151,7 +152,7 @@ def by_day(slots: Iterable[tuple[int, Amount]], zone: ZoneInfo) -> dict[date, Am
         moment = slot * SLOT_SECONDS
         if moment >= end:
             day = day_of(moment, zone)
-            end = midnight(day + timedelta(days=1), zone)
+            end = midnight(day + DAY, zone)
         found[day] = found.get(day, NOTHING).plus(amount)
     return found
 

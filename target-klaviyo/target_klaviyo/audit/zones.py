@@ -10,7 +10,7 @@ from target_klaviyo.audit.findings import Kind, ZoneVerdict
 from target_klaviyo.audit.timezones import LIKELY_ZONES, zone_that_agrees
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from target_klaviyo.audit.findings import Finding, MetricResult
     from target_klaviyo.audit.timezones import Amount
@@ -20,7 +20,7 @@ _OUT_OF_PLACE = (Kind.MISSING, Kind.UNEXPECTED, Kind.MOVED)
 
 def judge_zones(
     metrics: Sequence[MetricResult],
-    expected: Sequence[Sequence[tuple[int, Amount]]],
+    expected: Callable[[], Sequence[Sequence[tuple[int, Amount]]]],
     *,
     account: ZoneInfo,
     source: ZoneInfo | None,
@@ -29,7 +29,7 @@ def judge_zones(
 
     Args:
         metrics: the metrics compared.
-        expected: per metric, the slots of its expected events.
+        expected: tells, per metric, the slots of its expected events.
         account: zone of the Klaviyo account.
         source: zone of the source's reports, when it was told.
     """
@@ -98,13 +98,13 @@ def _of_both_groupings(
 
 def _suggestion(
     metrics: Sequence[MetricResult],
-    expected: Sequence[Sequence[tuple[int, Amount]]],
+    expected: Callable[[], Sequence[Sequence[tuple[int, Amount]]]],
     account: ZoneInfo,
     preferred: Sequence[str],
 ) -> tuple[str | None, str]:
     """A zone that would make the days agree, and the sentence that says so."""
     found = [{day.day: day.found.count for day in metric.days} for metric in metrics]
-    name = zone_that_agrees(expected, found, preferred)
+    name = zone_that_agrees(expected(), found, preferred)
     if name is not None:
         return name, (
             "The counts per day differ, but would agree if the source's days were those of "
