@@ -179,8 +179,9 @@ class RecurlySite:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
         path = scope["raw_path"].decode("ascii").partition("?")[0]
+        query = scope["query_string"].decode("latin-1")  # request.url would decode the path's "?"
         answer = self.answer(
-            request.method, path, request.url.query, dict(request.headers), str(request.base_url)
+            request.method, path, query, dict(request.headers), str(request.base_url)
         )
         response = Response(answer.body, answer.status, headers=dict(answer.headers))
         await response(scope, receive, send)
