@@ -38,12 +38,20 @@ class Inquiry:
         return queries.read_account(self._reader.ask(queries.account()))
 
     def metrics(self) -> dict[str, str]:
-        """Ids of the metrics made through the API, by name."""
+        """Ids of the metrics made through the API, by name.
+
+        Klaviyo's reference lets a metric's integration be null; such a metric, which is no
+        integration's, counts as ours when there is no other of its name.
+        """
         found: dict[str, str] = {}
+        unattributed: dict[str, str] = {}
         for document in self._reader.pages(queries.metrics):
-            for name, identifier in queries.read_metrics(document):
-                found.setdefault(name, identifier)
-        return found
+            for metric in queries.read_metrics(document):
+                if metric.from_api:
+                    found.setdefault(metric.name, metric.id)
+                elif metric.unattributed:
+                    unattributed.setdefault(metric.name, metric.id)
+        return unattributed | found
 
     def by_day(self, metric_id: str, first: date, last: date, zone: ZoneInfo) -> dict[date, Amount]:
         """Count and sum of a metric per day of a zone."""

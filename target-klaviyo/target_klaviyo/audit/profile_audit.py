@@ -40,7 +40,9 @@ class ProfileAudit:
         self._differing.clear()
         sample = self._expectations.sample(self._size)
         while wanted := list(islice(sample, PROFILES_PER_PAGE)):
-            there = self._inquiry.profiles(profiles.lookup(row) for row, _, _ in wanted)
+            there = self._inquiry.profiles(
+                spelling for row, _, _ in wanted for spelling in sorted(profiles.spellings(row))
+            )
             for row, silent, rejected in wanted:
                 result.checked += 1
                 wrong = profiles.differences(

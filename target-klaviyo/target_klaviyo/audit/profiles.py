@@ -22,6 +22,13 @@ def lookup(row: ProfileRow) -> tuple[str, str]:
     return row.identity[0]
 
 
+def spellings(row: ProfileRow) -> set[tuple[str, str]]:
+    """The same, an address also as it came: whether filters mind its case is not documented."""
+    kind, value = lookup(row)
+    as_it_came = orjson.loads(row.attributes).get(kind)
+    return {(kind, value), (kind, as_it_came if isinstance(as_it_came, str) else value)}
+
+
 def batches(
     lookups: Iterable[tuple[str, str]], max_values: int, max_chars: int
 ) -> Iterator[tuple[str, list[str]]]:

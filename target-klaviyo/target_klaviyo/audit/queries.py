@@ -41,6 +41,16 @@ class Account:
 
 
 @dataclass(frozen=True)
+class FoundMetric:
+    """A metric as Klaviyo shows it; an unattributed one belongs to no integration at all."""
+
+    id: str
+    name: str
+    from_api: bool
+    unattributed: bool
+
+
+@dataclass(frozen=True)
 class FoundEvent:
     """An event as Klaviyo shows it; `value` is None when it shows none."""
 
@@ -79,8 +89,8 @@ def metrics(cursor: str | None) -> Call:
     return Call(METRICS, METRICS.path, query={"page[cursor]": cursor} if cursor else {})
 
 
-def read_metrics(document: Any) -> Iterator[tuple[str, str]]:
-    """(name, id) of the metrics that were made through the API.
+def read_metrics(document: Any) -> Iterator[FoundMetric]:
+    """The metrics of a page.
 
     Events sent with a private key belong to the integration "API"; the native integration's
     metrics of the same names are different metrics, and none of ours.
@@ -89,8 +99,12 @@ def read_metrics(document: Any) -> Iterator[tuple[str, str]]:
         attributes = _object(resource.get("attributes"))
         integration = _object(attributes.get("integration"))
         marks = {str(integration.get(name) or "").lower() for name in ("name", "key")}
-        if _API_INTEGRATION in marks:
-            yield str(attributes.get("name")), str(resource.get("id"))
+        yield FoundMetric(
+            str(resource.get("id")),
+            str(attributes.get("name")),
+            from_api=_API_INTEGRATION in marks,
+            unattributed=marks == {""},
+        )
 
 
 def aggregates(metric_id: str, start: int, end: int, zone_name: str, cursor: str | None) -> Call:

@@ -221,6 +221,15 @@ def test_trouble_on_the_way_is_outlasted(shop: Any) -> None:
     assert shop.audit().agrees
 
 
+def test_an_audit_keeps_within_klaviyos_limits(shop: Any) -> None:
+    """Alone on its account, it never sees a 429: metric-aggregates takes three a second."""
+    shop.sync()
+    shop.account.switches.limits = True
+    assert shop.audit().agrees
+    assert shop.site.requests("metric-aggregates") == 3
+    assert shop.site.requests(status=429) == 0
+
+
 def test_a_key_that_may_not_read_is_told_so_at_once(shop: Any) -> None:
     """One sentence names the scope; nothing of the feed is read before."""
     shop.account.add_key("write-only", {"events:write"})
