@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import threading
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -219,3 +220,23 @@ def test_the_json_cannot_take_the_pages_place(shop: Any) -> None:
     """A report_path that ends in .json is refused before anything is read."""
     with pytest.raises(SettingsError, match=re.escape("output/audit.html")):
         shop.site.sync([], mode="audit", report_path="output/audit.JSON")
+
+
+def test_without_its_packages_an_audit_says_what_to_install(shop: Any) -> None:
+    """The report's packages are an extra; their absence is noticed before anything is read."""
+    program = (
+        "import sys; sys.modules['pygal'] = None; from target_klaviyo.target import run; "
+        "sys.exit(run(['--config', 'audit.json']))"
+    )
+    (shop.site.folder / "audit.json").write_text(json.dumps({**shop.site.config, "mode": "audit"}))
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input=shop.site.sample.lines(shop.messages()),
+        cwd=shop.site.folder,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines()[-1].endswith("install target-klaviyo[audit].")
+    assert shop.site.requests() == 0
