@@ -410,6 +410,8 @@ def _print_state(value: Any) -> None:
         sys.stdout.write(json.dumps(value) + "\n")
         sys.stdout.flush()
     except OSError as error:
+        # What is left in the buffer must not fail once more when the interpreter shuts down.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise TargetError(
             f"STATE cannot be handed on, since nobody reads it any more ({error.strerror})."
         ) from error

@@ -177,7 +177,10 @@ class Site:
         """Run the target in this process over messages or raw input."""
         content = source if isinstance(source, bytes) else self.sample.lines(source)
         self.capture()
+        handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
         target = TargetKlaviyo(config={**self.config, **config})
+        for number, handler in handlers.items():
+            signal.signal(number, handler)  # the test run's own, which the SDK has replaced
         try:
             target.listen(io.BytesIO(content))  # type: ignore[arg-type]  # bytes are read as they are
         except Exception as reason:
@@ -235,9 +238,6 @@ def site(tmp_path: Path, capsys: pytest.CaptureFixture[str], sample: Samples) ->
     account = KlaviyoAccount(
         clock=Clock(), limits=False, job_polls=0, job_duration=timedelta(seconds=0)
     )
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     recorder = Recorder(account.app)
     with LocalServer(recorder) as server:
         yield Site(account, server.url, tmp_path, lambda: capsys.readouterr().out, sample, recorder)
-    for number, handler in handlers.items():
-        signal.signal(number, handler)

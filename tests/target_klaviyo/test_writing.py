@@ -96,6 +96,20 @@ def test_rows_of_one_person_end_as_the_last_one_says(site: Site, sample: Samples
     assert run.states == [{"done": 3}]
 
 
+def test_jobs_processed_in_any_order_end_as_the_last_row_says(site: Site, sample: Samples) -> None:
+    """A person's next row waits for the job of the one before, whatever Klaviyo does first."""
+    site.account.switches.import_order = "reversed"
+    site.account.switches.job_polls = 3
+    rows = [
+        sample.profile(number % 5, properties={"Seen": turn})
+        for turn in range(3)
+        for number in range(5)
+    ]
+    run = site.profiles(*rows, batch_size_rows=4)
+    assert {each.properties["Seen"] for each in site.account.profiles()} == {2}
+    assert run.states == [{"done": 15}]
+
+
 @pytest.mark.parametrize("clear_with", ["bulk", "single"])
 def test_a_null_property_is_cleared(site: Site, sample: Samples, clear_with: str) -> None:
     """A null clears the property, in bulk or one by one, and leaves the others."""
