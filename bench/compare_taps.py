@@ -195,13 +195,14 @@ class _Pace:
 
 
 def _binding_budget(scale: Scale, folder: Path) -> str:
-    """A list of more pages than the tap's share, so that it must wait for the window, once."""
+    """A list a little longer than the tap's share, so that it must wait for the window, once."""
     per_minute = scale.budget_per_minute or 0
     if not per_minute:
         return ""
     budget = per_minute * WINDOW_SECONDS // 60
     share = budget * QUOTA_PERCENT // 100
-    rows = share * 5 // 4 * 200
+    pages = share * 21 // 20
+    rows = pages * 200
     home = folder / "budget"
     home.mkdir(exist_ok=True)
     with Service("invoices", rows=rows, per_minute=per_minute) as service:
@@ -215,7 +216,7 @@ def _binding_budget(scale: Scale, folder: Path) -> str:
         ["budget in five minutes", number(budget)],
         [f"the tap's share ({QUOTA_PERCENT} %)", number(share)],
         ["used of it while it bound", f"{used} ({percent(used / share)})"],
-        ["requests after the wait", number(report.requests - used)],
+        ["requests in all", f"{report.requests}, of which {pages} full pages are the least"],
         ["idle after capacity came back", f"{pace.delay:.1f} s"],
         ["429s", number(report.refused)],
         ["invoices read", f"{number(figures.rows)} of {number(rows)}"],

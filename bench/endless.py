@@ -86,7 +86,7 @@ class EndlessInvoices:
             first = int(query["cursor"].partition(":")[0], 16) + 1
         return (
             200,
-            self._page(range(first, min(first + int(query["limit"]), last)), last, query),
+            self._page(range(first, min(first + int(query.get("limit", "20")), last)), last, query),
             {},
         )
 
