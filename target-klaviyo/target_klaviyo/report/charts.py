@@ -29,6 +29,13 @@ _PLACE = ("x", "y", "width", "height")
 _PARTS = ("in-place", "explained", "missing", "surplus")
 
 
+def period(days: int) -> str:
+    """What a bar stands for when there are so many days."""
+    if days <= MOST_BARS:
+        return "day"
+    return "week" if days <= 7 * MOST_BARS else "month"
+
+
 def metric_chart(days: Sequence[Mapping[str, Any]]) -> str:
     """Expected and found per day, stacked: what is in place, and on top of it what differs.
 
@@ -89,17 +96,14 @@ def _gathered(
 def _start(text: str, days: int) -> date:
     """The first day of the period a day belongs to."""
     day = date.fromisoformat(text)
-    if days <= MOST_BARS:
-        return day
-    if days <= 7 * MOST_BARS:
+    if period(days) == "week":
         return day - timedelta(days=day.weekday())
-    return day.replace(day=1)
+    return day.replace(day=1) if period(days) == "month" else day
 
 
 def _said(start: date, days: int) -> str:
-    if days <= MOST_BARS:
-        return f"{start:%d %b %Y}"
-    return f"week of {start:%d %b %Y}" if days <= 7 * MOST_BARS else f"{start:%B %Y}"
+    formats = {"day": "%d %b %Y", "week": "week of %d %b %Y", "month": "%B %Y"}
+    return start.strftime(formats[period(days)])
 
 
 def _chart(kind: Callable[..., Any], starts: list[date], heights: Iterable[int]) -> Any:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, StrictUndefined
 
-from target_klaviyo.report.charts import metric_chart, zones_chart
+from target_klaviyo.report.charts import metric_chart, period, zones_chart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +49,7 @@ def page(document: Mapping[str, Any]) -> str:
         listed_days=LISTED_DAYS,
         metric_chart=metric_chart,
         zones_chart=zones_chart,
+        period=period(max((len(each["days"]) for each in document["metrics"]), default=0)),
     )
 
 
