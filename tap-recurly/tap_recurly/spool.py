@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +19,10 @@ class Spool:
     """A list read to its end, each page a JSON array; its rows can be taken once."""
 
     def __init__(self, pages: Iterable[bytes]) -> None:
-        self._file = SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 (closed by rows)
-        self._sizes: list[int] = []
-        try:
-            for page in pages:
-                self._sizes.append(self._file.write(page))
-        except BaseException:
-            self._file.close()
-            raise
+        self._file = SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 (closed below)
+        # When a run stops early nobody takes the rows that were read ahead.
+        weakref.finalize(self, self._file.close)
+        self._sizes = [self._file.write(page) for page in pages]
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """The rows, page by page; the file is gone afterwards."""

@@ -21,6 +21,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from tap_recurly.errors import TapRecurlyError
+from tap_recurly.streams import STREAMS
 from tap_recurly.tap import TapRecurly
 
 if TYPE_CHECKING:
@@ -210,17 +211,9 @@ class TinyHandler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def site() -> Iterator[TinyRecurly]:
-    """A running Recurly whose seven lists are empty."""
+    """A running Recurly whose lists, those without parents, are all empty."""
     recurly = TinyRecurly()
-    for path in (
-        "/accounts",
-        "/invoices",
-        "/line_items",
-        "/plans",
-        "/subscriptions",
-        "/transactions",
-    ):
-        recurly.lists[path] = {}
+    recurly.lists = {stream.path: {} for stream in STREAMS if "{" not in stream.path}
 
     server = TinyServer(recurly)
     recurly.url = f"http://127.0.0.1:{server.server_address[1]}"

@@ -10,6 +10,7 @@ import pytest
 
 from tap_recurly.errors import ConfigurationError
 from tap_recurly.settings import check_config
+from tap_recurly.streams import STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +116,7 @@ def test_discovery_and_about_need_neither_key_nor_network(tap: Callable[..., Run
     """What a tap can do is known without any site."""
     discovery = tap("--discover", api_key=None, api_url="http://127.0.0.1:9")
     assert discovery.code == 0, discovery.stderr
-    assert len(json.loads(discovery.stdout)["streams"]) == 7
+    assert len(json.loads(discovery.stdout)["streams"]) == len(STREAMS)
     about = tap("--about", api_key=None)
     assert about.code == 0, about.stderr
 

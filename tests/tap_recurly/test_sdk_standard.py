@@ -1,4 +1,4 @@
-"""The SDK's standard tests of a tap, run on the sandbox's Recurly."""
+"""The SDK's standard tests of a tap, for every stream, run on the sandbox's Recurly."""
 
 from __future__ import annotations
 
@@ -32,11 +32,26 @@ def _sandbox() -> Iterator[None]:
     clock = Clock(behind=timedelta(days=3))
     business = Business(start=datetime.now(timezone.utc) - timedelta(days=180), accounts=40)
     business.run_until(clock.now())
+    for plan in business.catalogue.plans:
+        for add_on in plan.add_ons:
+            add_on.metered = True
     with LocalServer(RecurlySite(clock, business).app) as server:
         CONFIG["api_url"] = server.url
         yield
 
 
+def _everything() -> dict[str, Any]:
+    """A catalogue with every stream selected, those per parent too."""
+    catalog: dict[str, Any] = TapRecurly(config=CONFIG).catalog_dict
+    for entry in catalog["streams"]:
+        for item in entry["metadata"]:
+            item["metadata"]["selected"] = True
+    return catalog
+
+
 TestTapRecurly = get_tap_test_class(
-    TapRecurly, config=CONFIG, suite_config=SuiteConfig(max_records_limit=50)
+    TapRecurly,
+    config=CONFIG,
+    suite_config=SuiteConfig(max_records_limit=50),
+    catalog=_everything(),
 )

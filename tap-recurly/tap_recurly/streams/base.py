@@ -48,6 +48,7 @@ class RecurlyStream(Stream):
     undeclared one is answered with 400. `reading` says in words how it is read.
     """
 
+    name: str
     path: ClassVar[str]
     resource: ClassVar[str]
     params: ClassVar[Mapping[str, str]] = ASCENDING

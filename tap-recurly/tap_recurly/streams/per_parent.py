@@ -12,6 +12,7 @@ on from there, and `sweep_began` beside the bookmark tells so.
 from __future__ import annotations
 
 from itertools import chain
+from string import Formatter
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
@@ -52,8 +53,8 @@ class PerParentStream(RecurlyStream):
     @classmethod
     @override
     def record_schema(cls) -> dict[str, Any]:
-        keys = (cls.parent_key, *cls.primary_keys)
-        return resource_schema(cls.resource, keys=tuple(dict.fromkeys(keys)))
+        of_path = [name for _, name, _, _ in Formatter().parse(cls.path) if name]
+        return resource_schema(cls.resource, keys=[*dict.fromkeys([*of_path, *cls.primary_keys])])
 
     @override
     def get_records(self, context: Context | None = None) -> Generator[Record, None, None]:
