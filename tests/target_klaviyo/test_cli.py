@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.target_klaviyo.conftest import Samples, Site
 
 
@@ -44,9 +44,9 @@ class Command:
 
 
 @pytest.fixture
-def command(site: Site) -> Command:
+def command(tmp_path: Path) -> Command:
     """The real command."""
-    return Command(site.command, site.folder)
+    return Command(Path(sys.executable).parent / "target-klaviyo", tmp_path)
 
 
 def last_line(process: subprocess.CompletedProcess[bytes]) -> str:
