@@ -42,7 +42,7 @@ docs: setup  ## Write the generated tables into the READMEs.
 
 lock:  ## Renew requirements.lock from the members' pyproject files.
 	uv lock --upgrade
-	uv export --quiet --all-packages --all-groups --no-emit-workspace --no-header --no-annotate --output-file requirements.lock
+	uv export --quiet --all-packages --all-groups --all-extras --no-emit-workspace --no-header --no-annotate --output-file requirements.lock
 
 clean:  ## Remove what setup and the runs have made.
 	rm -rf .venv .meltano output
