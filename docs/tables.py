@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from recurly_to_klaviyo.events import METRICS
 from recurly_to_klaviyo.profiles import PROPERTIES
+from tap_recurly.streams import STREAMS
 from tap_recurly.tap import TapRecurly
 from target_klaviyo.target import TargetKlaviyo
 
@@ -67,11 +68,30 @@ def target_settings() -> str:
     return _settings(TargetKlaviyo.config_jsonschema)
 
 
+def streams() -> str:
+    """Every stream of tap-recurly: what it holds, where it is read, how, and under which key."""
+    return _table(
+        ("Stream", "What it holds", "Endpoint", "Read how", "Key", "Selected by default"),
+        (
+            (
+                f"`{stream.name}`",
+                str(stream.__doc__).partition("\n")[0],
+                f"`{stream.path}`",
+                stream.reading,
+                ", ".join(f"`{key}`" for key in stream.primary_keys),
+                "yes" if stream.selected_by_default else "no",
+            )
+            for stream in STREAMS
+        ),
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "metrics": metrics,
     "profile properties": profile_properties,
     "tap settings": tap_settings,
     "target settings": target_settings,
+    "streams": streams,
 }
 
 
