@@ -2,7 +2,7 @@
 
 A merchant with a year of history, the real `meltano run`, a week that passes, the same command
 again, and then both sides counted: what Recurly holds by the merchant's own ledger, what Klaviyo
-holds by its stored events.
+holds by its stored events. Last, the product's own audit of the same.
 """
 
 from __future__ import annotations
@@ -27,44 +27,56 @@ ACCOUNTS = 400
 HISTORY = timedelta(days=365)
 WEEK = timedelta(days=7)
 OUTPUT = Path("output/demo")
-COMMAND = ("meltano", "--environment=sandbox", "run", "tap-recurly", "target-klaviyo")
+MELTANO = ("meltano", "--environment=sandbox", "run")
+SYNC = (*MELTANO, "tap-recurly", "target-klaviyo")
+AUDIT = (*MELTANO, "--full-refresh", "--no-state-update", "audit")
 
 
 def main() -> int:
     """Tell the story in the current directory, a Meltano project; 0 when both sides agree."""
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir(parents=True)
-    _say(f"A merchant: {ACCOUNTS} customers, {HISTORY.days} days of history, told anew.")
+    _say(f"A merchant: {ACCOUNTS} customers and {HISTORY.days} days of history.")
     sandbox = Sandbox(accounts=ACCOUNTS, days=HISTORY.days, behind=WEEK)
     with sandbox:
-        for run, story in enumerate(("All of the history", "A week later, what changed"), start=1):
-            if run > 1:
-                sandbox.advance(WEEK)
-            log = OUTPUT / f"run-{run}.log"
-            _say(f"\n{story}:\n  $ {' '.join(COMMAND)}")
-            if not _meltano_run(sandbox, log):
-                _say(f"The run failed; {log} tells why. Its last lines:\n")
-                _say("\n".join(log.read_text(encoding="utf-8").splitlines()[-15:]))
-                return 1
+        if not _sync(sandbox, "All of the history", "history"):
+            return 1
+        sandbox.advance(WEEK)
+        if not _sync(sandbox, "A week later, what changed", "week"):
+            return 1
         agreed = _compare(sandbox)
+        _say("\nThe audit, which asks Klaviyo's API what is there")
+        audited = _run(sandbox, AUDIT, "audit")
         feed = OUTPUT / "activity-feed.html"
         feed.write_text(render_feed(sandbox.klaviyo), encoding="utf-8")
-    _say(f"\nKlaviyo's activity feed, as a page: {feed}")
-    return 0 if agreed else 1
+    _say(f"\nThe audit's report:        {OUTPUT / 'audit.html'}")
+    _say(f"Klaviyo's activity feed:   {feed}")
+    return 0 if agreed and audited else 1
 
 
-def _meltano_run(sandbox: Sandbox, log: Path) -> bool:
-    """Run the command against the sandbox's ports, with STATE and rejects of its own."""
+def _sync(sandbox: Sandbox, story: str, name: str) -> bool:
+    _say(f"\n{story}")
     before = sum(sandbox.klaviyo.metric_counts().values())
+    done = _run(sandbox, SYNC, name)
+    new = sum(sandbox.klaviyo.metric_counts().values()) - before
+    _say(f"  {new:,} new events in Klaviyo")
+    return done
+
+
+def _run(sandbox: Sandbox, command: tuple[str, ...], name: str) -> bool:
+    """Run a command against the sandbox's ports, with STATE, rejects and report of its own."""
+    log = OUTPUT / f"{name}.log"
+    _say(f"  $ {' '.join(command)}")
     started = time.monotonic()
     with log.open("w", encoding="utf-8") as lines:
         done = subprocess.run(  # noqa: S603  (this project's own command)
-            [str(Path(sys.executable).with_name(COMMAND[0])), *COMMAND[1:]],
+            [str(Path(sys.executable).with_name(command[0])), *command[1:]],
             env={
                 **os.environ,
                 "TAP_RECURLY_API_URL": sandbox.recurly_url,
                 "TARGET_KLAVIYO_API_URL": sandbox.klaviyo_url,
                 "TARGET_KLAVIYO_REJECTS_PATH": str(OUTPUT / "rejected.singer"),
+                "TARGET_KLAVIYO_REPORT_PATH": str(OUTPUT / "audit.html"),
                 "MELTANO_STATE_BACKEND_URI": (OUTPUT / "state").absolute().as_uri(),
                 "NO_COLOR": "1",
             },
@@ -72,11 +84,12 @@ def _meltano_run(sandbox: Sandbox, log: Path) -> bool:
             stderr=subprocess.STDOUT,
             check=False,
         )
-    seconds = time.monotonic() - started
-    new = sum(sandbox.klaviyo.metric_counts().values()) - before
     if done.returncode == 0:
-        _say(f"  {new:,} events in {seconds:.0f} s; the log is in {log}")
-    return done.returncode == 0
+        _say(f"  done in {time.monotonic() - started:.0f} s (log: {log})")
+        return True
+    _say(f"  failed; the end of {log}:\n")
+    _say("\n".join(log.read_text(encoding="utf-8").splitlines()[-15:]))
+    return False
 
 
 def _compare(sandbox: Sandbox) -> bool:
