@@ -90,7 +90,7 @@ SETTINGS_SCHEMA: dict[str, Any] = {
             "title": "Hours between account sweeps",
             "description": (
                 "How often all accounts are re-read, because cards change without their account "
-                "saying so; 0 = never."
+                "saying so, and all parents of streams per parent; 0 = never."
             ),
         },
         "request_timeout": {

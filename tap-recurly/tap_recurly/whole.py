@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from tap_recurly.frozen import FrozenList, ListReader
 from tap_recurly.reading import WindowedRead
-from tap_recurly.windows import Window, format_time
+from tap_recurly.windows import Window, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,10 +38,8 @@ class WholeList(FrozenList):
 
     @override
     def windows(self, frozen: Window) -> Iterator[tuple[Window, Iterator[dict[str, Any]]]]:
-        since = format_time(frozen.begin) if frozen.begin else ""
         # What changed after the frozen moment may come too; it comes again with the next run.
-        changed = (row for row in self.everything() if (row.get("updated_at") or since) >= since)
-        yield frozen, changed
+        yield frozen, (row for row in self.everything() if _changed_since(frozen.begin, row))
 
     def everything(self) -> Iterator[dict[str, Any]]:
         """All rows, in the list's own order."""
@@ -51,6 +49,12 @@ class WholeList(FrozenList):
         for _, pages in read:
             for page in pages:
                 yield from orjson.loads(page)
+
+
+def _changed_since(begin: datetime | None, row: dict[str, Any]) -> bool:
+    """Whether a row was updated then or later; one that does not tell counts as changed."""
+    updated_at = row.get("updated_at")
+    return begin is None or not updated_at or parse_time(updated_at) >= begin
 
 
 class _Pages:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -225,3 +226,40 @@ def test_only_usage_based_add_ons_are_asked_for_usage(
     assert (row["id"], row["subscription_id"], row["add_on_id"]) == ("used", "metered", "calls")
     (asked,) = [params for _, path, params in site.requests if path.endswith("/usage")]
     assert asked["billing_status"] == "all"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_nothing_is_lost_however_often_a_run_stops(
+    site: TinyRecurly, sync: Callable[..., Run], seed: int
+) -> None:
+    """Accounts change, runs break off at any request, sweeps fall due: in the end all is there."""
+    chance = random.Random(seed)  # noqa: S311 (a simulation keeps no secrets)
+    state: dict[str, Any] = {}
+    seen: set[str] = set()
+    for number in range(8):
+        left = iter(range(chance.randrange(30)))
+
+        def live(_method: str, _path: str, _params: dict[str, str]) -> Answer | None:
+            site.now += timedelta(seconds=chance.choice([0, 1, 40]))
+            account = chance.randrange(20)
+            write_note(site, account, f"{number}-{len(site.requests)}")  # noqa: B023 (used at once)
+            if chance.random() < 0.7:
+                site.put("/accounts", f"accounts-{account}")
+            return None if next(left, None) is not None else (400, {}, REFUSED)  # noqa: B023 (as above)
+
+        site.before = live
+        run = sync([STREAM], state=state)
+        state = run.state or state
+        seen |= {*notes(run)}
+        site.now += timedelta(hours=chance.choice([1, 30]))
+    site.before = lambda *_: None
+    for days in (0, 2):
+        site.now += timedelta(days=days)
+        run = sync([STREAM], state=state)
+        assert run.code == 0, run.stderr
+        state = run.state
+        seen |= {*notes(run)}
+    written = {
+        row_id for path, rows in site.lists.items() if path.endswith("/notes") for row_id in rows
+    }
+    assert seen == written
