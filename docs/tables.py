@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from recurly_to_klaviyo.events import METRICS
 from recurly_to_klaviyo.profiles import PROPERTIES
+from tap_recurly.settings import SETTINGS_SCHEMA as TAP_SETTINGS
 from tap_recurly.streams import STREAMS
-from tap_recurly.tap import TapRecurly
-from target_klaviyo.target import TargetKlaviyo
+from target_klaviyo.settings import json_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -60,12 +60,12 @@ def profile_properties() -> str:
 
 def tap_settings() -> str:
     """Every setting of tap-recurly of its own; the SDK's common ones are documented there."""
-    return _settings(TapRecurly.config_jsonschema)
+    return _settings(TAP_SETTINGS)
 
 
 def target_settings() -> str:
     """Every setting of target-klaviyo of its own."""
-    return _settings(TargetKlaviyo.config_jsonschema)
+    return _settings(json_schema())
 
 
 def streams() -> str:
