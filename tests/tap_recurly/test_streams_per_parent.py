@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_recurly.streams import STREAMS
+from tap_recurly.tap import TapRecurly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -208,6 +209,20 @@ def test_only_bulk_coupons_have_unique_codes(site: TinyRecurly, sync: Callable[.
     run = sync(["unique_coupon_codes"])
     assert len({row["id"] for row in run.records("unique_coupon_codes")}) == 450
     assert not site.asked(path="/coupons/one/unique_coupon_codes")
+
+
+def test_sample_takes_one_page_of_one_parent(site: TinyRecurly) -> None:
+    """Trying a stream out does not read a long list to its end."""
+    site.put("/coupons", "bulk", coupon_type="bulk")
+    for number in range(450):
+        site.put("/coupons/bulk/unique_coupon_codes", f"code{number:03}")
+    tap = TapRecurly(config={"api_key": "a-private-key", "api_url": site.url})
+    tap.run_sync_dry_run(streams=[tap.streams["unique_coupon_codes"]])
+    tap.client.close()
+    assert [path for _, path, _ in site.requests] == [
+        "/coupons",
+        "/coupons/bulk/unique_coupon_codes",
+    ]
 
 
 def test_only_usage_based_add_ons_are_asked_for_usage(

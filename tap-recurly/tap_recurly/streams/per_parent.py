@@ -16,6 +16,7 @@ from string import Formatter
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
+import orjson
 from typing_extensions import override
 
 from tap_recurly.client import ASCENDING
@@ -62,11 +63,9 @@ class PerParentStream(RecurlyStream):
         changed = self.freeze(parents)
         if changed is None:
             return
-        sweep = self._sweep(changed)
-        if sweep == format_time(changed.end) and self.bookmark is not None:
-            changed = Window(None, changed.end, parents.freeze(None).count)
+        due, sweep = self._due(parents, changed)
         progress = {"sweep_began": sweep} if sweep else {}
-        for window, group in parents.windows(changed):
+        for window, group in parents.windows(due):
             for parent, children in self._asked(group):
                 yield from children
                 if self.in_order_of_time and parent.get("updated_at"):
@@ -74,7 +73,7 @@ class PerParentStream(RecurlyStream):
             self.checkpoint(window.end, extra=progress)
         if sweep:
             self.stream_state.pop("sweep_began", None)
-            self.checkpoint(changed.end, extra={"last_sweep": sweep})
+            self.checkpoint(due.end, extra={"last_sweep": sweep})
 
     def owners(self, parent: Record) -> Iterable[Owner]:
         """The lists that a parent has; none costs no request."""
@@ -101,17 +100,22 @@ class PerParentStream(RecurlyStream):
     def _sample(self, parents: int = SAMPLE_PARENTS) -> Generator[Record, None, None]:
         limit = {"limit": str(parents)} if "limit" in self.parent_params else {}
         page = self._recurly.client.first_page(self.parents, {**self.parent_params, **limit})
-        for parent in page[:parents]:
-            _, lists = self._ask(parent)
-            for owner, rows in lists:
-                yield from (self.child(row, owner) for row in rows.rows())
+        for owner in chain.from_iterable(map(self.owners, page[:parents])):
+            try:
+                rows = orjson.loads(next(self.pages(self._path_of(owner)), b"[]"))
+            except NotFoundError:
+                continue
+            yield from (self.child(row, owner) for row in rows)
 
-    def _sweep(self, changed: Window) -> str | None:
-        """When the sweep began that this run begins or goes on with; None without one."""
-        began: str | None = self.stream_state.get("sweep_began") if self.incremental else None
-        if self.bookmark is None or (began is None and self.sweep_due(changed.end)):
-            return format_time(changed.end)
-        return began
+    def _due(self, parents: FrozenList, changed: Window) -> tuple[Window, str | None]:
+        """The parents this run asks, and when the sweep began that it is part of, if it is."""
+        now = format_time(changed.end)
+        if self.bookmark is None:
+            return changed, now
+        began: str | None = self.stream_state.get("sweep_began")
+        if began is None and self.sweep_due(changed.end):
+            return Window(None, changed.end, parents.freeze(None).count), now
+        return changed, began
 
     def _asked(self, parents: Iterator[Record]) -> Iterator[tuple[Record, Iterator[Record]]]:
         """Every parent with its children."""
@@ -131,13 +135,15 @@ class PerParentStream(RecurlyStream):
 
     def _read(self, owner: Owner) -> Spool | None:
         """One parent's list; None when the parent has gone since it was listed."""
-        path = self.path.format_map({key: quote(value, safe="") for key, value in owner.items()})
-        pages = self.pages(path)
+        pages = self.pages(self._path_of(owner))
         try:
             first = next(pages, b"[]")
         except NotFoundError:
             return None
         return Spool(chain([first], pages))
+
+    def _path_of(self, owner: Owner) -> str:
+        return self.path.format_map({key: quote(value, safe="") for key, value in owner.items()})
 
 
 class PerAccount(PerParentStream):
