@@ -69,12 +69,3 @@ def test_site_without_exports_has_no_export_dates(
     run = sync(["export_dates"])
     assert run.code == 0, run.stderr
     assert run.records("export_dates") == []
-
-
-def test_run_on_an_empty_site(site: TinyRecurly, sync: Callable[..., Run]) -> None:
-    """Every stream that is selected by default costs at most two requests where nothing is."""
-    names = list(TapRecurly(config={"api_key": "a-private-key"}).streams)
-    run = sync(names)
-    assert run.code == 0, run.stderr
-    assert len(site.requests) <= 2 * len(names)
-    assert not [message for message in run.messages if message["type"] == "RECORD"]
