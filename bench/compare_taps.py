@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import sys
-import urllib.request
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
@@ -24,7 +20,6 @@ if TYPE_CHECKING:
 
     from bench.scale import Scale
 
-ACCEPT = "application/vnd.recurly.v2021-02-25"
 LISTS = ("transactions", "accounts")
 DAYS = 730
 BEHIND_DAYS = 1
@@ -40,13 +35,8 @@ OURS = "**this tap**"
 
 def benchmark(scale: Scale, folder: Path) -> Iterator[str]:
     """Run everything; yields Markdown, section by section."""
-    with ThreadPoolExecutor(1) as background:
-        # It mostly waits for the five-minute window, so it waits beside the others.
-        budget = background.submit(_binding_budget, scale, folder)
-        yield from _side_by_side(scale, folder)
-        yield _on_one_core(scale, folder)
-        if scale.budget_per_minute:
-            yield budget.result()
+    yield from _side_by_side(scale, folder)
+    yield _on_one_core(scale, folder)
 
 
 def campaign(scale: Scale, folder: Path) -> Iterator[str]:
@@ -119,29 +109,13 @@ def _measured(program: Program, service: Service, latency: float, *, runs: int) 
 def _floor(url: str, lists: Sequence[str], folder: Path, runs: int) -> Figures:
     """The same pages, parsed and dumped record by record by nothing but orjson."""
     path = folder / "pages"
-    with path.open("wb") as file:
-        for name in lists:
-            for page in _pages(url, f"/{name}?sort=updated_at&order=asc&limit=200"):
-                file.write(page + b"\n")
-    command: list[str | Path] = [sys.executable, PROGRAMS / "parse_and_dump.py", path]
-    program = Program(command, folder / "parse_and_dump.log")
+    save: list[str | Path] = [sys.executable, PROGRAMS / "save_pages.py", url, KEY]
+    Program([*save, str(FLOOR_PAGES), *lists], folder / "save_pages.log").run(keep=path)
+    parse: list[str | Path] = [sys.executable, PROGRAMS / "parse_and_dump.py", path]
+    program = Program(parse, folder / "parse_and_dump.log")
     figures = median([program.run() for _ in range(runs)])
     path.unlink()
     return figures
-
-
-def _pages(url: str, path: str | None) -> Iterator[bytes]:
-    """A list's pages as they come, at most `FLOOR_PAGES`."""
-    key = base64.b64encode(f"{KEY}:".encode()).decode()
-    headers = {"Accept": ACCEPT, "Authorization": f"Basic {key}"}
-    for _ in range(FLOOR_PAGES):
-        request = urllib.request.Request(url + (path or ""), headers=headers)  # noqa: S310  (localhost)
-        with urllib.request.urlopen(request) as answer:  # noqa: S310  (localhost)
-            page: bytes = answer.read()
-        yield page
-        path = json.loads(page)["next"]
-        if path is None:
-            return
 
 
 # CPU --------------------------------------------------------------------------------------------
@@ -194,11 +168,8 @@ class _Pace:
         return self.report.moments[0] // 60 * 60 + WINDOW_SECONDS
 
 
-def _binding_budget(scale: Scale, folder: Path) -> str:
+def binding_budget(per_minute: int, folder: Path) -> str:
     """A list a little longer than the tap's share, so that it must wait for the window, once."""
-    per_minute = scale.budget_per_minute or 0
-    if not per_minute:
-        return ""
     budget = per_minute * WINDOW_SECONDS // 60
     share = budget * QUOTA_PERCENT // 100
     pages = share * 21 // 20
@@ -222,4 +193,4 @@ def _binding_budget(scale: Scale, folder: Path) -> str:
         ["invoices read", f"{number(figures.rows)} of {number(rows)}"],
     ]
     headers = (f"{per_minute} requests a minute, 300 ms latency", "")
-    return f"### A budget that binds\n\n{table(headers, verdict)}"
+    return f"### tap-recurly on a budget that binds\n\n{table(headers, verdict)}"

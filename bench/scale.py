@@ -54,10 +54,10 @@ FULL = Scale(
     invoices=200_000,
     budget_per_minute=40,
     events=100_000,
-    profiles=100_000,
-    stock_events=20_000,
-    single_rows=1_000,
-    single_rows_late=30,
+    profiles=50_000,
+    stock_events=10_000,
+    single_rows=500,
+    single_rows_late=20,
     paced_events=302_000,
 )
 QUICK = Scale(
