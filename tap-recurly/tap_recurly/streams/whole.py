@@ -1,7 +1,8 @@
 """Lists whose server does not filter by time: read whole at every run.
 
 Nothing tells which of their rows changed, so their replication method is FULL_TABLE, and
-`start_date` does not bound them. They are short: what a site has set up, not what it lives by.
+`start_date` does not bound them. Most are short: what a site has set up, not what it lives by;
+only what comes from the app stores, and gift cards, can be long.
 """
 
 from __future__ import annotations
