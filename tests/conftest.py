@@ -68,6 +68,11 @@ class Meltano:
             return True
         return False
 
+    def kept_state(self) -> str:
+        """All that Meltano remembers of finished runs."""
+        kept = sorted((self.folder / "state").rglob("state.json"))
+        return "".join(state.read_text() for state in kept)
+
     @property
     def _environment(self) -> dict[str, str]:
         inherited = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from datetime import timedelta
@@ -13,6 +14,7 @@ from recurly_klaviyo_sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.conftest import Meltano, Pipeline
 
@@ -88,6 +90,35 @@ def test_killed_commands_lose_and_double_nothing_while_the_merchant_lives_on(
         sandbox.recurly.network.latency = sandbox.klaviyo.network.latency = 0.05
         _survives_kills(sandbox, pipeline(sandbox), kills=5, seed=5, longest=3.0)
         assert_sides_agree(sandbox)
+
+
+def test_an_audit_names_what_is_missing_and_a_repair_brings_it_back(
+    merchant: Sandbox,
+    meltano: Callable[[Sandbox], Meltano],
+    assert_sides_agree: Check,
+    tmp_path: Path,
+) -> None:
+    """Through Meltano: the audit fails on lost events, repair sends just those, all agrees."""
+    unmoved = ("--full-refresh", "--no-state-update")
+    report = tmp_path / "audit.html"
+    with merchant as sandbox:
+        project = meltano(sandbox)
+        assert project.run(*JOB).returncode == 0
+        state = project.kept_state()
+        assert "transactions" in state
+        lost = sorted(sandbox.ledger.events(sandbox.clock.now()))[::50]
+        assert sandbox.klaviyo.delete_events(lost) == len(lost) > 3
+
+        audit = project.run("run", *unmoved, "audit", TARGET_KLAVIYO_REPORT_PATH=str(report))
+        assert audit.returncode == 1, audit.stdout
+        named = json.loads(report.with_suffix(".json").read_text())
+        assert named["totals"]["missing"] == len(lost)
+
+        repair = project.run("run", *unmoved, "repair", TARGET_KLAVIYO_REPORT_PATH=str(report))
+        assert repair.returncode == 0, repair.stdout
+        assert_sides_agree(sandbox)
+        assert project.run("run", *unmoved, "audit").returncode == 0
+        assert project.kept_state() == state
 
 
 @pytest.mark.campaign
