@@ -22,6 +22,6 @@ def test_a_quick_run_prints_its_tables() -> None:
     assert done.returncode == 0, done.stderr
     rows = [line.split("|")[1].strip() for line in done.stdout.splitlines() if line.startswith("|")]
     assert rows.count("**this tap**") == 2
-    assert rows.count("**this target**") == 2
+    assert rows.count("**this target**") == 3
     assert rows.count("official client, plain loop") == 3
-    assert rows.count("*limit: bare orjson parse and dump*") == 4
+    assert rows.count("*limit: bare orjson parse and dump*") == 5
