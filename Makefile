@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo sandbox test lint format campaign docs lock clean
+.PHONY: help setup demo sandbox test lint format campaign bench docs lock clean
 
 help:  ## Show these targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ format: setup  ## Rewrite the code in the house style.
 
 campaign: setup  ## Run the long campaigns: thousands of fuzz cases, hundreds of kills.
 	$(BIN)/pytest -m campaign
+
+bench: setup  ## Measure tap and target beside their peers (ten minutes).
+	$(BIN)/python bench/run.py
 
 docs: setup  ## Write the generated tables into the READMEs.
 	$(BIN)/python docs/tables.py
