@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from target_klaviyo.errors import RowRejected
-    from target_klaviyo.rows import EventRow, Origin, ProfileRow
+    from target_klaviyo.rows.contract import EventRow, Origin, ProfileRow
 
 
 class RowConsumer(Protocol):

@@ -1,27 +1,18 @@
-"""The settings of target-klaviyo, as data, and reading them with sentences for every mistake."""
+"""The settings of target-klaviyo as data; `configuration` reads what is given for them."""
 
 from __future__ import annotations
 
-import difflib
-import re
-from dataclasses import dataclass, field
-from datetime import date, timedelta
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-import orjson
 
 from target_klaviyo.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-ENV_PREFIX = "TARGET_KLAVIYO_"
 TESTED_REVISION = "2026-07-15"
 
-_TYPE_NAMES = {
+TYPE_NAMES = {
     "string": "a text",
     "integer": "a whole number",
     "number": "a number",
@@ -76,7 +67,9 @@ class Setting:
         elif not isinstance(value, dict if self.type == "object" else str):
             raise self._wrong()
         if self.choices and value not in self.choices:
-            raise SettingsError(f"The setting {self.name} must be one of {_list(self.choices)}.")
+            raise SettingsError(
+                f"The setting {self.name} must be one of {enumeration(self.choices)}."
+            )
         return value
 
     def _number(self, value: Any) -> float:
@@ -100,7 +93,7 @@ class Setting:
         return number
 
     def _wrong(self) -> SettingsError:
-        return SettingsError(f"The setting {self.name} must be {_TYPE_NAMES[self.type]}.")
+        return SettingsError(f"The setting {self.name} must be {TYPE_NAMES[self.type]}.")
 
 
 SETTINGS = (
@@ -239,34 +232,6 @@ SETTINGS = (
 )
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The settings, checked; their meaning stands in SETTINGS."""
-
-    api_key: str = field(repr=False)
-    api_url: str
-    revision: str
-    event_streams: frozenset[str]
-    profile_streams: frozenset[str]
-    transform: str | None
-    transform_config: dict[str, Any]
-    live_window: timedelta
-    list_id: str | None
-    concurrency: int
-    rejects_path: Path
-    max_reject_percent: float
-    request_timeout: float
-    clear_with: str
-    mode: str
-    report_path: Path
-    audit_from: date | None
-    audit_to: date | None
-    source_timezone: str | None
-    settle: timedelta
-    audit_profiles: int
-    audit_key: str
-
-
 def json_schema() -> dict[str, Any]:
     """All settings in JSON Schema; a name that is not among them is a mistake."""
     return {
@@ -277,183 +242,7 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def check_names(config: Mapping[str, Any], builtin: Iterable[str]) -> None:
-    """Raise SettingsError for a setting that does not exist; `builtin` are the SDK's own."""
-    known = [setting.name for setting in SETTINGS]
-    allowed = {*known, *builtin}
-    for name in config:
-        if name not in allowed:
-            raise SettingsError(f"There is no setting {name}{_suggestion(name, known)}.")
-
-
-def check_environment(environment: Mapping[str, str]) -> None:
-    """Raise SettingsError for a TARGET_KLAVIYO_ variable that is misspelt or cannot be read.
-
-    Of unknown names only near misses count: Meltano sets variables of its own under the prefix.
-    """
-    known = {setting.name: setting for setting in SETTINGS}
-    for variable, text in environment.items():
-        name = variable.removeprefix(ENV_PREFIX).lower()
-        if not variable.startswith(ENV_PREFIX):
-            continue
-        if name in known:
-            _check_variable(variable, text, known[name])
-            continue
-        near = difflib.get_close_matches(name, known, 1, 0.8)
-        if near:
-            raise SettingsError(
-                f"There is no setting for the variable {variable}; did you mean "
-                f"{ENV_PREFIX}{near[0].upper()}?"
-            )
-
-
-def _check_variable(variable: str, text: str, setting: Setting) -> None:
-    """The SDK reads variables of these types before any of our sentences could be said."""
-    try:
-        if setting.type == "integer":
-            int(text)
-        elif setting.type == "object":
-            orjson.loads(text)
-    except ValueError as error:
-        wanted = _TYPE_NAMES[setting.type]
-        raise SettingsError(f"The variable {variable} must be {wanted}.") from error
-
-
-def read_settings(config: Mapping[str, Any]) -> Settings:
-    """Check `config` and fill in defaults; null and empty text count as not set.
-
-    Raises:
-        SettingsError: naming the setting and what to do.
-    """
-    values: dict[str, Any] = {}
-    for setting in SETTINGS:
-        given = config.get(setting.name)
-        if given is None or given == "":
-            if setting.required:
-                raise SettingsError(
-                    f"The setting {setting.name} is missing: set it, or the variable "
-                    f"{ENV_PREFIX}{setting.name.upper()}."
-                )
-            values[setting.name] = setting.default
-        else:
-            values[setting.name] = setting.read(given)
-    event_streams = frozenset(values["event_streams"])
-    profile_streams = frozenset(values["profile_streams"])
-    both = sorted(event_streams & profile_streams)
-    if both:
-        raise SettingsError(
-            f"The stream {both[0]} stands in event_streams and in profile_streams; it can only "
-            "be one of them."
-        )
-    if values["transform_config"] and not values["transform"]:
-        raise SettingsError("The setting transform_config needs the setting transform beside it.")
-    audit_from = _checked_day("audit_from", values["audit_from"])
-    audit_to = _checked_day("audit_to", values["audit_to"])
-    if audit_from and audit_to and audit_from > audit_to:
-        raise SettingsError("The setting audit_from lies after audit_to; exchange them.")
-    return Settings(
-        api_key=_checked_key(values["api_key"]),
-        api_url=_checked_url(values["api_url"]),
-        revision=_checked_revision(values["revision"]),
-        event_streams=event_streams,
-        profile_streams=profile_streams,
-        transform=values["transform"],
-        transform_config=values["transform_config"] or {},
-        live_window=timedelta(days=values["live_window_days"]),
-        list_id=values["list_id"],
-        concurrency=values["concurrency"],
-        rejects_path=Path(values["rejects_path"]),
-        max_reject_percent=values["max_reject_percent"],
-        request_timeout=values["request_timeout"],
-        clear_with=values["clear_with"],
-        mode=values["mode"],
-        report_path=_checked_report_path(values["report_path"]),
-        audit_from=audit_from,
-        audit_to=audit_to,
-        source_timezone=_checked_zone(values["source_timezone"]),
-        settle=timedelta(minutes=values["settle_minutes"]),
-        audit_profiles=values["audit_profiles"],
-        audit_key=values["audit_key"],
-    )
-
-
-def _checked_key(text: str) -> str:
-    key = text.strip()
-    if not key or not re.fullmatch(r"[!-~]+", key):
-        raise SettingsError(
-            "The setting api_key is not a Klaviyo private key: it holds spaces or characters that "
-            "no key has; copy it again from Settings > API keys."
-        )
-    return key
-
-
-def _checked_url(text: str) -> str:
-    sentence = (
-        "The setting api_url must be a plain address like https://a.klaviyo.com, without a query "
-        "or a password."
-    )
-    try:
-        parts = urlsplit(text.strip())
-        plain = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError as error:
-        raise SettingsError(sentence) from error
-    if not plain or parts.query or parts.fragment or "@" in parts.netloc or " " in text.strip():
-        raise SettingsError(sentence)
-    return text.strip().rstrip("/")
-
-
-def _checked_revision(text: str) -> str:
-    if not re.fullmatch(
-        r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?:\.[\w-]+)?", text, re.ASCII
-    ):
-        raise SettingsError(
-            f"The setting revision must be a date like {TESTED_REVISION}, an API revision of "
-            "Klaviyo."
-        )
-    return text
-
-
-def _checked_day(name: str, text: str | None) -> date | None:
-    """A day; of a date with a time, which Meltano makes of a date, the day."""
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d{4}-\d\d-\d\d)(?:[T ].*)?", text.strip(), re.ASCII)
-    try:
-        return date.fromisoformat(match[1] if match else "")
-    except ValueError as error:
-        raise SettingsError(f"The setting {name} must be a day like 2026-01-31.") from error
-
-
-def _checked_zone(name: str | None) -> str | None:
-    if name is None:
-        return None
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise SettingsError(
-            f"The setting source_timezone names no time zone: {name[:60]!r}; give an IANA name "
-            "like America/New_York."
-        ) from error
-    return name
-
-
-def _checked_report_path(text: str) -> Path:
-    path = Path(text)
-    if path.suffix.lower() == ".json" or not path.name:
-        raise SettingsError(
-            "The setting report_path names the page, like output/audit.html; the JSON is put "
-            "beside it."
-        )
-    return path
-
-
-def _suggestion(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    if near:
-        return f"; did you mean {near[0]}?".rstrip("?") + "?"
-    return f"; the settings are {_list(known)}"
-
-
-def _list(names: Iterable[str]) -> str:
+def enumeration(names: Iterable[str]) -> str:
+    """Names as a sentence lists them."""
     *most, last = names
     return f"{', '.join(most)} and {last}" if most else last

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_klaviyo.batches import EventBatcher, ProfileBatcher
-from target_klaviyo.identity import Relation, relation
-from target_klaviyo.payloads import bulk_events, bulk_import, entries
-from target_klaviyo.rows import EventRow, Origin, ProfileRow, RowReader
+from target_klaviyo.rows.contract import EventRow, Origin, ProfileRow
+from target_klaviyo.rows.identity import Relation, relation
+from target_klaviyo.rows.reader import RowReader
+from target_klaviyo.writing.batches import EventBatcher, ProfileBatcher
+from target_klaviyo.writing.payloads import bulk_events, bulk_import, entries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

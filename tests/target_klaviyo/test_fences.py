@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_klaviyo.fences import Fences
+from target_klaviyo.writing.fences import Fences
 
 
 @given(

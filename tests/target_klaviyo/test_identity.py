@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from target_klaviyo.identity import Identity, Relation, e164, read_identifiers, relation
+from target_klaviyo.rows.identity import Identity, Relation, e164, read_identifiers, relation
 
 ADA: Identity = (("email", "ada@shop.io"),)
 

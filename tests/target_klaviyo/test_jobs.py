@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from target_klaviyo.jobs import LONGEST_PAUSE, STUCK_AFTER, ImportJob, Progress
-from target_klaviyo.rows import Origin, ProfileRow, RowReader
+from target_klaviyo.rows.contract import Origin, ProfileRow
+from target_klaviyo.rows.reader import RowReader
+from target_klaviyo.writing.jobs import LONGEST_PAUSE, STUCK_AFTER, ImportJob, Progress
 
 NOW = datetime(2026, 7, 15, tzinfo=timezone.utc)
 READER = RowReader(now=NOW, live_window=timedelta(days=3))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from target_klaviyo.limiter import Limiter
+from target_klaviyo.klaviyo.limiter import Limiter
 
 BURST, STEADY = 10, 150
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_klaviyo.rejects import RejectsFile, with_reason
-from target_klaviyo.rows import Origin
+from target_klaviyo.rows.contract import Origin
+from target_klaviyo.writing.rejects import RejectsFile, with_reason
 
 if TYPE_CHECKING:
     from pathlib import Path

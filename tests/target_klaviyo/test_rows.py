@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from target_klaviyo.errors import RowRejected
-from target_klaviyo.payloads import single_import
-from target_klaviyo.rows import Origin, RowReader, merge_profiles
+from target_klaviyo.rows.contract import Origin
+from target_klaviyo.rows.merging import merge_profiles
+from target_klaviyo.rows.reader import RowReader
+from target_klaviyo.writing.payloads import single_import
 
 if TYPE_CHECKING:
     from collections.abc import Callable

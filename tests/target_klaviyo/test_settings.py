@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from target_klaviyo.configuration import read_settings
 from target_klaviyo.errors import SettingsError
-from target_klaviyo.settings import SETTINGS, json_schema, read_settings
+from target_klaviyo.settings import SETTINGS, json_schema
 
 
 def test_only_the_key_is_required() -> None:

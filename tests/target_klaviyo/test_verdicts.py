@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from target_klaviyo.endpoints import BULK_EVENTS, IMPORT_JOB, Endpoint, NoReply, Reply
 from target_klaviyo.errors import KlaviyoError
-from target_klaviyo.verdicts import (
+from target_klaviyo.klaviyo.endpoints import BULK_EVENTS, IMPORT_JOB, Endpoint, NoReply, Reply
+from target_klaviyo.klaviyo.verdicts import (
     Done,
     Missing,
     Refused,

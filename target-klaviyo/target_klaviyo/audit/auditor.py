@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from target_klaviyo.audit.inquiry import Inquiry
     from target_klaviyo.audit.options import AuditOptions
-    from target_klaviyo.audit.reader import Interruption
     from target_klaviyo.audit.sightings import MissingEvent
     from target_klaviyo.audit.timezones import Amount
     from target_klaviyo.errors import RowRejected
-    from target_klaviyo.rows import EventRow, Origin, ProfileRow
+    from target_klaviyo.klaviyo.interruption import Interruption
+    from target_klaviyo.rows.contract import EventRow, Origin, ProfileRow
 
 LOOK_FOR_SIGNALS_SECONDS = 0.5
 

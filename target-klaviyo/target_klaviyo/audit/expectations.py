@@ -9,14 +9,15 @@ import orjson
 
 from target_klaviyo.audit.store import Candidate, read_candidate, read_identity, who
 from target_klaviyo.audit.timezones import SLOT_SECONDS, Amount
-from target_klaviyo.identity import SILENT_DOMAIN
-from target_klaviyo.rows import Origin, ProfileRow, merge_profiles
+from target_klaviyo.rows.contract import Origin, ProfileRow
+from target_klaviyo.rows.identity import SILENT_DOMAIN
+from target_klaviyo.rows.merging import merge_profiles
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
-    from target_klaviyo.rows import EventRow
+    from target_klaviyo.rows.contract import EventRow
 
 _ROWS_A_WRITE = 500
 

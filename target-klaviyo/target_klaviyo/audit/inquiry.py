@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.audit import profiles, queries
 from target_klaviyo.audit.timezones import NOTHING, klaviyo_name, midnight, ranges
+from target_klaviyo.klaviyo.account import account_call, read_account
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import date
     from zoneinfo import ZoneInfo
 
-    from target_klaviyo.audit.queries import Account, FoundEvent
-    from target_klaviyo.audit.reader import Reader
+    from target_klaviyo.audit.queries import FoundEvent
     from target_klaviyo.audit.timezones import Amount
+    from target_klaviyo.klaviyo.account import Account
+    from target_klaviyo.klaviyo.reader import Reader
 
 
 class Inquiry:
@@ -35,7 +37,7 @@ class Inquiry:
 
     def account(self) -> Account:
         """The account the key belongs to."""
-        return queries.read_account(self._reader.ask(queries.account()))
+        return read_account(self._reader.ask(account_call()))
 
     def metrics(self) -> dict[str, str]:
         """Ids of the metrics made through the API, by name.

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from target_klaviyo.audit.comparison import CENT
-from target_klaviyo.identity import Relation, relation
+from target_klaviyo.rows.identity import Relation, relation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from target_klaviyo.audit.auditor import Auditor
 from target_klaviyo.audit.inquiry import Inquiry
 from target_klaviyo.audit.options import AuditOptions
-from target_klaviyo.audit.reader import Interruption, Reader
 from target_klaviyo.audit.rejected import RowCollector, rejected_rows
 from target_klaviyo.audit.repair import Repairer
 from target_klaviyo.errors import AuditDiffers
+from target_klaviyo.klaviyo.interruption import Interruption
+from target_klaviyo.klaviyo.reader import Reader
 from target_klaviyo.report.document import document
 from target_klaviyo.report.files import check_packages, write_report
 from target_klaviyo.report.table import table
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from target_klaviyo.audit.findings import AuditResult
-    from target_klaviyo.client import Client
+    from target_klaviyo.configuration import Settings
     from target_klaviyo.consumer import RowConsumer
-    from target_klaviyo.rows import Origin
-    from target_klaviyo.settings import Settings
-    from target_klaviyo.writer import Writer
+    from target_klaviyo.klaviyo.client import Client
+    from target_klaviyo.rows.contract import Origin
+    from target_klaviyo.writing.writer import Writer
 
 log = logging.getLogger("target-klaviyo")
 

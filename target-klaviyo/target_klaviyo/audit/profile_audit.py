@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from target_klaviyo.audit.expectations import Expectations
     from target_klaviyo.audit.inquiry import Inquiry
-    from target_klaviyo.rows import ProfileRow
+    from target_klaviyo.rows.contract import ProfileRow
 
 
 class ProfileAudit:

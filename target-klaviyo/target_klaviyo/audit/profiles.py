@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from target_klaviyo.audit.findings import ProfileDifference
-from target_klaviyo.identity import IDENTIFIER_KINDS
+from target_klaviyo.rows.identity import IDENTIFIER_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from target_klaviyo.rows import ProfileRow
+    from target_klaviyo.rows.contract import ProfileRow
 
 SILENT = "Klaviyo keeps no profiles for addresses at example.com and test.com"
 

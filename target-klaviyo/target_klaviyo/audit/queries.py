@@ -10,34 +10,19 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 
 from target_klaviyo.audit.timezones import Amount, bucket_day
-from target_klaviyo.endpoints import Call, Endpoint
-from target_klaviyo.errors import KlaviyoError
+from target_klaviyo.klaviyo.documents import as_object, objects, resources
+from target_klaviyo.klaviyo.endpoints import AGGREGATES, EVENTS, METRICS, PROFILES, Call
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import date
     from zoneinfo import ZoneInfo
 
-ACCOUNTS = Endpoint("account", "GET", "/api/accounts", 1, 15, "accounts:read")
-METRICS = Endpoint("list of metrics", "GET", "/api/metrics", 10, 150, "metrics:read")
-AGGREGATES = Endpoint("metric aggregates", "POST", "/api/metric-aggregates", 3, 60, "metrics:read")
-EVENTS = Endpoint("list of events", "GET", "/api/events", 350, 3500, "events:read")
-PROFILES = Endpoint("list of profiles", "GET", "/api/profiles", 75, 750, "profiles:read")
-
 EVENTS_PER_PAGE = 1000
 PROFILES_PER_PAGE = 100
 MAX_FILTER_CHARS = 4_000  # URLs of more than about 8 KB are refused by many a proxy
 
 _API_INTEGRATION = "api"
-
-
-@dataclass(frozen=True)
-class Account:
-    """The account behind the key; `currency` is an ISO 4217 code, empty when it tells none."""
-
-    name: str
-    timezone: str
-    currency: str
 
 
 @dataclass(frozen=True)
@@ -62,28 +47,6 @@ class FoundEvent:
     who: dict[str, str]
 
 
-def account() -> Call:
-    """GET /api/accounts: always one, the one the key belongs to."""
-    return Call(ACCOUNTS, ACCOUNTS.path)
-
-
-def read_account(document: Any) -> Account:
-    """The account.
-
-    Raises:
-        KlaviyoError: the answer holds none.
-    """
-    for resource in _resources(document):
-        attributes = _object(resource.get("attributes"))
-        contact = _object(attributes.get("contact_information"))
-        return Account(
-            str(contact.get("organization_name") or resource.get("id") or "Klaviyo"),
-            str(attributes.get("timezone") or "UTC"),
-            str(attributes.get("preferred_currency") or ""),
-        )
-    raise KlaviyoError("Klaviyo names no account for this key; check the setting api_key.")
-
-
 def metrics(cursor: str | None) -> Call:
     """GET /api/metrics: pages of 200, whose size cannot be chosen, without a filter by name."""
     return Call(METRICS, METRICS.path, query={"page[cursor]": cursor} if cursor else {})
@@ -95,9 +58,9 @@ def read_metrics(document: Any) -> Iterator[FoundMetric]:
     Events sent with a private key belong to the integration "API"; the native integration's
     metrics of the same names are different metrics, and none of ours.
     """
-    for resource in _resources(document):
-        attributes = _object(resource.get("attributes"))
-        integration = _object(attributes.get("integration"))
+    for resource in resources(document):
+        attributes = as_object(resource.get("attributes"))
+        integration = as_object(attributes.get("integration"))
         marks = {str(integration.get(name) or "").lower() for name in ("name", "key")}
         yield FoundMetric(
             str(resource.get("id")),
@@ -127,10 +90,10 @@ def aggregates(metric_id: str, start: int, end: int, zone_name: str, cursor: str
 
 def read_aggregates(document: Any, zone: ZoneInfo) -> Iterator[tuple[date, Amount]]:
     """Count and sum per day; a measurement Klaviyo leaves out counts as nothing."""
-    attributes = _object(_object(_object(document).get("data")).get("attributes"))
+    attributes = as_object(as_object(as_object(document).get("data")).get("attributes"))
     labels = [bucket_day(str(label), zone) for label in attributes.get("dates") or ()]
     for row in attributes.get("data") or ():
-        measured = _object(_object(row).get("measurements"))
+        measured = as_object(as_object(row).get("measurements"))
         counts = measured.get("count") or []
         sums = measured.get("sum_value") or []
         for index, day in enumerate(labels):
@@ -158,15 +121,15 @@ def events(metric_id: str, start: int, end: int, cursor: str | None) -> Call:
 def read_events(document: Any, audit_key: str) -> Iterator[FoundEvent]:
     """The events of a page; their value stands among the properties as `$value` (reported)."""
     people = {
-        str(resource.get("id")): _object(resource.get("attributes"))
-        for resource in _listed(_object(document).get("included"))
+        str(resource.get("id")): as_object(resource.get("attributes"))
+        for resource in objects(as_object(document).get("included"))
         if resource.get("type") == "profile"
     }
-    for resource in _resources(document):
-        attributes = _object(resource.get("attributes"))
-        properties = _object(attributes.get("event_properties"))
-        owner = _object(_object(resource.get("relationships")).get("profile"))
-        profile_id = str(_object(owner.get("data")).get("id") or "")
+    for resource in resources(document):
+        attributes = as_object(resource.get("attributes"))
+        properties = as_object(attributes.get("event_properties"))
+        owner = as_object(as_object(resource.get("relationships")).get("profile"))
+        profile_id = str(as_object(owner.get("data")).get("id") or "")
         known = people.get(profile_id, {})
         who = {"id": profile_id} if profile_id else {}
         for kind in ("email", "phone_number", "external_id"):
@@ -195,13 +158,13 @@ def profiles(kind: str, values: Iterable[str], cursor: str | None) -> Call:
 
 def read_profiles(document: Any) -> Iterator[dict[str, Any]]:
     """Attributes of the profiles of a page, with their `id`."""
-    for resource in _resources(document):
-        yield {**_object(resource.get("attributes")), "id": str(resource.get("id"))}
+    for resource in resources(document):
+        yield {**as_object(resource.get("attributes")), "id": str(resource.get("id"))}
 
 
 def next_aggregates_cursor(document: Any) -> str | None:
     """Where the next page of aggregates begins: `page_cursor` in `links.next`."""
-    following = _object(_object(document).get("links")).get("next")
+    following = as_object(as_object(document).get("links")).get("next")
     if not isinstance(following, str):
         return None
     parameters = parse_qs(urlsplit(following).query)
@@ -228,15 +191,3 @@ def _moment(attributes: dict[str, Any]) -> int:
     text = str(attributes.get("datetime"))
     moment = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
     return int((moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp())
-
-
-def _resources(document: Any) -> list[dict[str, Any]]:
-    return _listed(_object(document).get("data"))
-
-
-def _listed(value: Any) -> list[dict[str, Any]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

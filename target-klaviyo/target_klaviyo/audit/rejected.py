@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from target_klaviyo.rows import Origin
+from target_klaviyo.rows.contract import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from target_klaviyo.errors import RowRejected
-    from target_klaviyo.rows import EventRow, ProfileRow
+    from target_klaviyo.rows.contract import EventRow, ProfileRow
 
     Row = EventRow | ProfileRow
     Take = Callable[[str, object, Origin], None]

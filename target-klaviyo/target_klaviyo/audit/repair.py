@@ -13,7 +13,7 @@ import orjson
 
 from target_klaviyo.audit.findings import Repair
 from target_klaviyo.errors import RunInterrupted
-from target_klaviyo.rows import EventRow, Origin
+from target_klaviyo.rows.contract import EventRow, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from target_klaviyo.audit.auditor import Auditor
     from target_klaviyo.audit.findings import AuditResult
     from target_klaviyo.audit.sightings import MissingEvent
-    from target_klaviyo.rows import ProfileRow
-    from target_klaviyo.writer import Writer
+    from target_klaviyo.rows.contract import ProfileRow
+    from target_klaviyo.writing.writer import Writer
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0

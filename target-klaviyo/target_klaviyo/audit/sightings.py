@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from target_klaviyo.audit.queries import FoundEvent
-    from target_klaviyo.identity import Identity
+    from target_klaviyo.rows.identity import Identity
 
 _SELECT_WITHIN_SPANS = (
     "SELECT number, key, unique_id, time, value, identity FROM expected AS e"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 
 if TYPE_CHECKING:
-    from target_klaviyo.identity import Identity
+    from target_klaviyo.rows.identity import Identity
 
 _SCHEMA = """
 CREATE TABLE metrics (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);

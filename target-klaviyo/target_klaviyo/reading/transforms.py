@@ -14,7 +14,8 @@ from target_klaviyo.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from target_klaviyo.rows import Kind
+    from target_klaviyo.configuration import Settings
+    from target_klaviyo.rows.contract import Kind
 
 GROUP = "target_klaviyo.transforms"
 
@@ -29,6 +30,17 @@ class Transform(Protocol):
 
     def summary(self) -> list[str]:
         """Sentences to log at the end of a run."""
+
+
+def configured_transform(given: Settings) -> Transform | None:
+    """The transform that the settings name, if any.
+
+    Raises:
+        SettingsError: as `load_transform`.
+    """
+    if given.transform is None:
+        return None
+    return load_transform(given.transform, given.transform_config)
 
 
 def load_transform(name: str, config: Mapping[str, Any]) -> Transform:

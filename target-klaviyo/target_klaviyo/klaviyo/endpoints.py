@@ -20,11 +20,11 @@ class Endpoint:
     path: str
     burst: int
     steady: int
-    scopes: str
+    scopes: tuple[str, ...]
 
 
 BULK_EVENTS = Endpoint(
-    "bulk event creation", "POST", "/api/event-bulk-create-jobs", 10, 150, "events:write"
+    "bulk event creation", "POST", "/api/event-bulk-create-jobs", 10, 150, ("events:write",)
 )
 BULK_PROFILES = Endpoint(
     "bulk profile import",
@@ -32,7 +32,7 @@ BULK_PROFILES = Endpoint(
     "/api/profile-bulk-import-jobs",
     10,
     150,
-    "lists:write and profiles:write",
+    ("lists:write", "profiles:write"),
 )
 IMPORT_JOB = Endpoint(
     "import job status",
@@ -40,7 +40,7 @@ IMPORT_JOB = Endpoint(
     "/api/profile-bulk-import-jobs/{id}",
     10,
     150,
-    "lists:read and profiles:read",
+    ("lists:read", "profiles:read"),
 )
 IMPORT_ERRORS = Endpoint(
     "import job errors",
@@ -48,11 +48,19 @@ IMPORT_ERRORS = Endpoint(
     "/api/profile-bulk-import-jobs/{id}/import-errors",
     10,
     150,
-    "profiles:read",
+    ("profiles:read",),
 )
 PROFILE_IMPORT = Endpoint(
-    "profile import", "POST", "/api/profile-import", 75, 750, "profiles:write"
+    "profile import", "POST", "/api/profile-import", 75, 750, ("profiles:write",)
 )
+ACCOUNTS = Endpoint("account", "GET", "/api/accounts", 1, 15, ("accounts:read",))
+METRICS = Endpoint("list of metrics", "GET", "/api/metrics", 10, 150, ("metrics:read",))
+AGGREGATES = Endpoint(
+    "metric aggregates", "POST", "/api/metric-aggregates", 3, 60, ("metrics:read",)
+)
+EVENTS = Endpoint("list of events", "GET", "/api/events", 350, 3500, ("events:read",))
+PROFILES = Endpoint("list of profiles", "GET", "/api/profiles", 75, 750, ("profiles:read",))
+LIST = Endpoint("list", "GET", "/api/lists/{id}", 75, 700, ("lists:read",))
 
 
 @dataclass(frozen=True)

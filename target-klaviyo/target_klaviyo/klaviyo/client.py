@@ -8,13 +8,14 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-import requests
-from requests.auth import AuthBase
+import requests  # noqa: TID251  (the module that talks to the network)
+from requests.auth import AuthBase  # noqa: TID251  (the same)
 
-from target_klaviyo.endpoints import NoReply, Reply
+from target_klaviyo.klaviyo.endpoints import NoReply, Reply
 
 if TYPE_CHECKING:
-    from target_klaviyo.endpoints import Call
+    from target_klaviyo.configuration import Settings
+    from target_klaviyo.klaviyo.endpoints import Call
 
 JSON_API = "application/vnd.api+json"
 CONNECT_SECONDS = 10.0
@@ -56,6 +57,16 @@ class Client:
         self._timeout = (min(CONNECT_SECONDS, timeout), timeout)
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
+
+    @classmethod
+    def configured(cls, given: Settings) -> Client:
+        """A client as the settings describe it."""
+        return cls(
+            api_url=given.api_url,
+            api_key=given.api_key,
+            revision=given.revision,
+            timeout=given.request_timeout,
+        )
 
     def close(self) -> None:
         """Close all connections."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import threading
 from http import HTTPStatus
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from target_klaviyo.endpoints import Endpoint, Reply
-from target_klaviyo.errors import KlaviyoError, RunInterrupted
-from target_klaviyo.jobs import next_cursor
-from target_klaviyo.limiter import Limiter
-from target_klaviyo.verdicts import (
+from target_klaviyo.errors import KlaviyoError
+from target_klaviyo.klaviyo.documents import next_cursor
+from target_klaviyo.klaviyo.endpoints import Endpoint, Reply
+from target_klaviyo.klaviyo.limiter import Limiter
+from target_klaviyo.klaviyo.verdicts import (
     MAX_SLOW_DOWNS,
     MAX_TRIES,
     MAX_TRIES_UNCONNECTED,
@@ -27,45 +26,11 @@ from target_klaviyo.verdicts import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from target_klaviyo.client import Client
-    from target_klaviyo.endpoints import Call, NoReply
-    from target_klaviyo.verdicts import Verdict
+    from target_klaviyo.klaviyo.client import Client
+    from target_klaviyo.klaviyo.endpoints import Call, NoReply
+    from target_klaviyo.klaviyo.verdicts import Verdict
 
 log = logging.getLogger("target-klaviyo")
-
-
-class Interruption:
-    """A signal that came, or the absence of one; waiting for time to pass ends with it.
-
-    Attributes:
-        also: told of a signal too, while somebody else is at work.
-    """
-
-    def __init__(self) -> None:
-        self._came = threading.Event()
-        self._signum = 0
-        self.also: Callable[[int], None] | None = None
-
-    def set(self, signum: int) -> None:
-        """A signal came; safe in its handler."""
-        self._signum = signum
-        self._came.set()
-        if self.also is not None:
-            self.also(signum)
-
-    def check(self) -> None:
-        """Raise RunInterrupted when a signal came."""
-        if self._came.is_set():
-            raise RunInterrupted(self._signum)
-
-    def wait(self, seconds: float) -> None:
-        """Let time pass, unless a signal comes.
-
-        Raises:
-            RunInterrupted: one came.
-        """
-        self._came.wait(seconds)
-        self.check()
 
 
 class Reader:

@@ -11,26 +11,26 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from target_klaviyo.batches import MAX_PROFILES
-from target_klaviyo.dispatcher import Dispatcher
-from target_klaviyo.endpoints import BULK_EVENTS, BULK_PROFILES, PROFILE_IMPORT
 from target_klaviyo.errors import RunInterrupted, TargetError
-from target_klaviyo.event_lane import EventLane
-from target_klaviyo.fences import SECONDS_BETWEEN_FENCES
-from target_klaviyo.ledger import Ledger
-from target_klaviyo.profile_lane import ProfileLane
-from target_klaviyo.tally import REJECTS_TOLERATED_UNTIL
-from target_klaviyo.tasks import SendEvents
+from target_klaviyo.klaviyo.endpoints import BULK_EVENTS, BULK_PROFILES, PROFILE_IMPORT
+from target_klaviyo.writing.batches import MAX_PROFILES
+from target_klaviyo.writing.dispatcher import Dispatcher
+from target_klaviyo.writing.event_lane import EventLane
+from target_klaviyo.writing.fences import SECONDS_BETWEEN_FENCES
+from target_klaviyo.writing.ledger import Ledger
+from target_klaviyo.writing.profile_lane import ProfileLane
+from target_klaviyo.writing.tally import REJECTS_TOLERATED_UNTIL
+from target_klaviyo.writing.tasks import SendEvents
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from target_klaviyo.client import Client
     from target_klaviyo.errors import RowRejected
-    from target_klaviyo.rejects import RejectsFile
-    from target_klaviyo.rows import EventRow, Origin, ProfileRow
-    from target_klaviyo.tally import Tally
+    from target_klaviyo.klaviyo.client import Client
+    from target_klaviyo.rows.contract import EventRow, Origin, ProfileRow
+    from target_klaviyo.writing.rejects import RejectsFile
+    from target_klaviyo.writing.tally import Tally
 
 WIND_DOWN_SECONDS = 18.0  # supervisors leave about 20 between SIGTERM and SIGKILL
 ABANDON_SECONDS = 10.0

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from target_klaviyo.batches import MAX_EVENTS, EventBatcher
-from target_klaviyo.endpoints import BULK_EVENTS
-from target_klaviyo.payloads import blamed_events
-from target_klaviyo.tasks import SendEvents
-from target_klaviyo.verdicts import PAYLOAD_TOO_LARGE, ApiError, Done, Refused, Verdict, halves
+from target_klaviyo.klaviyo.endpoints import BULK_EVENTS
+from target_klaviyo.klaviyo.verdicts import (
+    PAYLOAD_TOO_LARGE,
+    ApiError,
+    Done,
+    Refused,
+    Verdict,
+    halves,
+)
+from target_klaviyo.writing.batches import MAX_EVENTS, EventBatcher
+from target_klaviyo.writing.payloads import blamed_events
+from target_klaviyo.writing.tasks import SendEvents
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from target_klaviyo.dispatcher import Dispatcher
-    from target_klaviyo.ledger import Ledger
-    from target_klaviyo.rows import EventRow
+    from target_klaviyo.rows.contract import EventRow
+    from target_klaviyo.writing.dispatcher import Dispatcher
+    from target_klaviyo.writing.ledger import Ledger
 
 
 class EventLane:

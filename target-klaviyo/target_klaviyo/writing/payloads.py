@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from target_klaviyo.rows import CLEARED_LOCATION
+from target_klaviyo.rows.contract import CLEARED_LOCATION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from target_klaviyo.rows import EventRow, ProfileRow
+    from target_klaviyo.rows.contract import EventRow, ProfileRow
 
 _BULK_EVENTS_HEAD = (
     b'{"data":{"type":"event-bulk-create-job","attributes":{"events-bulk-create":{"data":['

@@ -10,15 +10,15 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from target_klaviyo.identity import Relation, relation
-from target_klaviyo.payloads import BODY_OVERHEAD, ENTRY_OVERHEAD
-from target_klaviyo.rows import merge_profiles
+from target_klaviyo.rows.identity import Relation, relation
+from target_klaviyo.rows.merging import merge_profiles
+from target_klaviyo.writing.payloads import BODY_OVERHEAD, ENTRY_OVERHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from target_klaviyo.identity import Identity
-    from target_klaviyo.rows import EventRow, ProfileRow
+    from target_klaviyo.rows.contract import EventRow, ProfileRow
+    from target_klaviyo.rows.identity import Identity
 
 MAX_EVENTS = 1_000
 MAX_PROFILES = 10_000

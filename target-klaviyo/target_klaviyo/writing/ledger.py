@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from target_klaviyo.errors import RowRejected
-from target_klaviyo.fences import Fences
-from target_klaviyo.rows import EventRow
+from target_klaviyo.rows.contract import EventRow
+from target_klaviyo.writing.fences import Fences
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from target_klaviyo.rejects import RejectsFile
-    from target_klaviyo.rows import Origin, ProfileRow
-    from target_klaviyo.tally import Tally
-    from target_klaviyo.verdicts import ApiError
+    from target_klaviyo.klaviyo.verdicts import ApiError
+    from target_klaviyo.rows.contract import Origin, ProfileRow
+    from target_klaviyo.writing.rejects import RejectsFile
+    from target_klaviyo.writing.tally import Tally
 
 
 class Ledger:

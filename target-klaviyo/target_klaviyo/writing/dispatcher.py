@@ -14,7 +14,8 @@ from collections import deque
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from target_klaviyo.endpoints import (
+from target_klaviyo.errors import KlaviyoError
+from target_klaviyo.klaviyo.endpoints import (
     BULK_EVENTS,
     BULK_PROFILES,
     IMPORT_ERRORS,
@@ -24,10 +25,8 @@ from target_klaviyo.endpoints import (
     NoReply,
     Reply,
 )
-from target_klaviyo.errors import KlaviyoError
-from target_klaviyo.limiter import Limiter
-from target_klaviyo.pool import Pool
-from target_klaviyo.verdicts import (
+from target_klaviyo.klaviyo.limiter import Limiter
+from target_klaviyo.klaviyo.verdicts import (
     MAX_SLOW_DOWNS,
     MAX_TRIES,
     MAX_TRIES_UNCONNECTED,
@@ -37,13 +36,14 @@ from target_klaviyo.verdicts import (
     judge,
     pause_before,
 )
+from target_klaviyo.writing.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from target_klaviyo.client import Client
-    from target_klaviyo.tally import Tally
-    from target_klaviyo.tasks import Task
+    from target_klaviyo.klaviyo.client import Client
+    from target_klaviyo.writing.tally import Tally
+    from target_klaviyo.writing.tasks import Task
 
 ENDPOINTS_BY_URGENCY = (IMPORT_JOB, IMPORT_ERRORS, PROFILE_IMPORT, BULK_PROFILES, BULK_EVENTS)
 

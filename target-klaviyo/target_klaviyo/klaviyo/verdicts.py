@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from target_klaviyo.endpoints import NoReply
 from target_klaviyo.errors import KlaviyoError
+from target_klaviyo.klaviyo.endpoints import NoReply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from target_klaviyo.endpoints import Endpoint, Reply
+    from target_klaviyo.klaviyo.endpoints import Endpoint, Reply
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 60.0
@@ -197,7 +197,7 @@ def _stop_the_run_if_it_must(status: int, errors: tuple[ApiError, ...], endpoint
     if status == HTTPStatus.FORBIDDEN:
         raise KlaviyoError(
             f"Klaviyo's API key may not use the {endpoint.name}{_detail(errors)}; create a private "
-            f"key with the scopes {endpoint.scopes} and set it as api_key."
+            f"key with the scopes {' and '.join(endpoint.scopes)} and set it as api_key."
         )
     for error in errors:
         text = f"{error.code} {error.title} {error.detail}".lower()

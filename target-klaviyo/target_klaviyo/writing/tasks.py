@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-from target_klaviyo import endpoints, payloads
-from target_klaviyo.endpoints import Call, Endpoint
-from target_klaviyo.jobs import ERRORS_PER_PAGE, ImportJob
+from target_klaviyo.klaviyo import endpoints
+from target_klaviyo.klaviyo.endpoints import Call, Endpoint
+from target_klaviyo.writing import payloads
+from target_klaviyo.writing.jobs import ERRORS_PER_PAGE, ImportJob
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from target_klaviyo.rows import EventRow, ProfileRow
+    from target_klaviyo.rows.contract import EventRow, ProfileRow
 
 
 @dataclass(eq=False)

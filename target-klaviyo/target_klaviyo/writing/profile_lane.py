@@ -5,12 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from target_klaviyo.batches import MAX_PROFILES, ProfileBatcher
-from target_klaviyo.endpoints import BULK_PROFILES
-from target_klaviyo.jobs import MAX_SUBMISSIONS, ImportJob, Progress
-from target_klaviyo.payloads import blamed_profiles
-from target_klaviyo.tasks import AskStatus, ImportProfile, ReadErrors, SubmitProfiles
-from target_klaviyo.verdicts import (
+from target_klaviyo.klaviyo.endpoints import BULK_PROFILES
+from target_klaviyo.klaviyo.verdicts import (
     PAYLOAD_TOO_LARGE,
     ApiError,
     Done,
@@ -19,14 +15,18 @@ from target_klaviyo.verdicts import (
     Verdict,
     halves,
 )
+from target_klaviyo.writing.batches import MAX_PROFILES, ProfileBatcher
+from target_klaviyo.writing.jobs import MAX_SUBMISSIONS, ImportJob, Progress
+from target_klaviyo.writing.payloads import blamed_profiles
+from target_klaviyo.writing.tasks import AskStatus, ImportProfile, ReadErrors, SubmitProfiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from target_klaviyo.dispatcher import Dispatcher
-    from target_klaviyo.ledger import Ledger
-    from target_klaviyo.rows import ProfileRow
-    from target_klaviyo.tasks import Task
+    from target_klaviyo.rows.contract import ProfileRow
+    from target_klaviyo.writing.dispatcher import Dispatcher
+    from target_klaviyo.writing.ledger import Ledger
+    from target_klaviyo.writing.tasks import Task
 
 _UNEXPLAINED = ApiError("", "Import failed", "The import job failed without saying why.", "")
 

@@ -1,38 +1,24 @@
-"""The contract: what an event row and a profile row are.
-
-Any tap, mapper or transform can feed the target. A row that breaks the contract or one of
-Klaviyo's documented limits is rejected here, before it can fail the request it would share with
-hundreds of good rows.
-
-An event row:
-
-    {"metric": "Successfully Paid", "unique_id": "payment-1", "time": "2026-01-31T12:00:00Z",
-     "profile": {"email": "ada@shop.example"}, "properties": {"Plan": "Gold"},
-     "value": 49.0, "value_currency": "EUR"}
-
-A profile row; a null means *clear it*:
-
-    {"email": "ada@shop.example", "first_name": "Ada", "properties": {"Plan": "Gold", "Card": null}}
-"""
+"""Reads rows into checked ones: what breaks the contract or a limit is rejected here (pure)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
-from typing import Any, Literal
-
-import orjson
+from typing import Any
 
 from target_klaviyo.errors import RowRejected
-from target_klaviyo.identity import (
-    IDENTIFIER_KINDS,
-    Identity,
-    identity_of,
-    read_identifiers,
+from target_klaviyo.rows.contract import (
+    CLEARED_LOCATION,
+    LOCATION_COORDINATES,
+    LOCATION_FIELDS,
+    MAX_PROFILE_BYTES,
+    EventRow,
+    Origin,
+    ProfileRow,
 )
-from target_klaviyo.values import (
+from target_klaviyo.rows.identity import IDENTIFIER_KINDS, Identity, identity_of, read_identifiers
+from target_klaviyo.rows.values import (
     MAX_STRING_BYTES,
     check_properties,
     instant,
@@ -41,13 +27,10 @@ from target_klaviyo.values import (
     utf8_length,
 )
 
-Kind = Literal["event", "profile"]
-
 MAX_EVENT_PROPERTIES = 400
 MAX_METRIC_CHARS = 127  # Klaviyo: "must be less than 128 characters"
 MAX_UNIQUE_ID_CHARS = 255
 MAX_EVENT_PROFILE_BYTES = 95 * 1024
-MAX_PROFILE_BYTES = 100 * 1024
 EARLIEST = datetime(1990, 1, 1, tzinfo=timezone.utc)
 LATEST_AHEAD = timedelta(days=365)
 
@@ -57,86 +40,10 @@ EVENT_FIELDS = frozenset(
 TEXT_ATTRIBUTES = frozenset(
     {"first_name", "last_name", "organization", "locale", "title", "image", "_kx"}
 )
-LOCATION_FIELDS = frozenset(
-    {"address1", "address2", "city", "country", "region", "zip", "timezone", "ip"}
-)
-LOCATION_COORDINATES = frozenset({"latitude", "longitude"})
-CLEARED_LOCATION = frozenset(f"location.{name}" for name in LOCATION_FIELDS | LOCATION_COORDINATES)
-"""What a null location clears: field by field, so that a later row can set one of them again."""
 PROFILE_FIELDS = TEXT_ATTRIBUTES | {"location", "properties"} | frozenset(IDENTIFIER_KINDS)
 EVENT_PROFILE_FIELDS = PROFILE_FIELDS | {"anonymous_id"}
 
 _CURRENCY_CHARS = 3
-
-
-@dataclass(slots=True, eq=False)
-class Origin:
-    """Where a row came from: its stream, its RECORD message and the SCHEMA before it, as read.
-
-    `rejected` is set once the record stands in the rejects file, where it need not stand twice.
-    """
-
-    stream: str
-    line: bytes
-    schema: bytes
-    rejected: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class EventRow:
-    """A valid event, serialised.
-
-    Attributes:
-        profile: the JSON:API resource of its profile, as JSON.
-        payload: the JSON:API resource of the event, as JSON.
-        backfill: the event is history: recorded without triggering flows.
-    """
-
-    origin: Origin
-    identity: Identity
-    metric: str
-    unique_id: str
-    time: datetime
-    value: float | None
-    backfill: bool
-    profile: bytes
-    payload: bytes
-    warnings: list[str]
-    epoch: int = 0
-
-    @property
-    def origins(self) -> list[Origin]:
-        """The records this row stands for."""
-        return [self.origin]
-
-
-@dataclass(slots=True, eq=False)
-class ProfileRow:
-    """A valid profile, or several of one identity merged into one.
-
-    Attributes:
-        attributes: what is set, as JSON: Klaviyo's attributes with `properties`, no nulls.
-        cleared_properties: names of properties to clear.
-        cleared_attributes: names of attributes to clear, `location.city` for one within.
-        parts: the rows merged into this one, oldest first; empty for a row as it came.
-        alone: never merged, so that a refusal concerns this row and no other.
-    """
-
-    origin: Origin
-    identity: Identity
-    profile_id: str | None
-    attributes: bytes
-    cleared_properties: frozenset[str]
-    cleared_attributes: frozenset[str]
-    warnings: list[str]
-    epoch: int = 0
-    parts: list[ProfileRow] = field(default_factory=list)
-    alone: bool = False
-
-    @property
-    def origins(self) -> list[Origin]:
-        """The records this row stands for."""
-        return [part.origin for part in self.parts] if self.parts else [self.origin]
 
 
 class RowReader:
@@ -230,57 +137,10 @@ class RowReader:
         return time, text
 
 
-def merge_profiles(earlier: ProfileRow, later: ProfileRow) -> ProfileRow | None:
-    """Two rows of one identity as one; per field the later one wins, a clearing included.
-
-    Returns None when together they would be too large for one profile.
-    """
-    attributes = orjson.loads(earlier.attributes)
-    update = orjson.loads(later.attributes)
-    for name in ("properties", "location"):
-        if name in attributes and name in update:
-            update[name] = {**attributes[name], **update[name]}
-    attributes.update(update)
-    properties = attributes.get("properties", {})
-    for name in later.cleared_properties:
-        properties.pop(name, None)
-    for name in later.cleared_attributes:
-        _forget(attributes, name)
-    serialised = serialise(attributes)
-    if len(serialised) > MAX_PROFILE_BYTES:
-        return None
-    identifiers = {**dict(earlier.identity), **dict(later.identity)}
-    cleared_attributes = earlier.cleared_attributes | later.cleared_attributes
-    return ProfileRow(
-        later.origin,
-        tuple((kind, identifiers[kind]) for kind in IDENTIFIER_KINDS if kind in identifiers),
-        later.profile_id or earlier.profile_id,
-        serialised,
-        (earlier.cleared_properties | later.cleared_properties) - properties.keys(),
-        frozenset(name for name in cleared_attributes if not _holds(attributes, name)),
-        [],
-        epoch=earlier.epoch,
-        parts=[*(earlier.parts or [earlier]), *(later.parts or [later])],
-    )
-
-
 @lru_cache(maxsize=1024)
 def _shared(names: frozenset[str]) -> frozenset[str]:
     """One set for all rows that clear the same names, as most rows of a source do."""
     return names
-
-
-def _forget(attributes: dict[str, Any], name: str) -> None:
-    outer, _, inner = name.partition(".")
-    if inner:
-        attributes.get(outer, {}).pop(inner, None)
-    else:
-        attributes.pop(outer, None)
-
-
-def _holds(attributes: dict[str, Any], name: str) -> bool:
-    outer, _, inner = name.partition(".")
-    return inner in attributes.get(outer, {}) if inner else outer in attributes
 
 
 def _event_profile(profile: object) -> tuple[Identity, bytes, list[str]]:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from target_klaviyo.errors import RowRejected
 
 if TYPE_CHECKING:
+    from target_klaviyo.configuration import Settings
     from target_klaviyo.consumer import RowConsumer
-    from target_klaviyo.rows import Origin, RowReader
-    from target_klaviyo.settings import Settings
-    from target_klaviyo.tally import Tally
-    from target_klaviyo.transforms import Transform
+    from target_klaviyo.reading.transforms import Transform
+    from target_klaviyo.rows.contract import Origin
+    from target_klaviyo.rows.reader import RowReader
+    from target_klaviyo.writing.tally import Tally
 
 log = logging.getLogger("target-klaviyo")
 

@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from enum import Enum
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
 
-from target_klaviyo.identity import IDENTIFIER_KINDS
-from target_klaviyo.payloads import blamed_profiles
-from target_klaviyo.verdicts import ApiError, api_errors
+from target_klaviyo.klaviyo.documents import next_cursor
+from target_klaviyo.klaviyo.verdicts import ApiError, api_errors
+from target_klaviyo.rows.identity import IDENTIFIER_KINDS
+from target_klaviyo.writing.payloads import blamed_profiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from target_klaviyo.rows import ProfileRow
+    from target_klaviyo.rows.contract import ProfileRow
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 20.0
@@ -111,16 +111,6 @@ class ImportJob:
     def _lost(self, why: str) -> Progress:
         self.lost_because = why
         return Progress.LOST
-
-
-def next_cursor(document: Any) -> str | None:
-    """The cursor of the next page, from `links.next`."""
-    links = document.get("links") if isinstance(document, dict) else None
-    following = links.get("next") if isinstance(links, dict) else None
-    if not isinstance(following, str) or not following:
-        return None
-    values = parse_qs(urlsplit(following).query).get("page[cursor]")
-    return values[0] if values else None
 
 
 def _attributes(document: Any) -> dict[str, Any]:

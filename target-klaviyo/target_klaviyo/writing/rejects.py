@@ -26,7 +26,7 @@ from target_klaviyo.errors import TargetError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from target_klaviyo.rows import Origin
+    from target_klaviyo.rows.contract import Origin
 
 _OLD_REASON = re.compile(rb',"reason":"(?:[^"\\]|\\.)*"\}\Z')
 

@@ -1,0 +1,30 @@
+"""Klaviyo's JSON:API documents, read without faith in what they should hold (pure)."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+
+def resources(document: Any) -> list[dict[str, Any]]:
+    """The resources under `data`."""
+    return objects(as_object(document).get("data"))
+
+
+def objects(value: Any) -> list[dict[str, Any]]:
+    """The objects of an array; none when it is no array."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def as_object(value: Any) -> dict[str, Any]:
+    """`value` when it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def next_cursor(document: Any) -> str | None:
+    """The cursor of the next page, from `links.next`."""
+    following = as_object(as_object(document).get("links")).get("next")
+    if not isinstance(following, str) or not following:
+        return None
+    values = parse_qs(urlsplit(following).query).get("page[cursor]")
+    return values[0] if values else None

@@ -1,0 +1,45 @@
+"""A signal, and waiting that ends when it comes."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from target_klaviyo.errors import RunInterrupted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Interruption:
+    """A signal that came, or the absence of one; waiting for time to pass ends with it.
+
+    Attributes:
+        also: told of a signal too, while somebody else is at work.
+    """
+
+    def __init__(self) -> None:
+        self._came = threading.Event()
+        self._signum = 0
+        self.also: Callable[[int], None] | None = None
+
+    def set(self, signum: int) -> None:
+        """A signal came; safe in its handler."""
+        self._signum = signum
+        self._came.set()
+        if self.also is not None:
+            self.also(signum)
+
+    def check(self) -> None:
+        """Raise RunInterrupted when a signal came."""
+        if self._came.is_set():
+            raise RunInterrupted(self._signum)
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, unless a signal comes.
+
+        Raises:
+            RunInterrupted: one came.
+        """
+        self._came.wait(seconds)
+        self.check()

@@ -1,0 +1,58 @@
+"""Several profile rows of one person as one, so that Klaviyo's order cannot matter (pure)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from target_klaviyo.rows.contract import MAX_PROFILE_BYTES, ProfileRow
+from target_klaviyo.rows.identity import IDENTIFIER_KINDS
+from target_klaviyo.rows.values import serialise
+
+
+def merge_profiles(earlier: ProfileRow, later: ProfileRow) -> ProfileRow | None:
+    """Two rows of one identity as one; per field the later one wins, a clearing included.
+
+    Returns None when together they would be too large for one profile.
+    """
+    attributes = orjson.loads(earlier.attributes)
+    update = orjson.loads(later.attributes)
+    for name in ("properties", "location"):
+        if name in attributes and name in update:
+            update[name] = {**attributes[name], **update[name]}
+    attributes.update(update)
+    properties = attributes.get("properties", {})
+    for name in later.cleared_properties:
+        properties.pop(name, None)
+    for name in later.cleared_attributes:
+        _forget(attributes, name)
+    serialised = serialise(attributes)
+    if len(serialised) > MAX_PROFILE_BYTES:
+        return None
+    identifiers = {**dict(earlier.identity), **dict(later.identity)}
+    cleared_attributes = earlier.cleared_attributes | later.cleared_attributes
+    return ProfileRow(
+        later.origin,
+        tuple((kind, identifiers[kind]) for kind in IDENTIFIER_KINDS if kind in identifiers),
+        later.profile_id or earlier.profile_id,
+        serialised,
+        (earlier.cleared_properties | later.cleared_properties) - properties.keys(),
+        frozenset(name for name in cleared_attributes if not _holds(attributes, name)),
+        [],
+        epoch=earlier.epoch,
+        parts=[*(earlier.parts or [earlier]), *(later.parts or [later])],
+    )
+
+
+def _forget(attributes: dict[str, Any], name: str) -> None:
+    outer, _, inner = name.partition(".")
+    if inner:
+        attributes.get(outer, {}).pop(inner, None)
+    else:
+        attributes.pop(outer, None)
+
+
+def _holds(attributes: dict[str, Any], name: str) -> bool:
+    outer, _, inner = name.partition(".")
+    return inner in attributes.get(outer, {}) if inner else outer in attributes

@@ -1,0 +1,11 @@
+"""Sending rows and knowing what became of each.
+
+    rows ──▶ lanes ──▶ batches ──▶ tasks ──▶ dispatcher ──POST──▶ Klaviyo
+               ▲                                 │
+               └────────── verdicts ◀────────────┘
+               │
+               ├──▶ ledger ──▶ fences ──▶ STATE
+               └──▶ rejects
+
+The `writer` keeps it going, in one thread; only the `pool` waits for answers in others.
+"""
