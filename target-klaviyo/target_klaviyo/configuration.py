@@ -105,7 +105,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
             if setting.required:
                 raise SettingsError(
                     f"The setting {setting.name} is missing: set it, or the variable "
-                    f"{ENV_PREFIX}{setting.name.upper()}."
+                    f"{ENV_PREFIX}{setting.name.upper()} ({setting.description.rstrip('.')})."
                 )
             values[setting.name] = setting.default
         else:
@@ -176,13 +176,15 @@ def _checked_url(text: str) -> str:
 
 
 def _checked_revision(text: str) -> str:
-    if not re.fullmatch(
-        r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?:\.[\w-]+)?", text, re.ASCII
-    ):
+    """A day, perhaps with a suffix like .pre."""
+    match = re.fullmatch(r"(\d{4}-\d\d-\d\d)(?:\.[\w-]+)?", text, re.ASCII)
+    try:
+        date.fromisoformat(match[1] if match else "")
+    except ValueError as error:
         raise SettingsError(
             f"The setting revision must be a date like {TESTED_REVISION}, an API revision of "
             "Klaviyo."
-        )
+        ) from error
     return text
 
 

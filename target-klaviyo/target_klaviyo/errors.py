@@ -4,6 +4,7 @@ TargetError                    ends the run with exit code 1, its sentence the l
 ├── SettingsError              a setting is missing, misspelt or impossible
 ├── InputError                 the input is not the Singer stream it should be
 ├── KlaviyoError               Klaviyo refuses the whole run, or cannot be reached
+│   └── ScopeError             the key lacks a scope
 ├── TooManyRejects             so many rows are bad that the fault must be systemic
 └── AuditDiffers               Klaviyo does not hold what it should; the report says what
 RunInterrupted                 SIGTERM or SIGINT: exit code 143 or 130
@@ -27,6 +28,10 @@ class InputError(TargetError):
 
 class KlaviyoError(TargetError):
     """Klaviyo refuses the whole run, or cannot be reached."""
+
+
+class ScopeError(KlaviyoError):
+    """The key lacks a scope of the endpoint it was used for."""
 
 
 class TooManyRejects(TargetError):  # noqa: N818  (the name says what happened)

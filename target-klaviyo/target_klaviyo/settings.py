@@ -100,7 +100,7 @@ SETTINGS = (
     Setting(
         "api_key",
         "string",
-        "Klaviyo private API key.",
+        "Klaviyo private API key, made in Klaviyo under Settings > API keys.",
         required=True,
         secret=True,
     ),

@@ -5,8 +5,11 @@ from __future__ import annotations
 import copy
 import os
 import sys
+from datetime import datetime, timezone
+from time import sleep
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
+import click
 from singer_sdk import Target
 from singer_sdk.exceptions import (
     MissingKeyPropertiesError,
@@ -14,12 +17,15 @@ from singer_sdk.exceptions import (
     SingerSDKError,
 )
 
+from target_klaviyo.check import check
 from target_klaviyo.configuration import Settings, check_environment, check_names, read_settings
 from target_klaviyo.errors import (
     InputError,
     RunInterrupted,
     SettingsError,
 )
+from target_klaviyo.klaviyo.client import Client
+from target_klaviyo.klaviyo.reader import Reader
 from target_klaviyo.reading import messages
 from target_klaviyo.reading.bytes_reader import BytesReader
 from target_klaviyo.reading.transforms import configured_transform
@@ -31,7 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
-    import click
     from singer_sdk.mapper import StreamMap
     from singer_sdk.plugin_base import _ConfigInput
 
@@ -215,7 +220,29 @@ class TargetKlaviyo(Target):
             "target-klaviyo does not read; remove batch_config from the tap's settings."
         )
 
+    def check(self) -> str:
+        """Try the settings on Klaviyo; the message says what was found."""
+        client = Client.configured(self._settings)
+        try:
+            reader = Reader(client, wait=sleep)
+            return check(self._settings, reader, datetime.now(timezone.utc).date())
+        finally:
+            client.close()
+
     # The command.
+
+    @classmethod
+    @override
+    def get_singer_command(cls) -> click.Command:
+        command = super().get_singer_command()
+        command.params.append(
+            click.Option(
+                ["--check"],
+                is_flag=True,
+                help="Try key and settings on Klaviyo, write nothing, and say what was found.",
+            )
+        )
+        return command
 
     @classmethod
     @override
@@ -242,6 +269,7 @@ class TargetKlaviyo(Target):
         about_format: str | None = None,
         config: _ConfigInput | None = None,
         file_input: IO[str] | None = None,
+        check: bool = False,
     ) -> None:
         given = config.config if config is not None else {}
         parse_env = config is not None and config.parse_env
@@ -252,11 +280,15 @@ class TargetKlaviyo(Target):
             read_settings({"api_key": "not-needed", **given})
             cls.print_about(about_format)
             return
-        cls.print_version(print_fn=cls.logger.info)
+        if not check:
+            cls.print_version(print_fn=cls.logger.info)
         try:
             target = cls(config=given, parse_env_config=parse_env)
         except ValueError as error:
             raise SettingsError(f"A TARGET_KLAVIYO_ variable cannot be read: {error}.") from error
+        if check:
+            click.echo(target.check())
+            return
         try:
             target.listen(file_input)
         except (Exception, RunInterrupted) as reason:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import itertools
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -15,10 +18,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from starlette.responses import PlainTextResponse
 
 from recurly_klaviyo_sandbox.clock import Clock
 from recurly_klaviyo_sandbox.klaviyo import KlaviyoAccount
 from recurly_klaviyo_sandbox.server import LocalServer
+from target_klaviyo.check import check
+from target_klaviyo.configuration import read_settings
+from target_klaviyo.klaviyo.client import Client
+from target_klaviyo.klaviyo.reader import Reader
 from target_klaviyo.target import TargetKlaviyo
 
 if TYPE_CHECKING:
@@ -141,6 +149,21 @@ class Run:
         return [message["reason"] for message in self.rejects]
 
 
+class PassingTime:
+    """Seconds that pass by being waited for."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def clock(self) -> float:
+        """The present."""
+        return self._now
+
+    def wait(self, seconds: float) -> None:
+        """Let so many seconds pass, at once."""
+        self._now += seconds
+
+
 @dataclass
 class Site:
     """A sandbox account, its address, and a folder for what the target writes."""
@@ -188,6 +211,16 @@ class Site:
             raise
         return Run([json.loads(line) for line in self.capture().splitlines()], self.rejects)
 
+    def check(self, **config: Any) -> str:
+        """What a check says, its pauses being over at once."""
+        given = read_settings({**self.config, **config})
+        client, time = Client.configured(given), PassingTime()
+        try:
+            reader = Reader(client, wait=time.wait, clock=time.clock)
+            return check(given, reader, datetime.now(timezone.utc).date())
+        finally:
+            client.close()
+
     def events(self, *rows: dict[str, Any], **config: Any) -> Run:
         """Sync event rows, with a STATE after them."""
         return self.sync(self.messages("events", rows), **config)
@@ -203,14 +236,16 @@ class Site:
 
     command = Path(sys.executable).parent / "target-klaviyo"
 
-    def start(self, stdin: Any = subprocess.PIPE, **settings: Any) -> subprocess.Popen[bytes]:
-        """Start the real command, with a pipe at each end."""
+    def start(
+        self, *options: str, stdin: Any = subprocess.PIPE, **settings: Any
+    ) -> subprocess.Popen[bytes]:
+        """Start the real command, with a pipe at each end that is not given."""
         environment = {
             f"TARGET_KLAVIYO_{name.upper()}": str(value)
             for name, value in {**self.config, **settings}.items()
         }
         return subprocess.Popen(
-            [self.command, "--config", "ENV"],
+            [self.command, "--config", "ENV", *options],
             env={**os.environ, **environment},
             stdin=stdin,
             stdout=subprocess.PIPE,
@@ -226,18 +261,75 @@ class Site:
         )
 
 
+@pytest.fixture(scope="session")
+def closed_port() -> int:
+    """A port nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
 @pytest.fixture
 def sample() -> Samples:
     """Messages and valid rows to vary."""
     return Samples()
 
 
+class Addresses:
+    """ASGI application that serves every account under a path of its own.
+
+    Starting and stopping a server for each test would take longer than most tests do. A request
+    that comes when its account has moved out gets nothing but a 404.
+    """
+
+    def __init__(self) -> None:
+        self._accounts: dict[str, ASGIApp] = {}
+        self._numbers = itertools.count()
+
+    @contextlib.contextmanager
+    def serve(self, account: ASGIApp) -> Iterator[str]:
+        """The path under which the account is served meanwhile."""
+        name = f"account-{next(self._numbers)}"
+        self._accounts[name] = account
+        try:
+            yield f"/{name}"
+        finally:
+            del self._accounts[name]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on to its account, which never sees the path before its own."""
+        _, name, rest = scope["path"].split("/", 2)
+        account = self._accounts.get(name, PlainTextResponse("Moved out.", 404))
+        below = scope["raw_path"].removeprefix(f"/{name}".encode())
+        await account({**scope, "path": f"/{rest}", "raw_path": below}, receive, send)
+
+
+@pytest.fixture(scope="session")
+def addresses() -> Addresses:
+    """Accounts by the paths under which `server` serves them."""
+    return Addresses()
+
+
+@pytest.fixture(scope="session")
+def server(addresses: Addresses) -> Iterator[LocalServer]:
+    """One server for all tests."""
+    with LocalServer(addresses) as running:
+        yield running
+
+
 @pytest.fixture
-def site(tmp_path: Path, capsys: pytest.CaptureFixture[str], sample: Samples) -> Iterator[Site]:
+def site(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    sample: Samples,
+    addresses: Addresses,
+    server: LocalServer,
+) -> Iterator[Site]:
     """An account without rate limits, whose import jobs end at the first look."""
     account = KlaviyoAccount(
         clock=Clock(), limits=False, job_polls=0, job_duration=timedelta(seconds=0)
     )
     recorder = Recorder(account.app)
-    with LocalServer(recorder) as server:
-        yield Site(account, server.url, tmp_path, lambda: capsys.readouterr().out, sample, recorder)
+    with addresses.serve(recorder) as path:
+        url = server.url + path
+        yield Site(account, url, tmp_path, lambda: capsys.readouterr().out, sample, recorder)

@@ -46,7 +46,7 @@ class Client:
     """
 
     def __init__(self, *, api_url: str, api_key: str, revision: str, timeout: float) -> None:
-        self._api_url = api_url
+        self.api_url = api_url
         self._auth = _KeyAuth(api_key)
         self._headers = {
             "Accept": JSON_API,
@@ -78,7 +78,7 @@ class Client:
         try:
             response = self._session.request(
                 call.endpoint.method,
-                self._api_url + call.path,
+                self.api_url + call.path,
                 params=dict(call.query),
                 data=call.body,
                 timeout=self._timeout,

@@ -21,6 +21,7 @@ from target_klaviyo.klaviyo.verdicts import (
     TryAgain,
     judge,
     pause_before,
+    unreachable,
 )
 
 if TYPE_CHECKING:
@@ -87,11 +88,21 @@ class Reader:
             KlaviyoError: Klaviyo cannot be reached, or refuses the question.
             RunInterrupted: a signal came while waiting.
         """
+        verdict = self.verdict(call)
+        if isinstance(verdict, Done):
+            return verdict.document
+        raise KlaviyoError(_refusal(call.endpoint, verdict))
+
+    def verdict(self, call: Call) -> Verdict:
+        """What the answer to a question means, once troubles have passed.
+
+        Raises:
+            KlaviyoError: no question can be answered.
+            RunInterrupted: a signal came while waiting.
+        """
         tries = slow_downs = 0
         while True:
-            verdict = self._try(call)
-            if isinstance(verdict, Done):
-                return verdict.document
+            verdict = self.first_verdict(call)
             if isinstance(verdict, SlowDown):
                 slow_downs += 1
                 self._slow_down(call.endpoint, verdict, slow_downs)
@@ -99,9 +110,15 @@ class Reader:
                 tries += 1
                 self._pause(call.endpoint, verdict, tries)
             else:
-                raise KlaviyoError(_refusal(call.endpoint, verdict))
+                return verdict
 
-    def _try(self, call: Call) -> Verdict:
+    def first_verdict(self, call: Call, *, wants_document: bool = True) -> Verdict:
+        """What the answer means when the question is sent once, whatever comes.
+
+        Raises:
+            KlaviyoError: no question can be answered.
+            RunInterrupted: a signal came while waiting.
+        """
         limiter = self._limiters.setdefault(
             call.endpoint, Limiter(call.endpoint.burst, call.endpoint.steady)
         )
@@ -113,7 +130,7 @@ class Reader:
         answer = self._client.send(call)
         limiter.answered(self._clock(), _limits(answer))
         self._connected = self._connected or isinstance(answer, Reply)
-        return judge(answer, call.endpoint, wants_document=True)
+        return judge(answer, call.endpoint, wants_document=wants_document)
 
     def _slow_down(self, endpoint: Endpoint, verdict: SlowDown, slow_downs: int) -> None:
         if slow_downs >= MAX_SLOW_DOWNS:
@@ -127,10 +144,7 @@ class Reader:
 
     def _pause(self, endpoint: Endpoint, trouble: TryAgain, tries: int) -> None:
         if not trouble.connected and not self._connected and tries >= MAX_TRIES_UNCONNECTED:
-            raise KlaviyoError(
-                f"Klaviyo cannot be reached ({trouble.why}); check the network and the setting "
-                "api_url."
-            )
+            raise unreachable(self._client.api_url, trouble.why)
         if tries >= MAX_TRIES:
             raise KlaviyoError(
                 f"Klaviyo's {endpoint.name} failed {tries} times in a row, at last with: "
@@ -157,6 +171,6 @@ def _limits(answer: Reply | NoReply) -> Any:
 def _refusal(endpoint: Endpoint, verdict: Verdict) -> str:
     said = verdict.errors[0].reason if isinstance(verdict, Refused) and verdict.errors else ""
     return (
-        f"Klaviyo does not answer the audit's question to its {endpoint.name}: "
+        f"Klaviyo does not answer a question to its {endpoint.name}: "
         f"{said.rstrip('.') or 'not found'}; check the setting revision, or upgrade target-klaviyo."
     )

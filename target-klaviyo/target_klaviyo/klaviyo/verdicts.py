@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from target_klaviyo.errors import KlaviyoError
+from target_klaviyo.errors import KlaviyoError, ScopeError
 from target_klaviyo.klaviyo.endpoints import NoReply
 
 if TYPE_CHECKING:
@@ -174,6 +174,14 @@ def api_errors(document: Any) -> tuple[ApiError, ...]:
     return tuple(found)
 
 
+def unreachable(api_url: str, why: str) -> KlaviyoError:
+    """The end of a run that never got through."""
+    return KlaviyoError(
+        f"Klaviyo cannot be reached at {api_url} ({why}); check the network and the setting "
+        "api_url."
+    )
+
+
 def pause_before(attempt: int) -> float:
     """Seconds to wait before try number `attempt` + 1."""
     return float(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)))
@@ -195,7 +203,7 @@ def _stop_the_run_if_it_must(status: int, errors: tuple[ApiError, ...], endpoint
             "key (Settings > API keys) that has not been deleted."
         )
     if status == HTTPStatus.FORBIDDEN:
-        raise KlaviyoError(
+        raise ScopeError(
             f"Klaviyo's API key may not use the {endpoint.name}{_detail(errors)}; create a private "
             f"key with the scopes {' and '.join(endpoint.scopes)} and set it as api_key."
         )

@@ -35,6 +35,7 @@ from target_klaviyo.klaviyo.verdicts import (
     Verdict,
     judge,
     pause_before,
+    unreachable,
 )
 from target_klaviyo.writing.pool import Pool
 
@@ -163,10 +164,7 @@ class Dispatcher:
         """
         task.tries += 1
         if not trouble.connected and not self._connected and task.tries >= MAX_TRIES_UNCONNECTED:
-            raise KlaviyoError(
-                f"Klaviyo cannot be reached ({trouble.why}); check the network and the setting "
-                "api_url."
-            )
+            raise unreachable(self._client.api_url, trouble.why)
         if task.tries >= MAX_TRIES:
             raise KlaviyoError(
                 f"Klaviyo's {task.endpoint.name} failed {task.tries} times in a row, at last with: "

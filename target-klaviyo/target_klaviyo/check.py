@@ -1,0 +1,176 @@
+"""Is everything right? One message on account and key, or one sentence on what is wrong.
+
+Every endpoint that a run of these settings would use is asked something, and none is given
+anything to store. Scopes to write are told by a request whose body is an empty object: there is no
+row in it, so nothing can come of it, whatever Klaviyo looks at first. A 403 means that the scope is
+lacking; any other refusal is one of the body. (Were the body judged before the key, which Klaviyo's
+reference leaves open, a lacking scope would pass unnoticed here, and be named by the run itself.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from target_klaviyo.errors import KlaviyoError, ScopeError
+from target_klaviyo.klaviyo.account import account_call, read_account
+from target_klaviyo.klaviyo.endpoints import (
+    ACCOUNTS,
+    BULK_EVENTS,
+    BULK_PROFILES,
+    EVENTS,
+    IMPORT_ERRORS,
+    IMPORT_JOB,
+    LIST,
+    METRICS,
+    PROFILE_IMPORT,
+    PROFILES,
+    Call,
+)
+from target_klaviyo.klaviyo.verdicts import Missing, SlowDown, TryAgain
+from target_klaviyo.settings import enumeration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from target_klaviyo.configuration import Settings
+    from target_klaviyo.klaviyo.account import Account
+    from target_klaviyo.klaviyo.reader import Reader
+
+NO_JOB = "none"
+"""The id of no import job: that there is none such is answer enough."""
+
+STABLE_YEARS = 1  # Klaviyo: a revision is stable for a year, deprecated the next, then retired
+SUPPORTED_YEARS = 2
+
+
+@dataclass
+class Scopes:
+    """What the answers have told about the key's scopes; pure."""
+
+    held: set[str] = field(default_factory=set)
+    refused: list[tuple[str, ...]] = field(default_factory=list)
+    untold: set[str] = field(default_factory=set)
+
+    @property
+    def lacking(self) -> set[str]:
+        """What refused endpoints lack: where one scope explains a refusal, no other is named."""
+        suspects = [set(scopes) - self.held for scopes in self.refused]
+        certain = {scope for scope, *others in map(sorted, suspects) if not others}
+        return certain.union(*(each for each in suspects if not each & certain))
+
+    @property
+    def unknown(self) -> set[str]:
+        """Scopes about which nothing was found out."""
+        return self.untold.union(*self.refused) - self.held - self.lacking
+
+
+def check(given: Settings, reader: Reader, today: date) -> str:
+    """Try the settings on Klaviyo; the message says what was found.
+
+    Raises:
+        KlaviyoError: Klaviyo cannot be reached or refuses key, revision or list, or the key lacks
+            a scope that the settings need.
+    """
+    scopes = Scopes()
+    account = _account(reader, scopes)
+    if given.list_id is not None:
+        _look_up_list(given.list_id, reader, scopes)
+    for question in questions(given):
+        _note(question, reader, scopes, once=question.endpoint.method == "POST")
+    lacking = scopes.lacking
+    if given.mode == "write":
+        lacking -= set(ACCOUNTS.scopes)
+    if lacking:
+        needed = lacking | scopes.held | scopes.unknown
+        raise KlaviyoError(
+            f"The API key of {_described(account)} lacks {_listed(lacking)}; mode {given.mode} "
+            f"needs {_listed(needed)}: create a private key with all of them (Settings > API "
+            "keys) and set it as api_key."
+        )
+    unknown = f"; not checked: {_listed(scopes.unknown)}" if scopes.unknown else ""
+    return (
+        f"Connected to {_described(account)}: the key has what mode {given.mode} needs "
+        f"({_listed(scopes.held)}{unknown}); API revision {given.revision}"
+        f"{revision_age(given.revision, today)}."
+    )
+
+
+def questions(given: Settings) -> Iterator[Call]:
+    """What to ask the endpoints that a run would use, beside the account's and the list's."""
+    if given.mode != "audit":
+        if given.event_streams or given.transform:
+            yield Call(BULK_EVENTS, BULK_EVENTS.path, b"{}")
+        if given.profile_streams or given.transform:
+            yield Call(PROFILE_IMPORT, PROFILE_IMPORT.path, b"{}")
+            yield Call(BULK_PROFILES, BULK_PROFILES.path, b"{}")
+            yield Call(IMPORT_ERRORS, IMPORT_ERRORS.path.format(id=NO_JOB))
+            yield Call(IMPORT_JOB, IMPORT_JOB.path.format(id=NO_JOB))
+    if given.mode != "write":
+        yield Call(METRICS, METRICS.path)
+        yield Call(EVENTS, EVENTS.path, query={"page[size]": "1"})
+        if given.audit_profiles:
+            yield Call(PROFILES, PROFILES.path, query={"page[size]": "1"})
+
+
+def revision_age(revision: str, today: date) -> str:
+    """How old the revision is, with a warning when Klaviyo no longer calls it stable."""
+    born = date.fromisoformat(revision[:10])
+    months = max(
+        0, (today.year - born.year) * 12 + today.month - born.month - (today.day < born.day)
+    )
+    age = f" ({months} months old)" if months != 1 else " (1 month old)"
+    if months < 12 * STABLE_YEARS:
+        return age
+    return (
+        f"{age}, which Klaviyo supports for two years only, until "
+        f"{born.year + SUPPORTED_YEARS}{revision[4:7]}: upgrade target-klaviyo or set a newer "
+        "revision"
+    )
+
+
+def _account(reader: Reader, scopes: Scopes) -> Account | None:
+    """The account, None when the key may not name it."""
+    try:
+        account = read_account(reader.ask(account_call()))
+    except ScopeError:
+        scopes.refused.append(ACCOUNTS.scopes)
+        return None
+    scopes.held.update(ACCOUNTS.scopes)
+    return account
+
+
+def _look_up_list(list_id: str, reader: Reader, scopes: Scopes) -> None:
+    call = Call(LIST, LIST.path.format(id=quote(list_id, safe="")))
+    if isinstance(_note(call, reader, scopes, once=False), Missing):
+        raise KlaviyoError(
+            f"Klaviyo knows no list {list_id}; set list_id to the id that stands in the list's "
+            "address in Klaviyo."
+        )
+
+
+def _note(call: Call, reader: Reader, scopes: Scopes, *, once: bool) -> object:
+    """Ask, and note what the answer tells about the endpoint's scopes."""
+    try:
+        verdict = reader.first_verdict(call, wants_document=False) if once else reader.verdict(call)
+    except ScopeError:
+        scopes.refused.append(call.endpoint.scopes)
+        return None
+    if isinstance(verdict, TryAgain | SlowDown):
+        scopes.untold.update(call.endpoint.scopes)
+    else:
+        scopes.held.update(call.endpoint.scopes)
+    return verdict
+
+
+def _described(account: Account | None) -> str:
+    if account is None:
+        return "an account it may not name (accounts:read)"
+    kind = "test" if account.is_test else "live"
+    return f"{account.name} ({kind} account, time zone {account.timezone})"
+
+
+def _listed(scopes: set[str]) -> str:
+    return enumeration(sorted(scopes)) if scopes else "none"
