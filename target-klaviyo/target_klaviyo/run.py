@@ -16,6 +16,7 @@ from target_klaviyo.reading.intake import Intake
 from target_klaviyo.reading.transforms import configured_transform
 from target_klaviyo.rows.reader import RowReader
 from target_klaviyo.writing.rejects import RejectsFile
+from target_klaviyo.writing.summary import summary
 from target_klaviyo.writing.tally import Tally
 from target_klaviyo.writing.writer import Writer, WriterOptions
 
@@ -130,7 +131,7 @@ class Run:
     def _log_summary(self) -> None:
         """Say what the run has done."""
         transform_says = self._transform.summary() if self._transform is not None else []
-        lines = self._tally.lines(str(self._given.rejects_path)) if self._writes else []
+        lines = summary(self._tally, str(self._given.rejects_path)) if self._writes else ()
         for line in (*lines, *transform_says):
             log.info("%s", line)
 

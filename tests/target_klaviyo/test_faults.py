@@ -121,6 +121,7 @@ def test_jobs_cancelled_for_ever_become_rejects(site: Site, sample: Samples) -> 
     assert run.states == [{"done": 2}]
 
 
+@pytest.mark.campaign
 def test_a_trouble_that_does_not_pass_stops_the_run(site: Site, sample: Samples) -> None:
     """An address where nothing answers is given up soon, and no STATE is printed."""
     with pytest.raises(KlaviyoError, match="cannot be reached"):

@@ -9,7 +9,7 @@ import pytest
 
 from target_klaviyo.rows.contract import Origin, ProfileRow
 from target_klaviyo.rows.reader import RowReader
-from target_klaviyo.writing.jobs import LONGEST_PAUSE, STUCK_AFTER, ImportJob, Progress
+from target_klaviyo.writing.jobs import LONGEST_PAUSE, STUCK_AFTER, ImportJob, JobProgress
 
 NOW = datetime(2026, 7, 15, tzinfo=timezone.utc)
 READER = RowReader(now=NOW, live_window=timedelta(days=3))
@@ -34,17 +34,17 @@ def status(status: str, **attributes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("answer", "progress"),
     [
-        (status("queued"), Progress.PENDING),
-        (status("processing", completed_count=3), Progress.PENDING),
-        (status("complete", failed_count=1), Progress.COMPLETE),
-        (status("cancelled"), Progress.LOST),
-        (status("processing", expires_at="2026-07-14T00:00:00Z"), Progress.LOST),
-        (status("processing", expires_at="2026-07-22T00:00:00"), Progress.PENDING),
-        (status("something new"), Progress.PENDING),
-        ({}, Progress.PENDING),
+        (status("queued"), JobProgress.PENDING),
+        (status("processing", completed_count=3), JobProgress.PENDING),
+        (status("complete", failed_count=1), JobProgress.COMPLETE),
+        (status("cancelled"), JobProgress.LOST),
+        (status("processing", expires_at="2026-07-14T00:00:00Z"), JobProgress.LOST),
+        (status("processing", expires_at="2026-07-22T00:00:00"), JobProgress.PENDING),
+        (status("something new"), JobProgress.PENDING),
+        ({}, JobProgress.PENDING),
     ],
 )
-def test_a_job_is_followed_to_its_end(answer: Any, progress: Progress) -> None:
+def test_a_job_is_followed_to_its_end(answer: Any, progress: JobProgress) -> None:
     """Complete, cancelled and expired are ends; all else is waited for."""
     assert job().observe(answer, 1.0, NOW) is progress
 
@@ -53,7 +53,9 @@ def test_pauses_grow_and_a_stuck_job_is_given_up() -> None:
     """Pauses grow to 20 s; half an hour without progress is the end."""
     followed = job()
     now = 0.0
-    while followed.observe(status("processing", completed_count=5), now, NOW) is Progress.PENDING:
+    while (
+        followed.observe(status("processing", completed_count=5), now, NOW) is JobProgress.PENDING
+    ):
         now += followed.pause
         assert now < STUCK_AFTER * 2
     assert now > STUCK_AFTER
@@ -66,7 +68,7 @@ def test_progress_keeps_a_slow_job_alive() -> None:
     followed = job()
     for count in range(100):
         answer = status("processing", completed_count=count)
-        assert followed.observe(answer, count * STUCK_AFTER * 0.9, NOW) is Progress.PENDING
+        assert followed.observe(answer, count * STUCK_AFTER * 0.9, NOW) is JobProgress.PENDING
 
 
 ADA, BOB, EVE = row(email="Ada@shop.io"), row(external_id="7"), row(id="01X", email="eve@shop.io")

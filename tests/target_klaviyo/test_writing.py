@@ -161,6 +161,14 @@ def test_a_refused_row_does_not_take_along_those_merged_with_it(
     assert [each.email for each in site.account.profiles()] == ["user2@shop.io"]
 
 
+def test_rows_held_back_are_sent_at_the_end_without_any_state(site: Site, sample: Samples) -> None:
+    """What comes free by the last answer is sent too, though no STATE waits for it."""
+    site.account.refuse_imports({"user1@shop.io": "No."})
+    rows = [sample.profile(1), sample.profile(1, first_name="Ada")]
+    run = site.sync(site.messages("profiles", rows)[:-1])
+    assert len(run.rejects) == 2
+
+
 def test_a_row_klaviyo_refuses_does_not_poison_its_batch(site: Site, sample: Samples) -> None:
     """A 400 is mapped by pointer to its rows; all others are sent again and stored."""
     bad = sample.event(500, properties={"deep": _nested(10)})  # at the limit here, beyond it there

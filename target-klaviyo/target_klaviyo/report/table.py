@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from target_klaviyo.columns import aligned
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
@@ -15,14 +17,7 @@ _HEADINGS = ("metric", "expected", "found", *_WRONG, "explained")
 
 def table(document: Mapping[str, Any]) -> Iterator[str]:
     """The lines: a row per metric, the profiles, the time zones; no customer's data."""
-    rows = [_HEADINGS, *(_row(metric) for metric in document["metrics"])]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
-    for row in rows:
-        name, *numbers = (
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        yield "  ".join((name, *numbers))
+    yield from aligned([_HEADINGS, *(_row(metric) for metric in document["metrics"])])
     profiles = document["profiles"]
     yield (
         f"Profiles: {profiles['checked']:,} of {profiles['expected']:,} compared, "

@@ -10,7 +10,7 @@ import heapq
 import itertools
 import logging
 import math
-from collections import deque
+from collections import Counter, deque
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,7 @@ from target_klaviyo.klaviyo.verdicts import (
     unreachable,
 )
 from target_klaviyo.writing.pool import Pool
+from target_klaviyo.writing.progress import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -75,6 +76,7 @@ class Dispatcher:
             concurrency, lambda task: client.send(task.call())
         )
         self._connected = False
+        self._requests: Counter[Endpoint] = Counter()
 
     def submit(self, task: Task) -> None:
         """Queue a task behind others of its endpoint."""
@@ -96,6 +98,15 @@ class Dispatcher:
     def in_flight(self) -> int:
         """Requests not answered yet."""
         return self._pool.busy
+
+    @property
+    def paces(self) -> dict[str, Pace]:
+        """Requests so far and budgets of the endpoints in use, by name."""
+        return {
+            each.name: Pace(self._requests[each], self._limiters[each].per_minute)
+            for each in ENDPOINTS_BY_URGENCY
+            if self._requests[each]
+        }
 
     @property
     def idle(self) -> bool:
@@ -130,6 +141,7 @@ class Dispatcher:
             while queue and self._pool.idle and not limiter.wait(now):
                 limiter.sent()
                 self._tally.requests += 1
+                self._requests[endpoint] += 1
                 self._pool.start(queue.popleft())
 
     def next_due(self) -> float:

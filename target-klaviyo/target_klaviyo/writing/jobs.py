@@ -29,7 +29,7 @@ MAX_SUBMISSIONS = 3
 ERRORS_PER_PAGE = 100
 
 
-class Progress(Enum):
+class JobProgress(Enum):
     """How far a job is."""
 
     PENDING = "pending"
@@ -59,14 +59,14 @@ class ImportJob:
     pages: set[str] = field(default_factory=set)
     lost_because: str = ""
 
-    def observe(self, document: Any, now: float, today: datetime) -> Progress:
+    def observe(self, document: Any, now: float, today: datetime) -> JobProgress:
         """Note a status answer; `now` in seconds of a monotonic clock, `today` for expiry."""
         attributes = _attributes(document)
         status = attributes.get("status")
         if status == "complete":
             failed = attributes.get("failed_count")
             self.failed_count = failed if isinstance(failed, int) else None
-            return Progress.COMPLETE
+            return JobProgress.COMPLETE
         if status == "cancelled":
             return self._lost("was cancelled")
         if _expired(attributes.get("expires_at"), today):
@@ -77,9 +77,9 @@ class ImportJob:
         elif now - self.changed_at > STUCK_AFTER:
             return self._lost("made no progress for half an hour")
         self.pause = min(LONGEST_PAUSE, self.pause * PAUSE_GROWTH)
-        return Progress.PENDING
+        return JobProgress.PENDING
 
-    def vanish(self) -> Progress:
+    def vanish(self) -> JobProgress:
         """Klaviyo does not know the job (any more)."""
         return self._lost("is unknown to Klaviyo")
 
@@ -108,9 +108,9 @@ class ImportJob:
         missing = self.failed_count is not None and self.failed_count > len(self.failures)
         return self.strays > 0 or missing
 
-    def _lost(self, why: str) -> Progress:
+    def _lost(self, why: str) -> JobProgress:
         self.lost_because = why
-        return Progress.LOST
+        return JobProgress.LOST
 
 
 def _attributes(document: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from target_klaviyo.klaviyo.verdicts import (
     halves,
 )
 from target_klaviyo.writing.batches import MAX_PROFILES, ProfileBatcher
-from target_klaviyo.writing.jobs import MAX_SUBMISSIONS, ImportJob, Progress
+from target_klaviyo.writing.jobs import MAX_SUBMISSIONS, ImportJob, JobProgress
 from target_klaviyo.writing.payloads import blamed_profiles
 from target_klaviyo.writing.tasks import AskStatus, ImportProfile, ReadErrors, SubmitProfiles
 
@@ -41,6 +41,9 @@ class ProfileLane:
         list_id: the list imported profiles join.
         clear_one_by_one: clear properties by profile-import instead of `unset`.
         clock: seconds of a monotonic clock.
+
+    Attributes:
+        pending_jobs: import jobs that Klaviyo is still at.
     """
 
     endpoint = BULK_PROFILES
@@ -60,6 +63,7 @@ class ProfileLane:
         self._list_id = list_id
         self._clear_one_by_one = clear_one_by_one
         self._clock = clock
+        self.pending_jobs = 0
         self._batcher = ProfileBatcher(max_rows=min(max_rows, MAX_PROFILES))
 
     @property
@@ -111,6 +115,7 @@ class ProfileLane:
                 self._dispatcher.try_again(task, TryAgain("an import job without an id"))
                 return
             self._ledger.tally.jobs += 1
+            self.pending_jobs += 1
             job = ImportJob(identifier, task.rows, task.submissions, self._clock())
             self._dispatcher.submit_later(AskStatus(job), job.pause)
             return
@@ -139,9 +144,11 @@ class ProfileLane:
             progress = job.observe(verdict.document, self._clock(), datetime.now(timezone.utc))
         else:
             progress = job.vanish()
-        if progress is Progress.PENDING:
+        if progress is JobProgress.PENDING:
             self._dispatcher.submit_later(AskStatus(job), job.pause)
-        elif progress is Progress.LOST:
+            return
+        self.pending_jobs -= 1
+        if progress is JobProgress.LOST:
             self._resubmit(job)
         elif job.failed_count == 0:
             self._imported(job.rows)

@@ -1,4 +1,4 @@
-"""What a run has done, in numbers, and the lines that say so at its end."""
+"""What a run has done, in numbers."""
 
 from __future__ import annotations
 
@@ -45,32 +45,6 @@ class Tally:
                 f"({self.max_reject_percent:g} %) allows; the commonest reason ({count:,}) is: "
                 f"{rule} All are in {rejects_path}; mend the cause and replay that file."
             )
-
-    def lines(self, rejects_path: str) -> list[str]:
-        """The summary, one sentence a line."""
-        sent = " and ".join(f"{self.stored[kind]:,} {kind}" for kind in ("events", "profiles"))
-        lines = [
-            f"Klaviyo took {sent} in {self.requests:,} requests and {self.jobs:,} import jobs."
-        ]
-        if self.backfilled:
-            lines.append(f"{self.backfilled:,} of the events are history and trigger no flows.")
-        lines += [
-            f"{count:,} {kind} were merged with others of the same key."
-            for kind, count in sorted(self.duplicates.items())
-            if count
-        ]
-        if self.resent or self.slowed_down:
-            lines.append(
-                f"{self.resent:,} requests were sent again after failing; Klaviyo asked "
-                f"{self.slowed_down:,} times to slow down."
-            )
-        for warning, count in sorted(self.warnings.items()):
-            lines.append(f"{count:,} times {warning}.")
-        for (kind, rule), count in sorted(self.rules.items()):
-            lines.append(f"{count:,} {kind} rejected: {rule}")
-        if self.rules:
-            lines.append(f"The rejects are in {rejects_path}; replay them with < {rejects_path}.")
-        return lines
 
     def _commonest_rule(self, kind: str) -> tuple[str, int]:
         return max(

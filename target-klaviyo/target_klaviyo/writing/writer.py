@@ -7,6 +7,8 @@ done.
 
 from __future__ import annotations
 
+import logging
+import math
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ from target_klaviyo.writing.event_lane import EventLane
 from target_klaviyo.writing.fences import SECONDS_BETWEEN_FENCES
 from target_klaviyo.writing.ledger import Ledger
 from target_klaviyo.writing.profile_lane import ProfileLane
+from target_klaviyo.writing.progress import Progress, Standing
 from target_klaviyo.writing.tally import REJECTS_TOLERATED_UNTIL
 from target_klaviyo.writing.tasks import SendEvents
 
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     from target_klaviyo.rows.contract import EventRow, Origin, ProfileRow
     from target_klaviyo.writing.rejects import RejectsFile
     from target_klaviyo.writing.tally import Tally
+
+log = logging.getLogger("target-klaviyo")
 
 WIND_DOWN_SECONDS = 18.0  # supervisors leave about 20 between SIGTERM and SIGKILL
 ABANDON_SECONDS = 10.0
@@ -80,6 +85,7 @@ class Writer:
             clear_one_by_one=options.clear_one_by_one,
             clock=clock,
         )
+        self._progress = Progress(clock())
         self._signum: int | None = None
 
     # Rows in.
@@ -114,7 +120,7 @@ class Writer:
     def pump(self, source: Any = None) -> None:
         """Work until there is room for more rows and `source`, when given, can be read."""
         while True:
-            self._work()
+            self._work(self._seal_for_waiting_state)
             room = self._has_room
             if not room and self._dispatcher.idle:
                 self._seal()  # what fills the memory is all unsent
@@ -127,25 +133,15 @@ class Writer:
     def finish(self, *, all_taken: bool) -> None:
         """Send what is left, wait for the last answer, print the last STATE."""
         self._fences.fence(self._clock(), force=True)
-        while True:
-            self._seal()
-            self._work()
-            if not self._fences.outstanding:
-                break
-            self._dispatcher.sleep_until(self._next_due())
+        self._work_off(math.inf)
         self._close(complete=all_taken)
 
     def wind_down(self) -> None:
         """After a signal: send what has been read and print what that covers, in limited time."""
         self._signum = None
-        deadline = self._clock() + WIND_DOWN_SECONDS
         self._fences.fence(self._clock(), force=True)
         try:
-            while self._fences.outstanding and self._clock() < deadline:
-                self._seal()
-                self._work()
-                if self._fences.outstanding:
-                    self._dispatcher.sleep_until(min(deadline, self._next_due()))
+            self._work_off(self._clock() + WIND_DOWN_SECONDS)
         except RunInterrupted:
             pass  # a second signal: whoever sends it is in a hurry
         finally:
@@ -170,16 +166,40 @@ class Writer:
         self._signum = signum
         self._dispatcher.wake()
 
-    def _work(self) -> None:
-        """One round: settle what was answered, send what may go, print what is covered."""
+    def _work_off(self, deadline: float) -> None:
+        """Send everything there is, until each row has come to its end or the time is over."""
+        while True:
+            self._work(self._seal)
+            if not self._fences.outstanding or self._clock() >= deadline:
+                return
+            self._dispatcher.sleep_until(min(deadline, self._next_due()))
+
+    def _work(self, seal: Callable[[], None]) -> None:
+        """One round: settle what was answered, send what may go, print what is covered.
+
+        Rows that were held back come free by what is settled, so `seal` comes after it.
+        """
         self._settle_decided()
         if self._signum is not None:
             raise RunInterrupted(self._signum)
-        self._seal_for_waiting_state()
-        self._events.queue()  # rows that were held back may have filled batches
+        seal()
+        self._events.queue()
         self._profiles.queue()
         self._dispatcher.dispatch()
         self._print_covered_state()
+        self._log_progress()
+
+    def _log_progress(self) -> None:
+        now = self._clock()
+        if now >= self._progress.due:
+            tally = self._ledger.tally
+            standing = Standing(
+                tally.stored,
+                tally.rejected.total(),
+                self._profiles.pending_jobs,
+                self._dispatcher.paces,
+            )
+            log.info("%s", self._progress.line(now, standing))
 
     def _settle_decided(self) -> None:
         for task, verdict in self._dispatcher.decided():
@@ -190,6 +210,8 @@ class Writer:
 
     def _next_due(self) -> float:
         due = self._dispatcher.next_due()
+        if self._fences.outstanding:
+            due = min(due, self._progress.due)
         if self._fences.next_fence is not None:
             due = min(due, self._fences.next_fence)
         if self._fences.fenced is not None:

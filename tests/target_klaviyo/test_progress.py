@@ -1,0 +1,98 @@
+"""What a run says of itself: a line every few seconds, a table at its end."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from target_klaviyo.writing.progress import Pace, Progress, Standing
+from target_klaviyo.writing.summary import summary
+from target_klaviyo.writing.tally import Tally
+
+EVENTS, PROFILES = "bulk event creation", "bulk profile import"
+
+
+@pytest.mark.parametrize(
+    ("standing", "line"),
+    [
+        (
+            Standing({"events": 0, "profiles": 0}, 0, 0, {}),
+            "0 events and 0 profiles sent, 0 rejected.",
+        ),
+        (
+            Standing({"events": 12_000, "profiles": 30}, 4, 0, {EVENTS: Pace(12, 150)}),
+            (
+                "12,000 events and 30 profiles sent, 4 rejected; requests in the last minute: 12 of "
+                "150 (bulk event creation)."
+            ),
+        ),
+        (
+            Standing(
+                {"events": 1, "profiles": 0},
+                0,
+                2,
+                {EVENTS: Pace(1, math.inf), PROFILES: Pace(2, 150)},
+            ),
+            (
+                "1 events and 0 profiles sent, 0 rejected; 2 import jobs pending; requests in the last "
+                "minute: 1 (bulk event creation), 2 of 150 (bulk profile import)."
+            ),
+        ),
+    ],
+)
+def test_a_line_says_rows_rejects_jobs_and_requests(standing: Standing, line: str) -> None:
+    """Rows by kind, rejects, pending jobs, and requests against each endpoint's budget."""
+    assert Progress(0.0).line(5.0, standing) == line
+
+
+def test_lines_come_every_five_seconds_at_most() -> None:
+    """The next line is due five seconds after the last one, however late that was."""
+    progress = Progress(100.0)
+    assert progress.due == 105.0
+    progress.line(109.0, Standing({"events": 0, "profiles": 0}, 0, 0, {}))
+    assert progress.due == 114.0
+
+
+@pytest.mark.parametrize(
+    ("moments", "lately"),
+    [
+        ([(5, 10)], 10),
+        ([(5, 10), (10, 30)], 30),
+        ([(5, 10), (30, 75), (60, 150)], 150),
+        ([(5, 10), (30, 75), (60, 150), (65, 160)], 150),
+        ([(5, 10), (30, 75), (60, 150), (65, 160), (90, 200)], 125),
+        ([(5, 10), (300, 300)], 290),
+    ],
+)
+def test_requests_are_those_of_the_last_minute(moments: list[tuple[int, int]], lately: int) -> None:
+    """Requests are counted since the line of a minute ago, so that they compare with the budget."""
+    progress = Progress(0.0)
+    line = ""
+    for moment, requests in moments:
+        paces = {EVENTS: Pace(requests, 150)}
+        line = progress.line(moment, Standing({"events": 0, "profiles": 0}, 0, 0, paces))
+    assert f"in the last minute: {lately} of 150 (" in line
+
+
+def test_the_summary_is_a_table_and_what_needs_words() -> None:
+    """Rows by kind as a table, then requests, history, troubles, warnings and rejects."""
+    tally = Tally(max_reject_percent=10)
+    tally.seen.update({"events": 12_000, "profiles": 7, "records of invoices": 900})
+    tally.stored.update({"events": 11_989, "profiles": 6})
+    tally.duplicates["events"] = 10
+    tally.reject("events", "The event has no metric.")
+    tally.reject("records of invoices", "No account.")
+    tally.requests, tally.jobs, tally.backfilled, tally.slowed_down = 14, 1, 11_000, 2
+    assert list(summary(tally, "output/rejected.singer")) == [
+        "                       read  stored  merged  rejected",
+        "events               12,000  11,989      10         1",
+        "profiles                  7       6       0         0",
+        "records of invoices     900                         1",
+        "Klaviyo took 11,989 events and 6 profiles in 14 requests and 1 import jobs.",
+        "11,000 of the events are history and trigger no flows.",
+        "0 requests were sent again after failing; Klaviyo asked 2 times to slow down.",
+        "1 events rejected: The event has no metric.",
+        "1 records of invoices rejected: No account.",
+        "The rejects are in output/rejected.singer; replay them with < output/rejected.singer.",
+    ]
