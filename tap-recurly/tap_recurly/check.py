@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tap_recurly.client import ASCENDING
+from tap_recurly.connections import in_order
 from tap_recurly.errors import CredentialsError, ForbiddenError, MissingFeatureError
-from tap_recurly.reading import in_order
 from tap_recurly.session import API_VERSION
 
 if TYPE_CHECKING:

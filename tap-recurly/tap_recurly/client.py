@@ -11,10 +11,11 @@ import logging
 import random
 import time
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from http import HTTPStatus
+from math import floor
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import msgspec
 import orjson
@@ -22,6 +23,7 @@ import orjson
 from tap_recurly.errors import BudgetError, RequestError, UnreachableError
 from tap_recurly.limiter import RateLimiter
 from tap_recurly.refusals import refusal, shown
+from tap_recurly.rows import Count, Page, Row, as_lines, check_utf8
 from tap_recurly.session import API_VERSION, Answer, FailedAttemptError, SessionPool
 from tap_recurly.windows import format_time
 
@@ -65,20 +67,10 @@ class RetryPolicy:
         return float(pause * random.uniform(0.8, 1.2))  # noqa: S311 (spreads load, keeps no secret)
 
 
-class Page(msgspec.Struct):
-    """A list body, its rows left as they came: they are parsed where they are used."""
-
-    data: msgspec.Raw
+class _ListBody(msgspec.Struct):
+    data: list[msgspec.Raw]
     has_more: bool = False
     next: str | None = None
-
-
-@dataclass(frozen=True)
-class Count:
-    """What HEAD says about a list: its rows, and the server's clock when it said so."""
-
-    rows: int | None
-    server_time: datetime
 
 
 class RecurlyClient:
@@ -98,7 +90,9 @@ class RecurlyClient:
         self._retry = retry or RetryPolicy()
         self._sleep = sleep
         self._contact = False
+        self._heads = True
         self._deprecation_said = False
+        self._dateless_said = False
 
     def close(self) -> None:
         """Close the connections that are not in use."""
@@ -106,18 +100,30 @@ class RecurlyClient:
 
     def count(self, path: str, params: Mapping[str, str] | None = None) -> Count:
         """Ask how many rows a list has, without reading it."""
-        url = self._url(path, params)
-        try:
-            answer = self._request("HEAD", url, lambda answer: answer)
-        except RequestError:
-            # An answer to HEAD has no body: only GET says why.
+        answer = self._head(self._url(path, params)) if self._heads else None
+        if answer is None:
+            # An answer to HEAD has no body: only GET says why, or that HEAD alone is the trouble.
+            few = {"limit": "1"} if "limit" in (params or {}) else {}
+            url = self._url(path, {**(params or {}), **few})
             answer = self._request("GET", url, lambda answer: answer)
-        return Count(
-            answer.number("Recurly-Total-Records"), answer.date or datetime.now(timezone.utc)
-        )
+            if self._heads:
+                self._heads = False
+                logger.warning("HEAD does not count rows here, so long lists are read more slowly.")
+        return Count(answer.number("Recurly-Total-Records"), self._server_time(answer))
 
-    def pages(self, path: str, params: Mapping[str, str] | None = None) -> Iterator[bytes]:
-        """Read a list to its end: one JSON array of rows per page.
+    def _head(self, url: str) -> Answer | None:
+        """An answer to HEAD, None when it fails on a site that can be reached."""
+        try:
+            return self._request("HEAD", url, lambda answer: answer)
+        except RequestError:
+            return None
+        except UnreachableError:
+            if not self._contact:
+                raise
+            return None
+
+    def pages(self, path: str, params: Mapping[str, str] | None = None) -> Iterator[Page]:
+        """Read a list to its end, page by page.
 
         Raises:
             RequestError: If Recurly refuses a page, the first or a later one.
@@ -125,12 +131,16 @@ class RecurlyClient:
         url: str | None = self._url(path, params)
         while url is not None:
             page, url = self._page(url)
-            yield bytes(page.data)
+            yield page
+
+    def rows(self, path: str, params: Mapping[str, str] | None = None) -> Iterator[Row]:
+        """Read a list to its end, row by row, each as it came."""
+        for page in self.pages(path, params):
+            yield from page.rows()
 
     def records(self, path: str, params: Mapping[str, str] | None = None) -> Iterator[Any]:
-        """Read a list to its end, row by row."""
-        for page in self.pages(path, params):
-            yield from orjson.loads(page)
+        """Read a list to its end, row by row, each as an object."""
+        return (row.record for row in self.rows(path, params))
 
     def document(self, path: str) -> bytes:
         """Read what is not a list: one JSON object."""
@@ -139,43 +149,65 @@ class RecurlyClient:
     def first_page(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         """Read the first page of a list only."""
         page, _ = self._page(self._url(path, params))
-        return orjson.loads(bytes(page.data))
+        return [row.record for row in page.rows()]
 
     def _page(self, url: str) -> tuple[Page, str | None]:
-        page = self._request("GET", url, _read_page)
-        if not page.has_more:
-            return page, None
-        if not page.next:
+        """A page, and where the next one is."""
+        return self._request("GET", url, lambda answer: self._read_page(answer, url))
+
+    def _read_page(self, answer: Answer, url: str) -> tuple[Page, str | None]:
+        try:
+            check_utf8(answer.body)
+            body = msgspec.json.decode(answer.body, type=_ListBody)
+            lines = as_lines(body.data)
+        except (UnicodeDecodeError, msgspec.MsgspecError) as fault:
+            raise FailedAttemptError("the answer is not a list in JSON") from fault
+        as_of = self._server_time(answer) - timedelta(seconds=floor(answer.seconds))
+        page = Page(lines, len(body.data), body.has_more, as_of)
+        return page, self._following(body, url) if body.has_more else None
+
+    def _following(self, body: _ListBody, url: str) -> str:
+        if not body.next:
             raise UnreachableError(
                 f"Recurly says that {shown(url)} goes on but not where; run again, and tell "
                 f"Recurly's support if it stays so."
             )
-        following = self._same_site(page.next)
+        following = self._here(body.next)
         if following == url:
             raise UnreachableError(
                 f"Recurly's list {shown(url)} leads back to the same page; run again, and tell "
                 f"Recurly's support if it stays so."
             )
-        return page, following
+        return following
+
+    def _server_time(self, answer: Answer) -> datetime:
+        """The server's clock in whole seconds, or what comes nearest to it."""
+        if answer.date is not None:
+            return answer.date
+        if not self._dateless_said:
+            self._dateless_said = True
+            logger.warning(
+                "Answers carry no Date: this machine's clock bounds what is read, so it must not "
+                "be ahead of Recurly's."
+            )
+        return datetime.now(timezone.utc).replace(microsecond=0)
 
     def _url(self, path: str, params: Mapping[str, str] | None) -> str:
         query = urlencode(params or {}, quote_via=quote, safe=",:")
         return f"{self._base_url}{path}{'?' if query else ''}{query}"
 
-    def _same_site(self, address: str) -> str:
-        """The next page's URL, which Recurly gives as a path or in full; never another host's."""
+    def _here(self, address: str) -> str:
+        """The next page's URL on the configured site, to which alone the key goes.
+
+        Recurly gives a path; the guide calls it a URL. Behind a proxy it may name Recurly's own
+        host, or a path without the proxy's prefix: only its path and query matter.
+        """
         base = urlsplit(self._base_url)
-        url = urljoin(f"{self._base_url}/", address)
-        parts = urlsplit(url)
-        if (parts.scheme, parts.netloc) != (base.scheme, base.netloc):
-            raise RequestError(
-                f"The list's next page is said to be on {parts.scheme}://{parts.hostname}, not on "
-                f"{base.scheme}://{base.hostname}: the API key is not sent there; check the "
-                f"setting 'api_url'."
-            )
-        if base.path and not parts.path.startswith(f"{base.path}/"):
-            return urlunsplit(parts._replace(path=base.path + parts.path))
-        return url
+        parts = urlsplit(address)
+        path = parts.path if parts.path.startswith("/") else f"/{parts.path}"
+        if not path.startswith(f"{base.path}/"):
+            path = base.path + path
+        return urlunsplit((base.scheme, base.netloc, path, parts.query, ""))
 
     def _request(self, method: str, url: str, read: Callable[[Answer], Body]) -> Body:
         """Send a request until it is answered, refused for good, or has failed too often."""
@@ -257,17 +289,6 @@ def between(begin: datetime | None, end: datetime | None) -> dict[str, str]:
     """Query parameters for the rows updated between two moments, both included, ascending."""
     bounds = {"begin_time": begin, "end_time": end}
     return ASCENDING | {name: format_time(bound) for name, bound in bounds.items() if bound}
-
-
-def _read_page(answer: Answer) -> Page:
-    try:
-        str(answer.body, "utf-8")
-        page = msgspec.json.decode(answer.body, type=Page)
-    except (UnicodeDecodeError, msgspec.MsgspecError) as fault:
-        raise FailedAttemptError("the answer is not a list in JSON") from fault
-    if not bytes(page.data).startswith(b"["):
-        raise FailedAttemptError("the answer's data is not a list")
-    return page
 
 
 def _read_object(answer: Answer) -> bytes:

@@ -9,7 +9,7 @@ TapRecurlyError             one sentence: what, where, what to do; exit code 1
 │   ├── NotFoundError       404: what was asked for is not there
 │   ├── ForbiddenError      403: the key may not read this list
 │   └── MissingFeatureError the site does not have the feature behind this list
-└── StoppedError            a signal: run again, it continues from the last STATE
+└── StoppedError            a signal: run again, it continues from the last STATE; exit code 128 + n
 """
 
 from __future__ import annotations
@@ -60,4 +60,10 @@ class OutputClosedError(TapRecurlyError):
 
 
 class StoppedError(TapRecurlyError):
-    """The process was asked to stop."""
+    """The process was asked to stop; its exit code says so as that of any Unix tool."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(
+            "The tap was stopped by a signal: run again, it continues from the last STATE."
+        )
+        self.exit_code = 128 + signum

@@ -1,36 +1,36 @@
 """A list read up to a frozen moment: complete, in order, each row once.
 
-The upper bound is the server's own clock from before the first row is read. A row that changes
-while the read is under way moves beyond it and is the next run's; a row that becomes visible late
-is found by the next run's lookback. So nothing is lost, whatever happens to the site meanwhile.
+The upper bound is the server's own clock at the start. A row that changes while the read is under
+way moves beyond it and is the next run's; a row that becomes visible late is found by the next
+run's lookback. So nothing is lost, whatever happens to the site meanwhile.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-import orjson
-
-from tap_recurly.client import ASCENDING, between
-from tap_recurly.reading import WindowedRead
-from tap_recurly.windows import (
-    SMALLEST,
-    BoundaryFilter,
-    Window,
-    lower_bound,
-    parse_time,
-    window_size,
-)
+from tap_recurly.client import between
+from tap_recurly.reading import ListRead, Part, Plan, Sizes
+from tap_recurly.rows import Row, rows_in
+from tap_recurly.windows import BoundaryFilter, Window, lower_bound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import datetime, timedelta
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
 
-    from tap_recurly.client import Count
+    from tap_recurly.connections import Connections
+    from tap_recurly.rows import Count, Page
 
 logger = logging.getLogger(__name__)
+
+SHORTEST_LOOKBACK = timedelta(seconds=1)
+"""`Date` is cut to the second, and so is the bookmark: what was committed in the rest of it by a
+page's side may not have been on the page."""
 
 
 class ListReader(Protocol):
@@ -39,30 +39,88 @@ class ListReader(Protocol):
     def count(self, path: str, params: Mapping[str, str]) -> Count:
         """Ask how many rows a list has, without reading it."""
 
-    def pages(self, path: str, params: Mapping[str, str]) -> Iterator[bytes]:
+    def pages(self, path: str, params: Mapping[str, str]) -> Iterator[Page]:
         """Read a list to its end, page by page."""
-
-    def records(self, path: str, params: Mapping[str, str]) -> Iterator[Any]:
-        """Read a list to its end, row by row."""
-
-    def first_page(self, path: str, params: Mapping[str, str]) -> Any:
-        """Read the rows of the first page only."""
 
 
 class TimeFilteredList:
-    """A list whose server filters by `updated_at`: the source of a windowed read."""
+    """A list whose server filters by `updated_at`: the source of a read."""
 
     def __init__(self, client: ListReader, path: str) -> None:
         self._client = client
         self._path = path
 
-    def count(self, begin: datetime | None, end: datetime | None) -> int | None:
+    def count(self, begin: datetime | None, end: datetime | None) -> Count:
         """How many rows were updated between two moments, both included."""
-        return self._client.count(self._path, between(begin, end)).rows
+        return self._client.count(self._path, between(begin, end))
 
-    def pages(self, begin: datetime | None, end: datetime | None) -> Iterator[bytes]:
+    def pages(self, begin: datetime | None, end: datetime | None) -> Iterator[Page]:
         """The rows updated between two moments, both included, ascending."""
         return self._client.pages(self._path, between(begin, end))
+
+
+@dataclass(frozen=True)
+class FrozenPart:
+    """A span of a list; `reached` is up to when all is out once its rows have been used up."""
+
+    rows: Iterator[Row]
+    _reached: Callable[[], datetime | None]
+
+    @property
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Its rows as objects."""
+        return (row.record for row in self.rows)
+
+    @property
+    def reached(self) -> datetime | None:
+        """Up to when the list has been read; None when nothing of it was to be."""
+        return self._reached()
+
+
+class FrozenRead:
+    """One read of a list up to a frozen moment: parts in order of time, each row once."""
+
+    def __init__(self, read: ListRead, known: datetime | None = None) -> None:
+        self._known = known
+        self._read = read
+        self._boundary = BoundaryFilter()
+
+    @property
+    def count(self) -> int | None:
+        """How many rows there are in all, None as long as that is not known."""
+        return self._read.count
+
+    def __iter__(self) -> Iterator[FrozenPart]:
+        """Read it; the rows of a part must be used up before the next part is asked for."""
+        with closing(iter(self._read)) as parts:
+            for part in parts:
+                yield FrozenPart(self._admitted(part), partial(self._reached, part))
+
+    def rows(self) -> Iterator[Row]:
+        """Read it row by row."""
+        for part in self:
+            yield from part.rows
+
+    def announce(self) -> None:
+        """Let connections that would stand idle begin; the read will be iterated later."""
+        self._read.announce()
+
+    def stop(self) -> None:
+        """Give up a read that will not be iterated."""
+        self._read.stop()
+
+    def _reached(self, part: Part) -> datetime | None:
+        """Up to when all is out; what had been read before this run stays so in its overlap."""
+        if part.end is None or self._known is None or self._read.end is None:
+            return part.end
+        return max(part.end, min(self._known, self._read.end))
+
+    def _admitted(self, part: Part) -> Iterator[Row]:
+        """The rows that no part before had."""
+        for lines in part:
+            for row in rows_in(lines):
+                if self._boundary.admits(row.id, row.updated_at):
+                    yield row
 
 
 class FrozenList:
@@ -71,17 +129,38 @@ class FrozenList:
     Args:
         client: Counts and reads the list.
         path: Where it is, such as `/accounts`.
-        connections: How many windows are read at once.
-        smallest: Rows below which a window is not worth cutting.
+        connections: Read it.
+        in_one: Whether to read it on one connection at a time.
+        sizes: How finely it is shared out.
     """
 
     def __init__(
-        self, client: ListReader, path: str, *, connections: int, smallest: int = SMALLEST
+        self,
+        client: ListReader,
+        path: str,
+        connections: Connections,
+        *,
+        in_one: bool = False,
+        sizes: Sizes = Sizes(),  # noqa: B008 (it is frozen)
     ) -> None:
         self._client = client
         self._path = path
         self._connections = connections
-        self._smallest = smallest
+        self._in_one = in_one
+        self._sizes = sizes
+
+    def since(
+        self, bookmark: datetime | None, start_date: datetime | None, lookback: timedelta
+    ) -> FrozenRead:
+        """This run's read, up to the server's present; it takes one request when a page is all."""
+        lookback = max(lookback, SHORTEST_LOOKBACK)
+        begin = lower_bound(bookmark, start_date, lookback)
+
+        def corrected(present: datetime) -> datetime | None:
+            return lower_bound(bookmark, start_date, lookback, present)
+
+        plan = Plan(begin, at_once=bookmark is None, corrected=corrected)
+        return self._read(plan, bookmark)
 
     def freeze(self, begin: datetime | None) -> Window:
         """The window from `begin` to the server's present, counted; costs one request."""
@@ -98,77 +177,16 @@ class FrozenList:
             return None
         return replace(frozen, begin=begin)
 
-    def windows(self, frozen: Window) -> Iterator[tuple[Window, Iterator[dict[str, Any]]]]:
-        """Read a frozen window, cut to size: each part with its rows, in order of time.
+    def read(self, frozen: Window) -> FrozenRead:
+        """The read of a frozen window."""
+        return self._read(Plan(frozen.begin, frozen.end, frozen.count))
 
-        The rows of a part must be used up before the next part is asked for.
-        """
-        boundary = BoundaryFilter()
-        size = window_size(frozen.count or 0, self._connections, self._smallest)
-        read = WindowedRead(
-            TimeFilteredList(self._client, self._path),
-            self._with_begin(frozen, size),
-            size=size,
-            connections=self._connections,
-        )
-        for window, pages in read:
-            boundary.enter(window)
-            yield window, self._rows(window, pages, boundary)
+    def parts(self, frozen: Window) -> Iterator[FrozenPart]:
+        """Read a frozen window, part by part."""
+        return iter(self.read(frozen))
 
-    def rows(self, frozen: Window) -> Iterator[dict[str, Any]]:
-        """Read a frozen window row by row."""
-        for _, rows in self.windows(frozen):
-            yield from rows
-
-    def _with_begin(self, frozen: Window, size: int) -> Window:
-        """A large list is cut by time, so its beginning must be known: that of its first row."""
-        if frozen.begin is not None or frozen.count is None or frozen.count <= size:
-            return frozen
-        first = self._client.first_page(self._path, ASCENDING | {"limit": "1"})
-        begin = parse_time(first[0]["updated_at"]) if first else frozen.end
-        return replace(frozen, begin=min(begin, frozen.end))
-
-    def _rows(
-        self, window: Window, pages: Iterator[bytes], boundary: BoundaryFilter
-    ) -> Iterator[dict[str, Any]]:
-        read: set[str] = set()
-        for page in pages:
-            for row in orjson.loads(page):
-                read.add(row["id"])
-                if boundary.admits(row["id"], row.get("updated_at") or ""):
-                    yield row
-        if window.count is not None and len(read) < window.count:
-            yield from self._missing(window, read)
-
-    def _missing(self, window: Window, read: set[str]) -> Iterator[dict[str, Any]]:
-        """The rows that HEAD counts and the first reading did not give.
-
-        Fewer rows than once counted are as a rule rows that have changed and moved on, beyond the
-        frozen moment; then a new count agrees with what was read. When it does not, the window
-        is read again.
-        """
-        bounds = between(window.begin, window.end)
-        count = self._client.count(self._path, bounds).rows
-        if count is None or count <= len(read):
-            return
-        logger.warning(
-            "%s: read %d rows of %d from %s to %s, reading them again.",
-            self._path,
-            len(read),
-            count,
-            window.begin,
-            window.end,
-        )
-        for row in self._client.records(self._path, bounds):
-            if row["id"] not in read:
-                read.add(row["id"])
-                yield row
-        if len(read) < count:
-            logger.warning(
-                "%s: Recurly counts %d rows from %s to %s and gives %d.",
-                self._path,
-                count,
-                window.begin,
-                window.end,
-                len(read),
-            )
+    def _read(self, plan: Plan, known: datetime | None = None) -> FrozenRead:
+        source = TimeFilteredList(self._client, self._path)
+        plan = replace(plan, in_one=self._in_one)
+        read = ListRead(source, plan, self._connections, self._sizes)
+        return FrozenRead(read, known)

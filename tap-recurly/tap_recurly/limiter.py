@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from math import ceil, floor, inf
 from typing import TYPE_CHECKING, NamedTuple
 
+from tap_recurly.progress import Pace
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -81,6 +83,7 @@ class Budget:
 
     def __init__(self, quota_percent: int) -> None:
         self._quota_percent = quota_percent
+        self.sent = 0
         self.limit: int | None = None
         self._remaining: int | None = None
         self._learned_at = 0
@@ -118,6 +121,7 @@ class Budget:
     def send(self) -> Ticket:
         """Count a request that leaves."""
         self._events += 1
+        self.sent += 1
         self._in_flight += 1
         return Ticket(self._events)
 
@@ -221,6 +225,12 @@ class RateLimiter:
                 self._announce(delay)
                 self._changed.wait(None if delay == inf else delay)
             return self.budget.send()
+
+    def pace(self) -> Pace:
+        """Requests sent so far, and how many a minute this tap's share allows."""
+        limit, reserve = self.budget.limit, self.budget.reserve
+        per_minute = None if limit is None else (limit - reserve) * MINUTE // WINDOW_SECONDS
+        return Pace(self.budget.sent, per_minute)
 
     def lost(self) -> None:
         """Give the place back after a request without an answer."""

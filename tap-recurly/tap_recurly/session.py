@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -12,11 +13,12 @@ from typing import TYPE_CHECKING
 import msgspec
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 
 from tap_recurly.limiter import RateHeaders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tap_recurly.settings import Settings
 
@@ -29,6 +31,12 @@ NOBODY_THERE = {
     "NewConnectionError": "the connection is refused",
 }
 """Signs in an exception's text that no connection came about, and what they mean."""
+
+GZIP = 16 + zlib.MAX_WBITS
+"""zlib's word for a stream with gzip's header and check sum."""
+
+LARGEST_BODY_BYTES = 16 << 20
+"""A page has a few megabytes; what claims to be larger grows as it comes."""
 
 CONNECT_SECONDS = 10
 """A host that does not take a connection by then is not there."""
@@ -53,6 +61,8 @@ class Answer:
     status: int
     headers: requests.structures.CaseInsensitiveDict[str]
     body: bytes
+    seconds: float = 0.0
+    """From the request's departure to the arrival of the answer's headers."""
 
     @property
     def date(self) -> datetime | None:
@@ -122,6 +132,7 @@ class SessionPool:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._in_flight = threading.BoundedSemaphore(settings.concurrency)
         self._idle: list[requests.Session] = []
         self._lock = threading.Lock()
 
@@ -137,11 +148,17 @@ class SessionPool:
         timeout = (min(patience, CONNECT_SECONDS), patience)
         try:
             with (
+                self._in_flight,
                 self._session() as session,
-                session.request(method, url, timeout=timeout, allow_redirects=False) as response,
+                session.request(
+                    method, url, timeout=timeout, allow_redirects=False, stream=True
+                ) as response,
             ):
-                return Answer(response.status_code, response.headers, response.content)
-        except requests.RequestException as fault:
+                # In one piece: in small ones, as `content` does it, costs more than the parsing.
+                body = _unpacked(response.raw.read(decode_content=False), response.headers)
+                seconds = response.elapsed.total_seconds()
+                return Answer(response.status_code, response.headers, body, seconds)
+        except (requests.RequestException, HTTPError, zlib.error) as fault:
             raise _failed_attempt(fault) from fault
 
     def close(self) -> None:
@@ -180,7 +197,18 @@ class SessionPool:
         return session
 
 
-def _failed_attempt(fault: requests.RequestException) -> FailedAttemptError:
+def _unpacked(body: bytes, headers: Mapping[str, str]) -> bytes:
+    """A body as it was before compression; gzip is all that was asked for.
+
+    The last four bytes of a gzip stream are its length, so that memory is taken once.
+    """
+    if not body or headers.get("Content-Encoding", "").lower() not in {"gzip", "x-gzip"}:
+        return body
+    length = min(int.from_bytes(body[-4:], "little"), LARGEST_BODY_BYTES)
+    return zlib.decompress(body, wbits=GZIP, bufsize=max(length, 1))
+
+
+def _failed_attempt(fault: Exception) -> FailedAttemptError:
     """What broke, in few words; the exception's own text could be pages long.
 
     An answer that stops half-way times out as a `ConnectionError` around urllib3's own exception.

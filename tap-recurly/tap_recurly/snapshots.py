@@ -11,7 +11,9 @@ from contextlib import closing
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-import orjson
+import msgspec
+
+from tap_recurly.rows import Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -51,27 +53,62 @@ def reads_per_account(accounts: int, subscriptions: int | None) -> bool:
     return subscriptions is not None and accounts <= ceil(subscriptions / PAGE_SIZE)
 
 
-def in_short(subscription: dict[str, Any]) -> dict[str, Any]:
-    """A subscription as a snapshot carries it."""
-    return {name: subscription.get(name) for name in SUBSCRIPTION_ATTRIBUTES}
+class _Account(msgspec.Struct):
+    id: Any = None
 
 
-def snapshot(account: dict[str, Any], subscriptions: Iterable[dict[str, Any]]) -> dict[str, Any]:
+class _Subscription(msgspec.Struct):
+    """What joins and orders subscriptions; any of it may be absent or null."""
+
+    id: Any = None
+    account: _Account | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+
+    @property
+    def version(self) -> str:
+        """The later, the greater."""
+        return self.updated_at or ""
+
+    @property
+    def age(self) -> tuple[str, str]:
+        """The older, the smaller."""
+        return self.created_at or "", str(self.id)
+
+
+_NULL = msgspec.Raw(b"null")
+_SUBSCRIPTIONS = msgspec.json.Decoder(_Subscription)
+_IN_SHORT = msgspec.json.Decoder(
+    msgspec.defstruct("_InShort", [(name, msgspec.Raw, _NULL) for name in SUBSCRIPTION_ATTRIBUTES])
+)
+
+
+def in_short(subscription: Row) -> bytes:
+    """A subscription as a snapshot carries it, in JSON."""
+    return msgspec.json.encode(_IN_SHORT.decode(subscription.line))
+
+
+def owner(subscription: Row) -> str | None:
+    """The id of a subscription's account, None when it names none."""
+    account = _SUBSCRIPTIONS.decode(subscription.line).account
+    return account.id if account and isinstance(account.id, str) else None
+
+
+def snapshot(account: Row, subscriptions: Iterable[bytes]) -> Row:
     """An account as it is now together with its subscriptions, oldest first, each once.
 
     Of several versions of a subscription the latest by `updated_at` counts, of equals the last.
     """
-    latest: dict[str, dict[str, Any]] = {}
-    for subscription in subscriptions:
-        known = latest.get(subscription["id"])
-        if known is None or _moment(known, "updated_at") <= _moment(subscription, "updated_at"):
-            latest[subscription["id"]] = subscription
-    ordered = sorted(latest.values(), key=lambda one: (_moment(one, "created_at"), one["id"]))
-    return {**account, "subscriptions": ordered}
-
-
-def _moment(record: dict[str, Any], name: str) -> str:
-    return record.get(name) or ""
+    latest: dict[Any, tuple[_Subscription, bytes]] = {}
+    for body in subscriptions:
+        subscription = _SUBSCRIPTIONS.decode(body)
+        known = latest.get(subscription.id)
+        if known is None or known[0].version <= subscription.version:
+            latest[subscription.id] = subscription, body
+    ordered = sorted(latest.values(), key=lambda one: one[0].age)
+    joined = b'"subscriptions":[%s]}' % b",".join(body for _, body in ordered)
+    own = account.line.removesuffix(b"}")
+    return Row(own + (joined if own == b"{" else b"," + joined))
 
 
 class SnapshotStore:
@@ -101,13 +138,14 @@ class SnapshotStore:
     ) -> None:
         self._database.close()
 
-    def add_accounts(self, accounts: Iterable[dict[str, Any]]) -> None:
+    def add_accounts(self, accounts: Iterable[Row]) -> None:
         """Keep accounts as they are now."""
         self._database.executemany(
             "INSERT OR REPLACE INTO account VALUES (?, ?, ?)",
             (
-                (account["id"], _moment(account, "updated_at"), orjson.dumps(account))
+                (account.id, account.updated_at, account.line)
                 for account in accounts
+                if account.id is not None
             ),
         )
 
@@ -136,17 +174,15 @@ class SnapshotStore:
             yield portion
             last = portion[-1]
 
-    def add_subscriptions(
-        self, subscriptions: Iterable[dict[str, Any]], *, of_touched_only: bool
-    ) -> None:
+    def add_subscriptions(self, subscriptions: Iterable[Row], *, of_touched_only: bool) -> None:
         """Keep subscriptions in short, of all accounts or only of those kept or noted."""
         condition = "WHERE EXISTS (SELECT 1 FROM account WHERE id = ?1)" if of_touched_only else ""
         self._database.executemany(
             f"INSERT INTO subscription SELECT ?1, ?2 {condition}",
             (
-                (subscription["account"]["id"], orjson.dumps(in_short(subscription)))
+                (account_id, in_short(subscription))
                 for subscription in subscriptions
-                if subscription.get("account")
+                if (account_id := owner(subscription))
             ),
         )
 
@@ -154,7 +190,7 @@ class SnapshotStore:
         """Make `subscriptions_of` quick; to be called once, after all have been added."""
         self._database.execute("CREATE INDEX by_account ON subscription (account_id)")
 
-    def accounts(self) -> Iterator[dict[str, Any]]:
+    def accounts(self) -> Iterator[Row]:
         """The accounts kept, in order of `updated_at`."""
         with closing(
             self._database.execute(
@@ -162,11 +198,11 @@ class SnapshotStore:
             )
         ) as rows:
             for (body,) in rows:
-                yield orjson.loads(body)
+                yield Row(body)
 
-    def subscriptions_of(self, account_id: str) -> list[dict[str, Any]]:
+    def subscriptions_of(self, account_id: str) -> list[bytes]:
         """An account's subscriptions as they were added."""
         rows = self._database.execute(
             "SELECT body FROM subscription WHERE account_id = ? ORDER BY rowid", (account_id,)
         )
-        return [orjson.loads(body) for (body,) in rows]
+        return [body for (body,) in rows]

@@ -6,7 +6,7 @@ import weakref
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any
 
-import orjson
+from tap_recurly.rows import rows_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ IN_MEMORY_BYTES = 1 << 18
 
 
 class Spool:
-    """A list read to its end, each page a JSON array; its rows can be taken once."""
+    """A list read to its end, its rows as lines of JSON; they can be taken once."""
 
     def __init__(self, pages: Iterable[bytes]) -> None:
         self._file = SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 (closed below)
@@ -29,4 +29,4 @@ class Spool:
         with self._file as file:
             file.seek(0)
             for size in self._sizes:
-                yield from orjson.loads(file.read(size))
+                yield from (row.record for row in rows_in(file.read(size)))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import logging
 import os
 import sys
 from functools import cached_property
-from typing import IO, TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 import click
 import orjson
@@ -17,6 +18,7 @@ from typing_extensions import override
 
 from tap_recurly.check import check_site, refuse_other_site
 from tap_recurly.client import RecurlyClient
+from tap_recurly.connections import Connections
 from tap_recurly.errors import (
     ConfigurationError,
     ForbiddenError,
@@ -24,6 +26,7 @@ from tap_recurly.errors import (
     StoppedError,
     TapRecurlyError,
 )
+from tap_recurly.memory import share_one_arena
 from tap_recurly.settings import (
     SETTINGS_SCHEMA,
     Settings,
@@ -80,6 +83,16 @@ class TapRecurly(Tap):
             refuse_other_site(client, self.settings.subdomain)
         return client
 
+    @cached_property
+    def connections(self) -> Connections:
+        """What reads the lists of all streams."""
+        return Connections(self.settings.concurrency)
+
+    @property
+    def writer(self) -> LineWriter:
+        """What writes to stdout."""
+        return cast("LineWriter", self.message_writer)
+
     @override
     def discover_streams(self) -> list[RecurlyStream]:
         return [stream(self) for stream in STREAMS]
@@ -109,10 +122,8 @@ class TapRecurly(Tap):
             ) from fault
 
     @override
-    def _handle_termination(self, signum: int, frame: FrameType | None) -> NoReturn:
-        raise StoppedError(
-            "The tap was stopped by a signal: run again, it continues from the last STATE."
-        )
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        self.writer.stop(StoppedError(signum))
 
     # Command line
 
@@ -179,7 +190,10 @@ class TapRecurly(Tap):
             state=_json_object(state, "STATE"),
             catalog=_json_object(catalog, "catalogue"),
         )
-        tap.sync_all()
+        try:
+            tap.sync_all()
+        finally:
+            tap.connections.close()
         if tap.forbidden:
             names = ", ".join(f"'{name}'" for name in tap.forbidden)
             first = next(iter(tap.forbidden.values()))
@@ -205,6 +219,7 @@ def _json_object(file: IO[str] | None, what: str) -> dict[str, Any] | None:
 
 def main() -> None:
     """Run the command line; a fault the user can mend is one sentence, the last line on stderr."""
+    share_one_arena()
     try:
         code = TapRecurly.cli.main(standalone_mode=False)
     except TapRecurlyError as fault:
@@ -212,11 +227,15 @@ def main() -> None:
             # What is still in stdout's buffer has nowhere to go.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = _fail(str(fault))
+        if isinstance(fault, StoppedError):
+            code = fault.exit_code
     except click.ClickException as fault:
         code = _fail(f"{fault.format_message().rstrip('.')}: see tap-recurly --help.")
     sys.exit(code)
 
 
 def _fail(sentence: str) -> int:
+    # It is to be the last line: threads that are under way have nothing more to say.
+    logging.disable()
     click.echo(sentence, err=True)
     return 1

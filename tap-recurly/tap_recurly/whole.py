@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import orjson
 from typing_extensions import override
 
-from tap_recurly.frozen import FrozenList, ListReader
-from tap_recurly.reading import WindowedRead
-from tap_recurly.windows import Window, parse_time
+from tap_recurly.frozen import FrozenList, FrozenPart, ListReader
+from tap_recurly.pieces import moment_of
+from tap_recurly.reading import ListRead, Plan
+from tap_recurly.rows import rows_in
+from tap_recurly.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-EVERYTHING = Window(None, datetime.max.replace(tzinfo=timezone.utc))
+    from tap_recurly.connections import Connections
+    from tap_recurly.rows import Count, Page, Row
+
+FOREVER = datetime.max.replace(tzinfo=timezone.utc)
 
 
 class WholeList(FrozenList):
@@ -24,11 +28,14 @@ class WholeList(FrozenList):
     Args:
         client: Counts and reads the list.
         path: Where it is, such as `/external_products`.
+        connections: One of them reads it, ahead of who takes the rows.
         params: The query parameters that Recurly declares for it.
     """
 
-    def __init__(self, client: ListReader, path: str, params: Mapping[str, str]) -> None:
-        super().__init__(client, path, connections=1)
+    def __init__(
+        self, client: ListReader, path: str, connections: Connections, params: Mapping[str, str]
+    ) -> None:
+        super().__init__(client, path, connections, in_one=True)
         self._params = params
 
     @override
@@ -37,38 +44,37 @@ class WholeList(FrozenList):
         return Window(begin, count.server_time.replace(microsecond=0), count.rows)
 
     @override
-    def windows(self, frozen: Window) -> Iterator[tuple[Window, Iterator[dict[str, Any]]]]:
+    def parts(self, frozen: Window) -> Iterator[FrozenPart]:
         # What changed after the frozen moment may come too; it comes again with the next run.
-        yield frozen, (row for row in self.everything() if _changed_since(frozen.begin, row))
+        changed = (row for row in self.everything() if _changed_since(frozen.begin, row))
+        yield FrozenPart(changed, lambda: frozen.end)
 
-    def everything(self) -> Iterator[dict[str, Any]]:
+    def everything(self) -> Iterator[Row]:
         """All rows, in the list's own order."""
-        read = WindowedRead(
-            _Pages(self._client, self._path, self._params), EVERYTHING, size=1, connections=1
-        )
-        for _, pages in read:
-            for page in pages:
-                yield from orjson.loads(page)
+        source = _WholePages(self._client, self._path, self._params)
+        for part in ListRead(source, Plan(None, FOREVER, in_one=True), self._connections):
+            for lines in part:
+                yield from rows_in(lines)
 
 
-def _changed_since(begin: datetime | None, row: dict[str, Any]) -> bool:
+def _changed_since(begin: datetime | None, row: Row) -> bool:
     """Whether a row was updated then or later; one that does not tell counts as changed."""
-    updated_at = row.get("updated_at")
-    return begin is None or not updated_at or parse_time(updated_at) >= begin
+    moment = moment_of(row)
+    return begin is None or moment is None or moment >= begin
 
 
-class _Pages:
-    """The list as the source of a read in one single window."""
+class _WholePages:
+    """The list as the source of a read that nobody bounds or shares out."""
 
     def __init__(self, client: ListReader, path: str, params: Mapping[str, str]) -> None:
         self._client = client
         self._path = path
         self._params = params
 
-    def count(self, begin: datetime | None, end: datetime | None) -> int | None:  # noqa: ARG002 (the list has no bounds)
-        """Unknown: one single window needs no balancing."""
-        return None
+    def count(self, begin: datetime | None, end: datetime | None) -> Count:  # noqa: ARG002 (the list has no bounds)
+        """All of its rows."""
+        return self._client.count(self._path, self._params)
 
-    def pages(self, begin: datetime | None, end: datetime | None) -> Iterator[bytes]:  # noqa: ARG002 (as above)
+    def pages(self, begin: datetime | None, end: datetime | None) -> Iterator[Page]:  # noqa: ARG002 (as above)
         """All of the list."""
         return self._client.pages(self._path, self._params)

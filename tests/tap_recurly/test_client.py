@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -90,15 +91,81 @@ def test_refusal_within_a_list_is_no_quiet_end(
     assert len(site.requests) == 2
 
 
-@pytest.mark.parametrize("following", ["http://127.0.0.1:1/plans?cursor=x", "//evil.example/plans"])
-def test_key_goes_to_no_other_host(
-    site: TinyRecurly, client: RecurlyClient, following: str
+@pytest.mark.parametrize(
+    "following",
+    [
+        "/plans?cursor=plans-1:1.0&limit=2",
+        "https://v3.recurly.com/plans?cursor=plans-1:1.0&limit=2",
+        "//elsewhere.example/plans?cursor=plans-1:1.0&limit=2",
+        "plans?cursor=plans-1:1.0&limit=2",
+    ],
+    ids=["a path", "a URL", "a URL without a scheme", "a relative path"],
+)
+@pytest.mark.parametrize("prefix", ["", "/proxy/recurly"])
+def test_next_page_is_on_the_configured_host(
+    site: TinyRecurly, following: str, prefix: str
 ) -> None:
-    """A next page on another host is refused, not asked for."""
+    """However a next page is named, it is asked of the configured host: the key goes nowhere else.
+
+    So a proxy in front of Recurly works, which passes on Recurly's own addresses.
+    """
     body = json.dumps({"has_more": True, "next": following, "data": []}).encode()
-    site.before = trouble_on((200, {}, body), request=1)
-    with pytest.raises(RequestError, match="API key is not sent there"):
-        list(client.records("/plans", ASCENDING))
+    last = json.dumps({"has_more": False, "data": [{"id": "found"}]}).encode()
+
+    def answer(_method: str, _path: str, params: dict[str, str]) -> Answer:
+        return 200, {}, last if "cursor" in params else body
+
+    site.before = answer
+    client = make_client(site, api_url=site.url + prefix)
+    assert [row["id"] for row in client.records("/plans")] == ["found"]
+    assert [path for _, path, _ in site.requests] == [f"{prefix}/plans"] * 2
+    client.close()
+
+
+def test_next_page_that_names_the_prefix_already(site: TinyRecurly) -> None:
+    """A path that carries the base URL's prefix is not prefixed again."""
+    following = "/proxy/plans?cursor=x"
+    body = json.dumps({"has_more": True, "next": following, "data": []}).encode()
+    last = json.dumps({"has_more": False, "data": []}).encode()
+    site.before = lambda _method, _path, params: (200, {}, last if "cursor" in params else body)
+    client = make_client(site, api_url=f"{site.url}/proxy")
+    assert list(client.records("/plans")) == []
+    assert [path for _, path, _ in site.requests] == ["/proxy/plans"] * 2
+    client.close()
+
+
+def test_rows_on_many_lines(site: TinyRecurly, client: RecurlyClient) -> None:
+    """However a server lays out its JSON, a row is one line, its numbers as they were written."""
+    rows = '[\r\n  {\n "id": "a",\r\n "amount": 10.00, "note": "two\\nlines"\n},\n {"id": "b"}]'
+    site.before = lambda *_: (200, {}, f'{{"has_more": false, "data": {rows}}}'.encode())
+    lines = [row.line for row in client.rows("/plans")]
+    assert lines == [b'{"id":"a","amount":10.00,"note":"two\\nlines"}', b'{"id":"b"}']
+
+
+def test_answers_without_a_date(
+    site: TinyRecurly, client: RecurlyClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without a Date the machine's own clock serves, and that is said once."""
+    site.fill("/plans", 3)
+    site.before = lambda *_: (200, {"Date": ""}, b'{"has_more": false, "data": []}')
+    for _ in range(3):
+        present = client.count("/plans", ASCENDING).server_time
+        assert abs(present - datetime.now(timezone.utc)) < timedelta(seconds=5)
+    (warning,) = caplog.records
+    assert "this machine's clock" in warning.message
+
+
+def test_head_that_fails_is_no_fault(
+    site: TinyRecurly, client: RecurlyClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where HEAD is not answered, GET tells the time, and HEAD is not tried again."""
+    site.fill("/plans", 3)
+    site.before = lambda method, *_: (405, {}, b"") if method == "HEAD" else None
+    for _ in range(3):
+        assert client.count("/plans", ASCENDING).server_time == site.now
+    assert [method for method, _, _ in site.requests].count("HEAD") == 1
+    (warning,) = caplog.records
+    assert "HEAD" in warning.message
 
 
 def test_redirects_are_not_followed(site: TinyRecurly, client: RecurlyClient) -> None:

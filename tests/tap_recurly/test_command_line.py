@@ -70,7 +70,7 @@ def test_stopped_by_a_signal(site: TinyRecurly, tmp_path: Path, how: signal.Sign
             pass
         process.send_signal(how)
         _, errors = process.communicate(timeout=10)
-    assert process.returncode == 1
+    assert process.returncode == 128 + how
     assert "stopped by a signal" in errors.splitlines()[-1]
     assert "Traceback" not in errors
 

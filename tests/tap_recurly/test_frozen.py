@@ -14,8 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_recurly.client import Count
+from tap_recurly.connections import Connections
 from tap_recurly.frozen import FrozenList
+from tap_recurly.reading import Sizes
+from tap_recurly.rows import Count, Page
 from tap_recurly.windows import format_time, parse_time
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 NOON = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
 LONGEST_LAG = 30.0
 LOOKBACK = timedelta(seconds=LONGEST_LAG)
+TINY = Sizes(window=12, share=6, half=2)
 
 
 def seeded(seed: int) -> random.Random:
@@ -116,12 +119,13 @@ class LivingSite:
         """HEAD."""
         with self.lock:
             self._live()
-            return Count(len(self._between(params)), self.now)
+            return Count(len(self._between(params)), self._date)
 
-    def pages(self, _path: str, params: Mapping[str, str]) -> Iterator[bytes]:
+    def pages(self, _path: str, params: Mapping[str, str]) -> Iterator[Page]:
         """GET, page by page, by a cursor over time and id."""
         cursor = (datetime.min.replace(tzinfo=timezone.utc), "")
-        while True:
+        more = True
+        while more:
             with self.lock:
                 self._live()
                 rest = [
@@ -129,20 +133,17 @@ class LivingSite:
                     for row_id, version in self._between(params)
                     if (version.updated_at, row_id) > cursor
                 ]
+                date = self._date
             shown = rest[: self.page_size]
-            yield orjson.dumps([_shown(row_id, version) for row_id, version in shown])
-            if len(rest) <= self.page_size:
-                return
-            cursor = (shown[-1][1].updated_at, shown[-1][0])
+            more = len(rest) > self.page_size
+            lines = b"\n".join(orjson.dumps(_shown(row_id, version)) for row_id, version in shown)
+            yield Page(lines, len(shown), more, date)
+            if more:
+                cursor = (shown[-1][1].updated_at, shown[-1][0])
 
-    def records(self, path: str, params: Mapping[str, str]) -> Iterator[Any]:
-        """GET, row by row."""
-        for page in self.pages(path, params):
-            yield from orjson.loads(page)
-
-    def first_page(self, path: str, params: Mapping[str, str]) -> Any:
-        """GET, once."""
-        return orjson.loads(next(self.pages(path, params)))
+    @property
+    def _date(self) -> datetime:
+        return self.now.replace(microsecond=0)
 
 
 def _shown(row_id: str, version: Version) -> dict[str, Any]:
@@ -163,15 +164,17 @@ class Warehouse:
 
     def sync(self, site: LivingSite, *, connections: int) -> None:
         """One run of a windowed stream."""
-        rows = FrozenList(site, "/rows", connections=connections, smallest=3)
-        frozen = rows.freeze_since(self.bookmark, None, LOOKBACK)
-        assert frozen is not None
-        for window, records in rows.windows(frozen):
-            for record in records:
+        rows = FrozenList(site, "/rows", Connections(connections), sizes=TINY)
+        read = rows.since(self.bookmark, None, LOOKBACK)
+        for part in read:
+            for row in part.rows:
+                record = row.record
                 self.rows[record["id"]] = record["version"]
                 self.received[record["id"], record["version"]] += 1
-            assert window.end <= frozen.end
-            self.bookmark = window.end
+            assert part.reached is not None
+            assert self.bookmark is None or part.reached >= self.bookmark
+            assert part.reached <= site.now
+            self.bookmark = part.reached
 
 
 def _nothing_is_lost(
@@ -225,7 +228,11 @@ def test_nothing_is_lost_in_thousands_of_cases(
 def test_a_quiet_site_is_read_once_and_in_order(seed: int, rows: int, connections: int) -> None:
     """On a site at rest every row comes exactly once, in order of time, boundaries included."""
     site = LivingSite(seeded(seed), rows, 0.0, page_size=7, quiet=True)
-    read = FrozenList(site, "/rows", connections=connections, smallest=3)
-    frozen = read.freeze(None)
-    ids = [row["id"] for row in read.rows(frozen)]
-    assert ids == [row_id for row_id, _ in site.current()]
+    read = FrozenList(site, "/rows", Connections(connections), sizes=TINY)
+    expected = [row_id for row_id, _ in site.current()]
+    assert [row.id for row in read.since(None, None, LOOKBACK).rows()] == expected
+    assert [row.id for row in read.read(read.freeze(None)).rows()] == expected
+    begin = site.now - timedelta(seconds=10)
+    recent = [row_id for row_id, version in site.current() if version.updated_at >= begin]
+    assert [row.id for row in read.read(read.freeze(begin)).rows()] == recent
+    assert [row.id for row in read.since(begin, begin, LOOKBACK).rows()] == recent

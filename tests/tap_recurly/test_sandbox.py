@@ -245,6 +245,6 @@ def test_no_row_is_lost_while_a_whole_list_changes(path: str) -> None:
     with LocalServer(site.app) as server:
         tap = TapRecurly(config={"api_key": site.api_key, "api_url": server.url})
         stream = next(stream for stream in tap.discover_streams() if stream.path == path)
-        rows = [row["id"] for row in stream.get_records()]
+        rows = [row.id for row in stream.get_records()]
         tap.client.close()
     assert {*rows} == {f"row{number:04}" for number in range(900)}

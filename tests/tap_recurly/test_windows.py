@@ -10,9 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_recurly.windows import (
-    LARGEST,
     MOST_PIECES,
-    SMALLEST,
     TOLERANCE,
     Window,
     cut,
@@ -20,7 +18,6 @@ from tap_recurly.windows import (
     lower_bound,
     merge,
     parse_time,
-    window_size,
 )
 
 NOON = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
@@ -80,21 +77,6 @@ def test_merging_keeps_the_cover_and_the_size(counts: list[int | None], size: in
 def test_windows_that_stay_whole(window: Window) -> None:
     """There is nothing to gain, or no way, to cut these."""
     assert cut(window, 100) == [window]
-
-
-@pytest.mark.parametrize(
-    ("rows", "connections", "size"),
-    [
-        (0, 8, SMALLEST),
-        (5_000, 8, SMALLEST),
-        (64_000, 8, 1_000),
-        (10**6, 8, LARGEST),
-        (10**6, 1, LARGEST),
-    ],
-)
-def test_window_size(rows: int, connections: int, size: int) -> None:
-    """Small lists are cut so that all connections have work, large ones so that counts are few."""
-    assert window_size(rows, connections) == size
 
 
 @pytest.mark.parametrize(

@@ -26,13 +26,14 @@ from urllib.parse import quote
 from typing_extensions import override
 
 from tap_recurly.client import ASCENDING, PAGE_SIZE, between
+from tap_recurly.connections import in_order
 from tap_recurly.errors import NotFoundError
-from tap_recurly.reading import in_order
 from tap_recurly.schema import array_of, resource_schema
 from tap_recurly.snapshots import (
     SUBSCRIPTION_ATTRIBUTES,
     SnapshotStore,
     in_short,
+    owner,
     reads_per_account,
     snapshot,
 )
@@ -43,9 +44,10 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
     from datetime import datetime
 
-    from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.helpers.types import Context
 
     from tap_recurly.frozen import FrozenList
+    from tap_recurly.rows import Row
 
 LEAST_OVERLAP = timedelta(seconds=60)
 """How far before H the tail of the subscriptions begins at least: Recurly may commit a change up
@@ -59,6 +61,7 @@ class AccountSnapshots(RecurlyStream):
     path = "/accounts"
     resource = "Account"
     reading = "accounts and subscriptions in time windows, joined"
+    _total: int | None = None
 
     @classmethod
     @override
@@ -67,7 +70,7 @@ class AccountSnapshots(RecurlyStream):
         return resource_schema(cls.resource, extra={"subscriptions": subscriptions})
 
     @override
-    def get_records(self, context: Context | None = None) -> Generator[Record, None, None]:
+    def get_records(self, context: Context | None = None) -> Generator[Any, None, None]:
         frozen = self.freeze(self._accounts)
         if frozen is None:
             return
@@ -79,14 +82,19 @@ class AccountSnapshots(RecurlyStream):
         self.checkpoint(frozen.end, extra=swept)
 
     @override
-    def complete(self, records: Iterator[Record]) -> Iterator[Record]:
+    def complete(self, rows: Iterator[Row]) -> Iterator[Row]:
         """Add the subscriptions, account by account; what has gone meanwhile is no row."""
-        while portion := list(islice(records, PAGE_SIZE)):
+        while portion := list(islice(rows, PAGE_SIZE)):
             connections = self._recurly.settings.concurrency
             found = in_order(self._subscriptions_of, portion, connections=connections)
             for account, subscriptions in zip(portion, found, strict=True):
                 if subscriptions is not None:
                     yield snapshot(account, subscriptions)
+
+    @property
+    @override
+    def total(self) -> int | None:
+        return self._total
 
     @property
     def _accounts(self) -> FrozenList:
@@ -96,32 +104,30 @@ class AccountSnapshots(RecurlyStream):
     def _subscriptions(self) -> FrozenList:
         return self.frozen_list("/subscriptions")
 
-    def _all(self, store: SnapshotStore, frozen: Window) -> Iterator[Record]:
+    def _all(self, store: SnapshotStore, frozen: Window) -> Iterator[Row]:
         """Every account of the site, straight from the list."""
         everything = Window(None, frozen.end, frozen.count)
         if frozen.begin is not None:
             everything = self._until(self._accounts.freeze(None), frozen.end)
-        rows = self._accounts.rows(everything)
+        self._total = everything.count
         subscriptions = self._until(self._subscriptions.freeze(None), frozen.end)
+        accounts = self._accounts.read(everything)
         if self._reads_per_account(everything.count or 0, subscriptions.count):
-            yield from self.complete(rows)
+            yield from self.complete(accounts.rows())
         else:
+            accounts.announce()
             self._load_subscriptions(store, subscriptions, of_touched_only=False)
-            yield from _joined(store, rows)
+            yield from _joined(store, accounts.rows())
 
-    def _touched(self, store: SnapshotStore, frozen: Window) -> Iterator[Record]:
+    def _touched(self, store: SnapshotStore, frozen: Window) -> Iterator[Row]:
         """The accounts that changed since the bookmark, or whose subscriptions did."""
-        store.add_accounts(self._accounts.rows(frozen))
+        store.add_accounts(self._accounts.read(frozen).rows())
         changed = self._until(self._subscriptions.freeze(frozen.begin), frozen.end)
-        store.touch(
-            subscription["account"]["id"]
-            for subscription in self._subscriptions.rows(changed)
-            if subscription.get("account")
-        )
+        store.touch(filter(None, map(owner, self._subscriptions.read(changed).rows())))
         connections = self._recurly.settings.concurrency
         for accounts in in_order(self._by_ids, store.unread(), connections=connections):
             store.add_accounts(accounts)
-        touched = store.touched()
+        self._total = touched = store.touched()
         if not touched:
             return
         subscriptions = self._until(self._subscriptions.freeze(None), frozen.end)
@@ -144,20 +150,21 @@ class AccountSnapshots(RecurlyStream):
     def _load_subscriptions(
         self, store: SnapshotStore, frozen: Window, *, of_touched_only: bool
     ) -> None:
-        store.add_subscriptions(self._subscriptions.rows(frozen), of_touched_only=of_touched_only)
+        rows = self._subscriptions.read(frozen).rows()
+        store.add_subscriptions(rows, of_touched_only=of_touched_only)
         overlap = max(self._recurly.settings.lookback, LEAST_OVERLAP)
-        tail = self._recurly.client.records("/subscriptions", between(frozen.end - overlap, None))
+        tail = self._recurly.client.rows("/subscriptions", between(frozen.end - overlap, None))
         store.add_subscriptions(tail, of_touched_only=of_touched_only)
         store.index()
 
-    def _by_ids(self, account_ids: list[str]) -> list[Record]:
+    def _by_ids(self, account_ids: list[str]) -> list[Row]:
         """Accounts as they are now; Recurly allows no other parameter beside `ids`."""
-        return list(self._recurly.client.records("/accounts", {"ids": ",".join(account_ids)}))
+        return list(self._recurly.client.rows("/accounts", {"ids": ",".join(account_ids)}))
 
-    def _subscriptions_of(self, account: Record) -> list[Record] | None:
-        path = f"/accounts/{quote(account['id'], safe='')}/subscriptions"
+    def _subscriptions_of(self, account: Row) -> list[bytes] | None:
+        path = f"/accounts/{quote(account.id, safe='')}/subscriptions"
         try:
-            return [in_short(one) for one in self._recurly.client.records(path, ASCENDING)]
+            return [in_short(one) for one in self._recurly.client.rows(path, ASCENDING)]
         except NotFoundError:
             return None
 
@@ -167,6 +174,6 @@ class AccountSnapshots(RecurlyStream):
         return Window(window.begin, end, window.count)
 
 
-def _joined(store: SnapshotStore, accounts: Iterable[Record]) -> Iterator[Record]:
+def _joined(store: SnapshotStore, accounts: Iterable[Row]) -> Iterator[Row]:
     for account in accounts:
-        yield snapshot(account, store.subscriptions_of(account["id"]))
+        yield snapshot(account, store.subscriptions_of(account.id))

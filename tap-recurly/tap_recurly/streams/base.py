@@ -9,11 +9,13 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from contextlib import closing
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Stream
 from singer_sdk.helpers._util import utc_now
 from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib import RecordMessage
 from typing_extensions import override
 
@@ -22,10 +24,14 @@ from tap_recurly.errors import (
     ConfigurationError,
     ForbiddenError,
     MissingFeatureError,
+    OutputClosedError,
     TapRecurlyError,
 )
 from tap_recurly.frozen import FrozenList
+from tap_recurly.progress import Progress
+from tap_recurly.rows import Row
 from tap_recurly.schema import resource_schema
+from tap_recurly.streams.writer import RecordLine
 from tap_recurly.windows import format_time, parse_time
 
 if TYPE_CHECKING:
@@ -61,7 +67,6 @@ class RecurlyStream(Stream):
     def __init__(self, tap: TapRecurly) -> None:
         super().__init__(tap, schema=self.record_schema())
         self._recurly = tap
-        self._pruning: _Tree | None = None
         self._state_written = 0.0
 
     @classmethod
@@ -71,7 +76,7 @@ class RecurlyStream(Stream):
 
     @abstractmethod
     @override
-    def get_records(self, context: Context | None = None) -> Generator[Record, None, None]:
+    def get_records(self, context: Context | None = None) -> Generator[Any, None, None]:
         """Read the list, moving the bookmark by `checkpoint` whenever all before it is out."""
 
     def size(self) -> str:
@@ -83,9 +88,9 @@ class RecurlyStream(Stream):
         rows = self._recurly.client.count(self.path, self.params).rows
         return "?" if rows is None else str(rows)
 
-    def complete(self, records: Iterator[Record]) -> Iterator[Record]:
-        """Add to the records what their list does not tell; here nothing."""
-        return records
+    def complete(self, rows: Iterator[Row]) -> Iterator[Row | Record]:
+        """The rows as records: as they came, or with what their list does not tell."""
+        return rows
 
     @property
     def incremental(self) -> bool:
@@ -110,10 +115,9 @@ class RecurlyStream(Stream):
         last = self.stream_state.get("last_sweep")
         return interval is not None and (last is None or now - parse_time(last) >= interval)
 
-    def frozen_list(self, path: str, *, connections: int | None = None) -> FrozenList:
-        """A list of the site, to be read in frozen windows, on all connections or fewer."""
-        connections = connections or self._recurly.settings.concurrency
-        return FrozenList(self._recurly.client, path, connections=connections)
+    def frozen_list(self, path: str, *, in_one: bool = False) -> FrozenList:
+        """A list of the site, to be read up to a frozen moment, on all connections or on one."""
+        return FrozenList(self._recurly.client, path, self._recurly.connections, in_one=in_one)
 
     def freeze(self, rows: FrozenList) -> Window | None:
         """What this run has to read of a list; None, and said so, when that is nothing."""
@@ -139,26 +143,71 @@ class RecurlyStream(Stream):
             self._write_state_message()
             self._state_written = time.monotonic()
 
+    @property
+    def total(self) -> int | None:
+        """How many records this run reads of the stream, None as long as nobody knows."""
+        return None
+
     @override
     def _sync_records(
         self, context: Context | None = None, *, write_messages: bool = True
-    ) -> Generator[dict[str, Any], Any, Any]:
-        """Write every record; without the SDK's own bookkeeping of bookmarks by record."""
-        with self.get_record_counter() as counter, self.get_sync_timer():
-            for number, record in enumerate(self._readable_records(context)):
-                self._check_max_record_limit(current_record_index=number)
-                if write_messages:
-                    self._write_record_message(record)
-                counter.increment()
-                yield record
-        if write_messages:
-            self._write_state_message()
+    ) -> Generator[Any, None, None]:
+        """Write every record; without the SDK's own bookkeeping of bookmarks by record.
 
-    def _readable_records(self, context: Context | None) -> Iterator[Record]:
+        What fails the stream, a signal included, still leaves a STATE to go on from.
+        """
+        progress = Progress(self.name, self._recurly.client.limiter.pace, time.monotonic())
+        try:
+            with self.get_record_counter() as counter, self.get_sync_timer():
+                for number, record in enumerate(self._readable_records(context)):
+                    self._check_max_record_limit(current_record_index=number)
+                    if write_messages:
+                        self._write(record)
+                    counter.increment()
+                    if sentence := progress.report(time.monotonic(), number + 1, self.total):
+                        self.logger.info("%s", sentence)
+                    yield record
+        except OutputClosedError:
+            raise
+        except TapRecurlyError:
+            if write_messages:
+                self._write_state()
+            raise
+        if write_messages:
+            self._write_state()
+
+    def _write_state(self) -> None:
+        """Write the STATE if it has changed, and what was written before it in any case."""
+        self._write_state_message()
+        self._recurly.writer.flush()
+
+    def _write(self, record: Row | Record) -> None:
+        """Write a record; as it came, unless somebody wants it otherwise."""
+        if not isinstance(record, Row):
+            self._write_record_message(record)
+        elif self._line is None:
+            self._write_record_message(record.record)
+        else:
+            self._recurly.writer.write_line(self._line.of(record, time.time()))
+
+    @cached_property
+    def _line(self) -> RecordLine | None:
+        """How a record passes as it came; None when properties are deselected or mapped."""
+        plain = len(self.stream_maps) == 1 and type(self.stream_maps[0]) is SameRecordTransform
+        flattened = self.stream_maps[0].flattening_enabled
+        if self._pruning or not plain or flattened:
+            return None
+        return RecordLine(self.stream_maps[0].stream_alias, self._stream_version)
+
+    @cached_property
+    def _pruning(self) -> _Tree:
+        """The deselected properties."""
+        return _deselected(self.mask)
+
+    def _readable_records(self, context: Context | None) -> Iterator[Any]:
         """The records, as far as this key may read them on this site.
 
-        What fails the stream still leaves a STATE to go on from. A list that is not there for
-        this site or this key does not hold up the other streams.
+        A list that is not there for this site or this key does not hold up the other streams.
         """
         try:
             with closing(self._sample() if self._is_sample else self.get_records(context)) as rows:
@@ -169,24 +218,20 @@ class RecurlyStream(Stream):
             if self._is_sample:
                 raise
             self._recurly.forbidden[self.name] = fault
-        except TapRecurlyError:
-            self._write_state_message()
-            raise
 
     @property
     def _is_sample(self) -> bool:
         return self.ABORT_AT_RECORD_COUNT is not None
 
-    def _sample(self) -> Generator[Record, None, None]:
+    def _sample(self) -> Generator[Any, None, None]:
         """The first rows only, for `--test`; no bookmark is moved."""
         limit = {"limit": str(min((self.ABORT_AT_RECORD_COUNT or 0) + 1, PAGE_SIZE))}
         params = {**self.params, **(limit if "limit" in self.params else {})}
-        yield from self.complete(iter(self._recurly.client.first_page(self.path, params)))
+        page = next(self._recurly.client.pages(self.path, params))
+        yield from self.complete(page.rows())
 
     @override
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
-        if self._pruning is None:
-            self._pruning = _deselected(self.mask)
         if self._pruning:
             _prune(record, self._pruning)
         for stream_map in self.stream_maps:

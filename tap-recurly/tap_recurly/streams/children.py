@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from typing_extensions import override
 
 from tap_recurly.client import ASCENDING, PAGE_SIZE
+from tap_recurly.rows import as_lines
 from tap_recurly.streams.per_parent import (
     Owner,
     PerAccount,
@@ -39,7 +40,7 @@ class AccountBalances(PerAccount):
 
     @override
     def pages(self, path: str) -> Iterator[bytes]:
-        yield b"[%s]" % self._recurly.client.document(path)
+        yield as_lines([self._recurly.client.document(path)])
 
 
 class AccountNotes(PerAccount):

@@ -9,14 +9,16 @@ from urllib.parse import quote
 from typing_extensions import override
 
 from tap_recurly.client import ASCENDING, PAGE_SIZE
+from tap_recurly.connections import in_order
 from tap_recurly.errors import NotFoundError
-from tap_recurly.reading import in_order
 from tap_recurly.streams.windowed import WindowedStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from singer_sdk.helpers.types import Record
+
+    from tap_recurly.rows import Row
 
 
 class Invoices(WindowedStream):
@@ -31,16 +33,18 @@ class Invoices(WindowedStream):
     resource = "Invoice"
 
     @override
-    def complete(self, records: Iterator[Record]) -> Iterator[Record]:
-        while portion := list(islice(records, PAGE_SIZE)):
-            cut_short = [invoice for invoice in portion if invoice.get("has_more_line_items")]
+    def complete(self, rows: Iterator[Row]) -> Iterator[Row | Record]:
+        while portion := list(islice(rows, PAGE_SIZE)):
+            cut_short = [row.record for row in portion if row.has_more_line_items]
+            completed = iter(cut_short)
             connections = self._recurly.settings.concurrency
             items = in_order(self._line_items, cut_short, connections=connections)
             for invoice, all_items in zip(cut_short, items, strict=True):
                 if all_items is not None:
                     invoice["line_items"] = all_items
                     invoice["has_more_line_items"] = False
-            yield from portion
+            for row in portion:
+                yield next(completed) if row.has_more_line_items else row
 
     def _line_items(self, invoice: Record) -> list[Any] | None:
         """All line items of an invoice, None when the invoice has gone meanwhile.

@@ -16,12 +16,12 @@ from string import Formatter
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
-import orjson
 from typing_extensions import override
 
 from tap_recurly.client import ASCENDING
+from tap_recurly.connections import in_order
 from tap_recurly.errors import NotFoundError
-from tap_recurly.reading import in_order
+from tap_recurly.rows import rows_in
 from tap_recurly.schema import resource_schema
 from tap_recurly.spool import Spool
 from tap_recurly.streams.base import RecurlyStream
@@ -65,12 +65,12 @@ class PerParentStream(RecurlyStream):
             return
         due, sweep = self._due(parents, changed)
         progress = {"sweep_began": sweep} if sweep else {}
-        for window, group in parents.windows(due):
-            for parent, children in self._asked(group):
+        for part in parents.parts(due):
+            for parent, children in self._asked(part.records):
                 yield from children
                 if self.in_order_of_time and parent.get("updated_at"):
                     self.checkpoint(parse_time(parent["updated_at"]), extra=progress)
-            self.checkpoint(window.end, extra=progress)
+            self.checkpoint(part.reached or due.end, extra=progress)
         if sweep:
             self.stream_state.pop("sweep_began", None)
             self.checkpoint(due.end, extra={"last_sweep": sweep})
@@ -80,8 +80,9 @@ class PerParentStream(RecurlyStream):
         return [{self.parent_key: parent["id"]}]
 
     def pages(self, path: str) -> Iterator[bytes]:
-        """One list, page by page."""
-        return self._recurly.client.pages(path, self.params)
+        """One list, page by page, as lines of JSON."""
+        for page in self._recurly.client.pages(path, self.params):
+            yield page.lines
 
     def child(self, row: Record, owner: Owner) -> Record:
         """A row as its record, which carries its owner's id."""
@@ -89,7 +90,7 @@ class PerParentStream(RecurlyStream):
 
     def parent_list(self) -> FrozenList:
         """The list of all parents."""
-        return self.frozen_list(self.parents, connections=1)
+        return self.frozen_list(self.parents, in_one=True)
 
     @override
     def size(self) -> str:
@@ -102,10 +103,10 @@ class PerParentStream(RecurlyStream):
         page = self._recurly.client.first_page(self.parents, {**self.parent_params, **limit})
         for owner in chain.from_iterable(map(self.owners, page[:parents])):
             try:
-                rows = orjson.loads(next(self.pages(self._path_of(owner)), b"[]"))
+                lines = next(self.pages(self._path_of(owner)), b"")
             except NotFoundError:
                 continue
-            yield from (self.child(row, owner) for row in rows)
+            yield from (self.child(row.record, owner) for row in rows_in(lines))
 
     def _due(self, parents: FrozenList, changed: Window) -> tuple[Window, str | None]:
         """The parents this run asks, and when the sweep began that it is part of, if it is."""
@@ -137,7 +138,7 @@ class PerParentStream(RecurlyStream):
         """One parent's list; None when the parent has gone since it was listed."""
         pages = self.pages(self._path_of(owner))
         try:
-            first = next(pages, b"[]")
+            first = next(pages, b"")
         except NotFoundError:
             return None
         return Spool(chain([first], pages))
@@ -186,7 +187,9 @@ class PerWholeParent(PerParentStream):
 
     @override
     def parent_list(self) -> FrozenList:
-        return WholeList(self._recurly.client, self.parents, self.parent_params)
+        return WholeList(
+            self._recurly.client, self.parents, self._recurly.connections, self.parent_params
+        )
 
 
 class PerExternalProduct(PerWholeParent):

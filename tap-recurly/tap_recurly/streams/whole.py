@@ -29,8 +29,8 @@ class WholeStream(RecurlyStream):
     replication_key = None
 
     @override
-    def get_records(self, context: Context | None = None) -> Generator[Record, None, None]:
-        rows = WholeList(self._recurly.client, self.path, self.params)
+    def get_records(self, context: Context | None = None) -> Generator[Any, None, None]:
+        rows = WholeList(self._recurly.client, self.path, self._recurly.connections, self.params)
         yield from self.complete(rows.everything())
 
 

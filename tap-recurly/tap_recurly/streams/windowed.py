@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import dropwhile, islice
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
@@ -11,27 +12,55 @@ from tap_recurly.streams.base import RecurlyStream
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.helpers.types import Context
+
+    from tap_recurly.frozen import FrozenRead
 
 
 class WindowedStream(RecurlyStream):
     """A list with `begin_time` and `end_time` on `updated_at`.
 
-    Its upper bound is the server's time when the stream begins, not when the run does: a stream
-    whose turn comes after hours then still reaches the present, and no stream depends on another.
-    The bookmark moves with each finished window, to the upper bound when all are done.
+    Its upper bound is the server's time when its reading begins, which is when its turn comes or
+    when connections would stand idle on the streams before it. The bookmark moves with each part
+    that is finished, to the upper bound when all are done.
     """
 
     reading = "what changed, in time windows"
+    _read: FrozenRead | None = None
 
     @override
-    def get_records(self, context: Context | None = None) -> Generator[Record, None, None]:
-        rows = self.frozen_list(self.path)
-        frozen = self.freeze(rows)
-        if frozen is not None:
-            for window, records in rows.windows(frozen):
-                yield from self.complete(records)
-                self.checkpoint(window.end)
+    def get_records(self, context: Context | None = None) -> Generator[Any, None, None]:
+        self._announce_all()
+        for part in self._read or self._prepared():
+            yield from self.complete(part.rows)
+            if part.reached is None:
+                self.log("Nothing to read: 'start_date' lies in the future.")
+            else:
+                self.checkpoint(part.reached)
+
+    @property
+    @override
+    def total(self) -> int | None:
+        return self._read.count if self._read else None
+
+    def _prepared(self) -> FrozenRead:
+        settings = self._recurly.settings
+        self._read = self.frozen_list(self.path).since(
+            self.bookmark, settings.start_date, settings.lookback
+        )
+        return self._read
+
+    def read_ahead(self) -> None:
+        """Let connections that would stand idle begin with this stream, unless they have."""
+        if self._read is None:
+            self._prepared().announce()
+
+    def _announce_all(self) -> None:
+        """Let connections that would stand idle begin with the streams whose turn comes later."""
+        later = dropwhile(lambda stream: stream is not self, self._recurly.streams.values())
+        for stream in islice(later, 1, None):
+            if isinstance(stream, WindowedStream) and stream.selected:
+                stream.read_ahead()
 
 
 class Accounts(WindowedStream):

@@ -1,10 +1,12 @@
-"""Singer messages as lines on stdout: orjson for the line, a flush only where one is due."""
+"""Singer messages as lines on stdout: a record's JSON as it came, a flush only where one is due."""
 
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
+from datetime import datetime, timezone
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from singer_sdk.singerlib import Message, SingerMessageType
@@ -12,9 +14,24 @@ from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 
 from tap_recurly.errors import OutputClosedError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_recurly.errors import StoppedError
+    from tap_recurly.rows import Row
+
+BUFFERED_BYTES = 1 << 16
+"""What a pipe takes at once on Linux."""
+
 
 class LineWriter(GenericSingerWriter[bytes, Message]):
-    """Writes messages; RECORD lines wait in stdout's buffer until the next other message."""
+    """Writes messages; RECORD lines wait for one another, and for the next other message."""
+
+    def __init__(self) -> None:
+        self._lines: list[bytes] = []
+        self._size = 0
+        self._busy = False
+        self._stop: StoppedError | None = None
 
     def serialize_message(self, message: Message) -> bytes:
         """The message as one line of JSON."""
@@ -26,15 +43,78 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
         Raises:
             OutputClosedError: If nobody reads on.
         """
-        line = self.serialize_message(message)
-        try:
-            sys.stdout.buffer.write(line)
-            if message.type is not SingerMessageType.RECORD:
+        self.write_line(self.serialize_message(message))
+        if message.type is not SingerMessageType.RECORD:
+            self.flush()
+
+    def write_line(self, line: bytes) -> None:
+        """Write a RECORD that is a line of JSON already.
+
+        Raises:
+            OutputClosedError: If nobody reads on.
+        """
+        self._lines.append(line)
+        self._size += len(line)
+        if self._size >= BUFFERED_BYTES:
+            self.flush()
+
+    def stop(self, reason: StoppedError) -> None:
+        """Raise the reason; while a line is on its way out, after that, at the second call at once.
+
+        To be called by a signal's handler: half a line would spoil the STATE that follows it.
+        """
+        if self._busy and self._stop is None:
+            self._stop = reason
+        else:
+            raise reason
+
+    def flush(self) -> None:
+        """Write out what waits.
+
+        Raises:
+            OutputClosedError: If nobody reads on.
+        """
+        with self._in_one():
+            text = b"".join(self._lines)
+            self._lines.clear()
+            self._size = 0
+            try:
+                sys.stdout.buffer.write(text)
                 sys.stdout.buffer.flush()
-        except BrokenPipeError as fault:
-            raise OutputClosedError(
-                "Nobody reads the tap's output any more: look for the error of the target."
-            ) from fault
+            except BrokenPipeError as fault:
+                raise OutputClosedError(
+                    "Nobody reads the tap's output any more: look for the error of the target."
+                ) from fault
+
+    @contextmanager
+    def _in_one(self) -> Iterator[None]:
+        """Put a signal off until all is out."""
+        self._busy = True
+        try:
+            yield
+        finally:
+            self._busy = False
+        if self._stop is not None:
+            reason, self._stop = self._stop, None
+            raise reason
+
+
+class RecordLine:
+    """RECORD messages of one stream around rows whose JSON is as it came."""
+
+    def __init__(self, stream: str, version: int | None) -> None:
+        self._start = b'{"type":"RECORD","stream":%s,"record":' % orjson.dumps(stream)
+        self._version = b"" if version is None else b',"version":%d' % version
+        self._end = b""
+        self._second = 0
+
+    def of(self, row: Row, now: float) -> bytes:
+        """The line for a row extracted now, in epoch seconds; the message shows whole seconds."""
+        if int(now) != self._second:
+            self._second = int(now)
+            shown = datetime.fromtimestamp(self._second, timezone.utc).isoformat().encode()
+            self._end = b'%s,"time_extracted":"%s"}\n' % (self._version, shown)
+        return self._start + row.line + self._end
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,134 @@
+"""The threads that wait for the network, and what they may do in order of urgency."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from tap_recurly.buffers import Allowance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+PAGES_IN_MEMORY_BYTES = 4 << 20
+"""Pages that may wait in memory for the writer, of all lists together."""
+
+
+class Work(Protocol):
+    """Something that can be divided into tasks, such as reading a list."""
+
+    def claim(self) -> Callable[[], None] | None:
+        """Take a task, None when there is none now; called with `Connections.changed` held."""
+
+    def stop(self) -> None:
+        """Have no more tasks."""
+
+
+class Connections:
+    """A number of threads that share out the tasks of one piece of work after the other.
+
+    What somebody waits for has begun and comes first. What will be wanted later is announced, and
+    done by connections that would stand idle, as long as something has begun.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.allowance = Allowance(PAGES_IN_MEMORY_BYTES)
+        self.changed = threading.Condition()
+        self._begun: list[Work] = []
+        self._announced: list[Work] = []
+        self._threads = 0
+
+    def announce(self, work: Work) -> None:
+        """Let connections that would stand idle begin with this."""
+        with self.changed:
+            self._announced.append(work)
+
+    def begin(self, work: Work) -> None:
+        """Put this before everything else."""
+        with self.changed:
+            self._forget(work)
+            self._begun.insert(0, work)
+            while self._threads < self.number:
+                spawn(self._serve, f"connection-{self._threads}")
+                self._threads += 1
+            self.changed.notify_all()
+
+    def end(self, work: Work) -> None:
+        """Give this up or be done with it; without work the threads end."""
+        with self.changed:
+            self._forget(work)
+            self.changed.notify_all()
+
+    def close(self) -> None:
+        """Give up everything."""
+        for work in (*self._begun, *self._announced):
+            work.stop()
+
+    def _forget(self, work: Work) -> None:
+        if work in self._begun:
+            self._begun.remove(work)
+        if work in self._announced:
+            self._announced.remove(work)
+
+    def _serve(self) -> None:
+        while (task := self._claim()) is not None:
+            task()
+
+    def _claim(self) -> Callable[[], None] | None:
+        with self.changed:
+            while self._begun:
+                for work in (*self._begun, *self._announced):
+                    task = work.claim()
+                    if task is not None:
+                        return task
+                self.changed.wait()
+            self._threads -= 1
+            return None
+
+
+def in_order(
+    function: Callable[[Item], Result], items: Iterable[Item], *, connections: int
+) -> Iterator[Result]:
+    """Apply a function that waits for the network to many items at once; results come in order.
+
+    At most twice as many items as there are connections are taken ahead of the consumer.
+    """
+    tasks: queue.SimpleQueue[tuple[Future[Result], Item] | None] = queue.SimpleQueue()
+    waiting: deque[Future[Result]] = deque()
+
+    def work() -> None:
+        while (task := tasks.get()) is not None:
+            future, item = task
+            try:
+                future.set_result(function(item))
+            except Exception as fault:  # noqa: BLE001 (it is raised again where the result is asked for)
+                future.set_exception(fault)
+
+    threads = 0
+    try:
+        for item in items:
+            future: Future[Result] = Future()
+            tasks.put((future, item))
+            waiting.append(future)
+            if threads < connections:
+                spawn(work, f"caller-{threads}")
+                threads += 1
+            if len(waiting) >= 2 * connections:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for _ in range(threads):
+            tasks.put(None)
+
+
+def spawn(work: Callable[[], Any], name: str) -> None:
+    """Start a thread that never keeps the process alive, even while it waits for an answer."""
+    threading.Thread(target=work, name=name, daemon=True).start()

@@ -1,0 +1,67 @@
+"""What a long read says of itself every few seconds (pure; the clock is passed in)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+INTERVAL_SECONDS = 5.0
+MINUTE = 60
+HOUR = 3600
+
+
+class Pace(NamedTuple):
+    """Requests sent so far, and how many a minute the budget allows; None when it is unknown."""
+
+    requests: int
+    per_minute: int | None
+
+
+class Progress:
+    """Reports on one stream, every few seconds and not more.
+
+    Args:
+        stream: Its name.
+        pace: Tells the requests and their budget.
+        now: Seconds on any clock, the same as in `report`.
+    """
+
+    def __init__(self, stream: str, pace: Callable[[], Pace], now: float) -> None:
+        self._stream = stream
+        self._pace = pace
+        self._began = self._reported = now
+        self._requests = pace().requests
+
+    def report(self, now: float, done: int, total: int | None) -> str | None:
+        """A sentence when one is due: records done, requests a minute, time left."""
+        if now - self._reported < INTERVAL_SECONDS:
+            return None
+        pace = self._pace()
+        per_minute = (pace.requests - self._requests) * MINUTE / (now - self._reported)
+        self._requests = pace.requests
+        self._reported = now
+        budget = "" if pace.per_minute is None else f" of {pace.per_minute:,} allowed"
+        return (
+            f"{self._stream}: {_done(done, total)}, {per_minute:,.0f} requests a minute{budget}"
+            f"{_left(now - self._began, done, total)}."
+        )
+
+
+def _done(done: int, total: int | None) -> str:
+    if total is None or total < done:
+        return f"{done:,} records"
+    return f"{done:,} of {total:,} records ({100 * done // total} %)"
+
+
+def _left(elapsed: float, done: int, total: int | None) -> str:
+    """An estimate by the pace so far."""
+    if total is None or total < done or not done:
+        return ""
+    seconds = elapsed * (total - done) / done
+    if seconds < MINUTE:
+        return f", about {seconds:.0f} s left"
+    if seconds < HOUR:
+        return f", about {seconds / MINUTE:.0f} min left"
+    return f", about {seconds / HOUR:.1f} h left"

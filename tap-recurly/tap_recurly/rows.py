@@ -1,0 +1,132 @@
+"""Rows as Recurly wrote them: JSON text that is read only as far as somebody asks.
+
+Most rows leave as they came, so building Python objects from all of their values would be the
+larger part of the tap's work. A row tells its `id` and `updated_at` cheaply; `record` parses it.
+"""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+
+CHECKED_AT_ONCE_BYTES = 1 << 16
+
+
+class _Head(msgspec.Struct):
+    """What the tap itself wants to know; any of it may be absent or null."""
+
+    id: Any = None
+    updated_at: Any = None
+    has_more_line_items: Any = None
+
+
+_HEADS = msgspec.json.Decoder(_Head)
+
+
+class Row:
+    """One row of a list; `line` is its JSON, an object without line breaks.
+
+    Raises:
+        ValueError: If the JSON is no object.
+    """
+
+    __slots__ = ("_head", "line")
+
+    def __init__(self, line: bytes) -> None:
+        self.line = line
+        self._head = _HEADS.decode(line)
+
+    @property
+    def id(self) -> Any:
+        """The row's key, None when it has none."""
+        return self._head.id
+
+    @property
+    def updated_at(self) -> str:
+        """When it last changed, as Recurly shows it; empty when it does not."""
+        moment = self._head.updated_at
+        return moment if isinstance(moment, str) else ""
+
+    @property
+    def has_more_line_items(self) -> bool:
+        """Whether an invoice embeds only some of its line items."""
+        return bool(self._head.has_more_line_items)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The row as an object of its own."""
+        record: dict[str, Any] = orjson.loads(self.line)
+        return record
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of a list.
+
+    `lines` are its rows, one a line; `more` says whether the list goes on, `as_of` is a moment of
+    the server's clock at which the page had not been made yet: what changed later may be missing.
+    """
+
+    lines: bytes
+    count: int
+    more: bool
+    as_of: datetime
+
+    @property
+    def head(self) -> Row | None:
+        """The first row, None when the page is empty."""
+        return Row(self.lines.partition(b"\n")[0]) if self.count else None
+
+    @property
+    def last(self) -> Row | None:
+        """The last row, None when the page is empty."""
+        return Row(self.lines[self.lines.rfind(b"\n") + 1 :]) if self.count else None
+
+    def rows(self) -> Iterator[Row]:
+        """The rows in order."""
+        return rows_in(self.lines)
+
+
+def rows_in(lines: bytes) -> Iterator[Row]:
+    """The rows that stand in these lines."""
+    return map(Row, lines.split(b"\n")) if lines else iter(())
+
+
+def as_lines(rows: Sequence[msgspec.Raw | bytes]) -> bytes:
+    """Rows one a line, whatever line breaks a server puts between their values."""
+    lines = b"\n".join(rows)
+    if lines.count(b"\n") >= len(rows) or b"\r" in lines:
+        lines = b"\n".join(msgspec.json.format(bytes(row), indent=-1) for row in rows)
+    return lines
+
+
+def check_utf8(text: bytes) -> None:
+    """Make sure that a text is UTF-8, which a parser that skips values does not.
+
+    It goes in small parts, for as a whole its characters could take four times its memory.
+
+    Raises:
+        UnicodeDecodeError: If it is not.
+    """
+    if not text.isascii():
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        for start in range(0, len(text), CHECKED_AT_ONCE_BYTES):
+            decoder.decode(text[start : start + CHECKED_AT_ONCE_BYTES])
+        decoder.decode(b"", final=True)
+
+
+@dataclass(frozen=True)
+class Count:
+    """What HEAD says about a list: its rows, and the server's clock when it said so."""
+
+    rows: int | None
+    server_time: datetime
