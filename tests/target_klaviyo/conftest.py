@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
@@ -99,12 +100,23 @@ class Recorder:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._news = threading.Condition()
         self.requests: list[Request] = []
+
+    def wait_for(self, path: str) -> None:
+        """Wait until a request to the path has arrived."""
+        with self._news:
+            came = self._news.wait_for(
+                lambda: any(path in request.path for request in self.requests), timeout=30
+            )
+        assert came, f"no request to {path} in time"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
         request = Request(scope["method"], scope["path"])
-        self.requests.append(request)
+        with self._news:
+            self.requests.append(request)
+            self._news.notify_all()
 
         async def noting_receive() -> Message:
             message = await receive()

@@ -3,38 +3,54 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.target_klaviyo.conftest import Samples, Site
 
 
+@dataclass
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    log: str
+
+    @property
+    def complaint(self) -> str:
+        """The plugin's last word, which must be all of its complaint."""
+        assert self.code == 1, self.log
+        assert "Traceback" not in self.log
+        return self.log.splitlines()[-1]
+
+
 class Command:
-    """The real command in a folder of its own."""
+    """The command in a folder and a process of its own, forked from `forker`."""
 
-    def __init__(self, path: Path, folder: Path) -> None:
-        self._path = path
+    def __init__(self, folder: Path, forker: subprocess.Popen[str]) -> None:
         self._folder = folder
+        self._forker = forker
 
-    def __call__(
-        self, *arguments: str, source: bytes = b"", **variables: Any
-    ) -> subprocess.CompletedProcess[bytes]:
-        """Run it to its end with these arguments, this input, these variables."""
-        return subprocess.run(
-            [self._path, *arguments],
-            input=source,
-            capture_output=True,
-            cwd=self._folder,
-            env={"PATH": os.environ["PATH"], **variables},
-            timeout=60,
-            check=False,
-        )
+    def __call__(self, *arguments: str, source: bytes = b"", **variables: str) -> Ended:
+        """Run it to its end with these arguments, this input and nothing but these variables."""
+        (self._folder / "input").write_bytes(source)
+        order = {"arguments": arguments, "variables": variables, "folder": str(self._folder)}
+        assert self._forker.stdin is not None
+        assert self._forker.stdout is not None
+        self._forker.stdin.write(json.dumps(order) + "\n")
+        self._forker.stdin.flush()
+        code = int(self._forker.stdout.readline())
+        out, log = ((self._folder / name).read_text() for name in ("out", "err"))
+        return Ended(code, out, log)
 
     def config(self, **settings: Any) -> str:
         """A settings file."""
@@ -43,17 +59,20 @@ class Command:
         return str(file)
 
 
+@pytest.fixture(scope="module")
+def forker() -> Iterator[subprocess.Popen[str]]:
+    """A process that has loaded the command and forks as often as it is to be run."""
+    script = Path(__file__).with_name("fork_commands.py")
+    with subprocess.Popen(
+        [sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+
+
 @pytest.fixture
-def command(tmp_path: Path) -> Command:
-    """The real command."""
-    return Command(Path(sys.executable).parent / "target-klaviyo", tmp_path)
-
-
-def last_line(process: subprocess.CompletedProcess[bytes]) -> str:
-    """The plugin's last word, which must be all of its complaint."""
-    assert process.returncode == 1, process.stderr
-    assert b"Traceback" not in process.stderr
-    return process.stderr.decode().splitlines()[-1]
+def command(tmp_path: Path, forker: subprocess.Popen[str]) -> Command:
+    """The command."""
+    return Command(tmp_path, forker)
 
 
 @pytest.mark.parametrize(
@@ -76,21 +95,20 @@ def last_line(process: subprocess.CompletedProcess[bytes]) -> str:
 )
 def test_a_wrong_setting_is_named(command: Command, settings: Any, sentence: str) -> None:
     """A settings file with a mistake is answered with what is wrong and what to do."""
-    assert sentence in last_line(command("--config", command.config(**settings)))
+    assert sentence in command("--config", command.config(**settings)).complaint
 
 
 def test_a_setting_that_does_not_exist_is_named_with_about(command: Command) -> None:
     """--about, too, says so when the settings given with it are wrong."""
-    assert "no setting api_kee" in last_line(
-        command("--about", "--config", command.config(api_kee="k"))
-    )
+    ended = command("--about", "--config", command.config(api_kee="k"))
+    assert "no setting api_kee" in ended.complaint
 
 
 def test_about_needs_no_settings(command: Command) -> None:
     """--about describes the target without any settings, the key marked as secret."""
-    process = command("--about", "--format", "json")
-    assert process.returncode == 0
-    settings = json.loads(process.stdout)["settings"]["properties"]
+    ended = command("--about", "--format", "json")
+    assert ended.code == 0
+    settings = json.loads(ended.out)["settings"]["properties"]
     assert settings["api_key"]["secret"]
     assert "stream_maps" in settings
 
@@ -118,21 +136,21 @@ def test_a_wrong_variable_is_named(
     command: Command, variables: dict[str, Any], sentence: str
 ) -> None:
     """Settings from the environment are checked like those from a file."""
-    assert sentence in last_line(command("--config", "ENV", **variables))
+    assert sentence in command("--config", "ENV", **variables).complaint
 
 
 def test_a_settings_file_that_is_not_there_is_named(command: Command) -> None:
     """A missing or broken settings file is named."""
-    assert "nothing.json cannot be read" in last_line(command("--config", "nothing.json"))
+    assert "nothing.json cannot be read" in command("--config", "nothing.json").complaint
     broken = command.config()
     with open(broken, "w") as file:  # noqa: PTH123  (the path is a command-line argument)
         file.write("{")
-    assert "is not a JSON object" in last_line(command("--config", broken))
+    assert "is not a JSON object" in command("--config", broken).complaint
 
 
 def test_an_unknown_option_is_named(command: Command) -> None:
     """A misspelt option is answered with one sentence too."""
-    assert "--confg" in last_line(command("--confg", "ENV"))
+    assert "--confg" in command("--confg", "ENV").complaint
 
 
 @pytest.mark.parametrize(
@@ -150,17 +168,17 @@ def test_an_unknown_option_is_named(command: Command) -> None:
 )
 def test_broken_input_is_named_by_its_line(command: Command, source: bytes, sentence: str) -> None:
     """Input that is no Singer stream stops the run with the line at fault."""
-    process = command("--config", command.config(api_key="k"), source=source)
-    assert sentence in last_line(process)
+    ended = command("--config", command.config(api_key="k"), source=source)
+    assert sentence in ended.complaint
 
 
 def test_the_key_stays_out_of_all_output(command: Command, site: Site, sample: Samples) -> None:
     """Neither logs nor errors nor rejects hold the API key."""
     settings = {**site.config, "api_key": "pk_secret_of_mine"}
     source = sample.lines(site.messages("events", [sample.event(1), {}]))
-    process = command("--config", command.config(**settings), source=source, LOGLEVEL="DEBUG")
-    assert "does not accept the API key" in last_line(process)
-    assert b"pk_secret" not in process.stderr + process.stdout
+    ended = command("--config", command.config(**settings), source=source, LOGLEVEL="DEBUG")
+    assert "does not accept the API key" in ended.complaint
+    assert "pk_secret" not in ended.log + ended.out
     assert b"pk_secret" not in site.rejects_path.read_bytes()
 
 
@@ -168,7 +186,7 @@ def test_a_run_from_variables_with_a_transform_config(
     command: Command, site: Site, sample: Samples
 ) -> None:
     """Settings from the environment alone are enough for a run."""
-    process = command(
+    ended = command(
         "--config",
         "ENV",
         source=sample.lines(site.messages("events", [sample.event(1)])),
@@ -179,7 +197,7 @@ def test_a_run_from_variables_with_a_transform_config(
         TARGET_KLAVIYO_LIVE_WINDOW_DAYS="0.5",
         TARGET_KLAVIYO_LIST_ID="",
     )
-    assert process.returncode == 0, process.stderr
-    assert process.stdout == b'{"done": 1}\n'
-    assert b"Klaviyo took 1 events" in process.stderr
+    assert ended.code == 0, ended.log
+    assert ended.out == '{"done": 1}\n'
+    assert "Klaviyo took 1 events" in ended.log
     assert len(site.account.events()) == 1

@@ -29,11 +29,11 @@ def dispatcher() -> Iterator[Dispatcher]:
 def tries_until_given_up(dispatcher: Dispatcher, trouble: TryAgain) -> tuple[int, str]:
     """How often a request is tried that meets the same trouble each time, and the error then."""
     task = SendEvents([])
-    while task.tries < 100:
-        try:
+    try:
+        while task.tries < 100:
             dispatcher.try_again(task, trouble)
-        except KlaviyoError as error:
-            return task.tries, str(error)
+    except KlaviyoError as error:
+        return task.tries, str(error)
     raise AssertionError
 
 

@@ -7,6 +7,7 @@ import json
 import random
 import signal
 import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,6 @@ import pytest
 if TYPE_CHECKING:
     from tests.target_klaviyo.conftest import Samples, Site
 
-ROWS = 12_000
 STATE_EVERY = 400
 
 
@@ -45,10 +45,10 @@ def run(site: Site, content: bytes, signum: int | None, after: float) -> tuple[i
         return process.wait(timeout=30), [json.loads(line) for line in output.splitlines()]
 
 
-def messages(sample: Samples) -> list[dict[str, Any]]:
+def messages(sample: Samples, rows: int) -> list[dict[str, Any]]:
     """Events, profiles and a few bad rows; a STATE counts the messages before it."""
     found = [sample.schema("events"), sample.schema("profiles")]
-    for number in range(ROWS):
+    for number in range(rows):
         if number % 50 == 7:
             found.append(sample.record("events", sample.event(number, metric="")))
         elif number % 10 == 3:
@@ -78,11 +78,11 @@ def assert_covered(site: Site, done: list[dict[str, Any]]) -> None:
             assert row["unique_id"] in rejected
 
 
-def interrupt_and_rerun(site: Site, sample: Samples, signum: int, seed: int) -> None:
-    """One interrupted run, then reruns from its STATE until one completes."""
+def interrupt_and_rerun(site: Site, sample: Samples, signum: int, seed: int, rows: int) -> None:
+    """One interrupted run, then another from its STATE to the end."""
     chance = random.Random(seed)  # noqa: S311  (moments, not secrets)
     site.account.network.latency = chance.choice([0.0, 0.02, 0.2])
-    everything = messages(sample)
+    everything = messages(sample, rows)
     code, states = run(site, sample.lines(everything), signum, chance.uniform(0.0, 1.2))
     assert code in {0, -signum, 128 + signum}
     assert states == sorted(states)
@@ -101,7 +101,7 @@ def interrupt_and_rerun(site: Site, sample: Samples, signum: int, seed: int) -> 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_run_loses_nothing(site: Site, sample: Samples, signum: int) -> None:
     """After a signal at a random moment and a rerun, exactly the expected rows are there."""
-    interrupt_and_rerun(site, sample, signum, seed=signum)
+    interrupt_and_rerun(site, sample, signum, seed=signum, rows=4_000)
 
 
 @pytest.mark.campaign
@@ -110,26 +110,53 @@ def test_an_interrupted_run_loses_nothing(site: Site, sample: Samples, signum: i
 def test_no_moment_to_interrupt_is_a_bad_one(site: Site, sample: Samples, seed: int) -> None:
     """200 moments, three signals."""
     signum = [signal.SIGTERM, signal.SIGINT, signal.SIGKILL][seed % 3]
-    interrupt_and_rerun(site, sample, signum, seed)
+    interrupt_and_rerun(site, sample, signum, seed, rows=12_000)
+
+
+def test_state_does_not_wait_for_more_input(site: Site, sample: Samples) -> None:
+    """While the input is silent, what came is sent and its STATE printed."""
+    with site.start() as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(sample.lines(site.messages("events", [sample.event(1)])))
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline()) == {"done": 1}
+        process.kill()
 
 
 def test_a_signal_while_waiting_for_input_prints_what_is_covered(
     site: Site, sample: Samples
 ) -> None:
     """Rows read so far are sent, their STATE printed, and the exit code tells the signal."""
-    process = site.start()
+    rows = [sample.event(number) for number in range(12)]
+    process = site.start(batch_size_rows=10)
     assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(sample.lines(site.messages("events", [sample.event(1)])))
+    process.stdin.write(sample.lines(site.messages("events", rows)))
     process.stdin.flush()
-    assert json.loads(process.stdout.readline()) == {"done": 1}  # printed without more input
-    process.stdin.write(sample.lines(site.messages("events", [sample.event(2), sample.event(3)])))
-    process.stdin.flush()
-    assert json.loads(process.stdout.readline()) == {"done": 2}
+    site.recorder.wait_for("event-bulk-create-jobs")  # the first ten; two more have been read
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGINT
-    assert len(site.account.events()) == 3
+    assert json.loads(output) == {"done": 12}
+    assert len(site.account.events()) == 12
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_python_is_loading_ends_it_quietly(site: Site, signum: int) -> None:
+    """Before anything is read a signal ends the process at once, without a word on stderr."""
+    program = (
+        "import os, signal, sys, threading; from target_klaviyo.__main__ import main; "
+        f"threading.Timer(0.05, os.kill, (os.getpid(), {signum})).start(); main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=site.folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (128 + signum, b"", b"")
 
 
 def test_the_rate_limit_does_not_delay_the_end_on_a_signal(site: Site, sample: Samples) -> None:

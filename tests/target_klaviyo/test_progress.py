@@ -23,8 +23,8 @@ EVENTS, PROFILES = "bulk event creation", "bulk profile import"
         (
             Standing({"events": 12_000, "profiles": 30}, 4, 0, {EVENTS: Pace(12, 150)}),
             (
-                "12,000 events and 30 profiles sent, 4 rejected; requests in the last minute: 12 of "
-                "150 (bulk event creation)."
+                "12,000 events and 30 profiles sent, 4 rejected; requests in the last minute: 12 "
+                "of 150 (bulk event creation)."
             ),
         ),
         (
@@ -35,8 +35,8 @@ EVENTS, PROFILES = "bulk event creation", "bulk profile import"
                 {EVENTS: Pace(1, math.inf), PROFILES: Pace(2, 150)},
             ),
             (
-                "1 events and 0 profiles sent, 0 rejected; 2 import jobs pending; requests in the last "
-                "minute: 1 (bulk event creation), 2 of 150 (bulk profile import)."
+                "1 events and 0 profiles sent, 0 rejected; 2 import jobs pending; requests in the "
+                "last minute: 1 (bulk event creation), 2 of 150 (bulk profile import)."
             ),
         ),
     ],

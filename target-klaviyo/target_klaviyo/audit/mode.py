@@ -39,6 +39,7 @@ def audit_consumer(  # noqa: PLR0913  (what the target lends)
     client: Client,
     intake_for: Callable[[RowConsumer], Callable[[str, object, Origin], None]],
     make_writer: Callable[[], Writer],
+    interruption: Interruption | None = None,
     clock: Callable[[], float] = monotonic,
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
 ) -> Auditor:
@@ -49,11 +50,12 @@ def audit_consumer(  # noqa: PLR0913  (what the target lends)
         client: sends requests.
         intake_for: makes a function that turns records into rows for a consumer.
         make_writer: makes a writer, for a repair.
+        interruption: knows of signals, and how to wait.
         clock: seconds of a monotonic clock.
         now: the present, in UTC.
     """
     check_packages()
-    interruption = Interruption()
+    interruption = interruption or Interruption()
     collector = RowCollector()
     repairer = Repairer(
         make_writer=make_writer,

@@ -14,12 +14,16 @@ if TYPE_CHECKING:
 class Interruption:
     """A signal that came, or the absence of one; waiting for time to pass ends with it.
 
+    Args:
+        sleep: lets seconds pass; by default real ones, which a signal cuts short.
+
     Attributes:
         also: told of a signal too, while somebody else is at work.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sleep: Callable[[float], object] | None = None) -> None:
         self._came = threading.Event()
+        self._sleep = sleep or self._came.wait
         self._signum = 0
         self.also: Callable[[int], None] | None = None
 
@@ -41,5 +45,5 @@ class Interruption:
         Raises:
             RunInterrupted: one came.
         """
-        self._came.wait(seconds)
+        self._sleep(seconds)
         self.check()

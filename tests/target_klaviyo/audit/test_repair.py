@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from recurly_klaviyo_sandbox.faults import Fault, Trouble
+from target_klaviyo.audit.mode import audit_consumer
+from target_klaviyo.configuration import read_settings
+from target_klaviyo.errors import AuditDiffers
+from target_klaviyo.klaviyo.client import Client
+from target_klaviyo.klaviyo.interruption import Interruption
+from target_klaviyo.reading.intake import Intake
+from target_klaviyo.rows.contract import Origin
+from target_klaviyo.rows.reader import RowReader
+from target_klaviyo.writing.rejects import RejectsFile
+from target_klaviyo.writing.tally import Tally
+from target_klaviyo.writing.writer import Writer, WriterOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from target_klaviyo.consumer import RowConsumer
 
 
 def test_audit_names_exactly_what_is_wrong_and_repair_mends_it(shop: Any) -> None:
@@ -133,14 +150,81 @@ def test_a_repair_cannot_mend_what_klaviyo_keeps(shop: Any) -> None:
     assert verdict.report["repair"]["events_sent"] == 0
 
 
+class LaggingTime:
+    """Seconds that pass by being waited for; Klaviyo shows nothing before so many are over."""
+
+    def __init__(self, account: Any, *, shows_after: float) -> None:
+        self._account = account
+        self._shows_after = shows_after
+        self.waits: list[float] = []
+        account.switches.visibility_lag = timedelta(days=1)
+
+    def clock(self) -> float:
+        """Seconds waited so far."""
+        return sum(self.waits)
+
+    def wait(self, seconds: float) -> None:
+        """Let seconds pass, at once."""
+        self.waits.append(seconds)
+        if self.clock() >= self._shows_after:
+            self._account.switches.visibility_lag = timedelta(0)
+
+
+def _repair(shop: Any, time: LaggingTime) -> None:
+    """A repair of the shop's events in another time; AuditDiffers when it does not succeed."""
+    given = read_settings(
+        {**shop.site.config, "mode": "repair", "report_path": str(shop.site.folder / "audit.html")}
+    )
+    reader = RowReader(now=datetime.now(timezone.utc), live_window=given.live_window)
+
+    def intake_for(consumer: RowConsumer) -> Callable[[str, object, Origin], None]:
+        return Intake(given, None, reader, consumer, Tally(100)).take
+
+    def make_writer() -> Writer:
+        return Writer(
+            client=Client.configured(given),
+            options=WriterOptions(
+                concurrency=1, list_id=None, clear_one_by_one=False, rejects_path=given.rejects_path
+            ),
+            rejects=RejectsFile(given.rejects_path),
+            tally=Tally(100),
+            print_state=lambda _: None,
+        )
+
+    auditor = audit_consumer(
+        given,
+        client=Client.configured(given),
+        intake_for=intake_for,
+        make_writer=make_writer,
+        interruption=Interruption(time.wait),
+        clock=time.clock,
+    )
+    take = intake_for(auditor)
+    for row in shop.events:
+        take("events", row, Origin("events", b"{}", b"{}"))
+    auditor.finish(all_taken=True)
+
+
 def test_a_repair_waits_until_klaviyo_shows_what_it_sent(shop: Any) -> None:
-    """What was sent again is looked for until it can be seen."""
+    """What was sent again is looked for, in pauses that grow, until it can be seen."""
     shop.sync()
     shop.account.delete_events([shop.events[8]["unique_id"]])
-    shop.account.switches.visibility_lag = timedelta(seconds=0.5)
-    verdict = shop.audit("repair")
-    assert verdict.agrees
-    assert verdict.report["totals"]["found"] == 300
+    time = LaggingTime(shop.account, shows_after=180)
+    _repair(shop, time)
+    pauses = [seconds for seconds in time.waits if seconds >= 1]
+    assert pauses == sorted(pauses)
+    assert 180 <= time.clock() < 300
+    assert len(shop.account.events()) == 300
+
+
+def test_a_repair_does_not_wait_for_ever(shop: Any) -> None:
+    """After settle_minutes what does not show is told."""
+    shop.sync()
+    shop.account.delete_events([shop.events[8]["unique_id"]])
+    time = LaggingTime(shop.account, shows_after=3_600)
+    with pytest.raises(AuditDiffers):
+        _repair(shop, time)
+    assert time.clock() <= 600
 
 
 def test_the_command_ends_with_the_verdict(shop: Any) -> None:
@@ -168,8 +252,7 @@ def test_a_signal_ends_an_audit(shop: Any) -> None:
     assert process.stderr is not None
     process.stdin.write(shop.site.sample.lines(shop.messages()[:50]))
     process.stdin.flush()
-    while shop.site.requests("/api/accounts") == 0:
-        time.sleep(0.02)
+    shop.site.recorder.wait_for("/api/accounts")
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20) == 143
     process.communicate()

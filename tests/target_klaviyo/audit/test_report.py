@@ -191,6 +191,11 @@ def test_a_chart_of_any_length_has_bars_one_can_tell_apart(number: int, most: in
     assert sum(map(_number, counts)) == 3 * number
 
 
+def test_charts_leave_no_import_hook_behind() -> None:
+    """Pygal's hook speaks a protocol that Python has deprecated; every later import would warn."""
+    assert not [each for each in sys.meta_path if type(each).__module__.startswith("pygal")]
+
+
 def test_the_zones_chart_goes_both_ways() -> None:
     """Days on which Klaviyo shows less reach below the line."""
     svg = zones_chart(_days(90))
