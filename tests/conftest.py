@@ -87,6 +87,8 @@ class Meltano:
             "TARGET_KLAVIYO_API_URL": self.sandbox.klaviyo_url,
             "TARGET_KLAVIYO_REJECTS_PATH": str(self.folder / "rejected.singer"),
             "MELTANO_STATE_BACKEND_URI": (self.folder / "state").as_uri(),
+            # A killed run counts as running for minutes: no other test should find it.
+            "MELTANO_RUN_STATE_ID_SUFFIX": self.folder.name,
             "NO_COLOR": "1",
         }
 
