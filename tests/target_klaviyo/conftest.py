@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
+PEAK_MEMORY = Path(__file__).parent.parent / "peak_memory.py"
+
+
 class Samples:
     """Messages and valid rows to vary."""
 
@@ -102,6 +105,7 @@ class Recorder:
         self._app = app
         self._news = threading.Condition()
         self.requests: list[Request] = []
+        self.keeps_bodies = True
 
     def wait_for(self, path: str) -> None:
         """Wait until a request to the path has arrived."""
@@ -120,7 +124,8 @@ class Recorder:
 
         async def noting_receive() -> Message:
             message = await receive()
-            request.body += message.get("body", b"")
+            if self.keeps_bodies:
+                request.body += message.get("body", b"")
             return message
 
         await self._app(scope, noting_receive, _NotingSend(send, request).send)
@@ -252,18 +257,33 @@ class Site:
         self, *options: str, stdin: Any = subprocess.PIPE, **settings: Any
     ) -> subprocess.Popen[bytes]:
         """Start the real command, with a pipe at each end that is not given."""
-        environment = {
-            f"TARGET_KLAVIYO_{name.upper()}": str(value)
-            for name, value in {**self.config, **settings}.items()
-        }
         return subprocess.Popen(
             [self.command, "--config", "ENV", *options],
-            env={**os.environ, **environment},
+            env=self._environment(settings),
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=self.folder,
         )
+
+    def measure(self, feed: Path, **settings: Any) -> tuple[int, int]:
+        """(exit code, peak memory in MB) of the real command over a file."""
+        with feed.open("rb") as source:
+            done = subprocess.run(
+                [sys.executable, PEAK_MEMORY, "megabytes", self.command, "--config", "ENV"],
+                env=self._environment(settings),
+                stdin=source,
+                capture_output=True,
+                cwd=self.folder,
+                check=False,
+            )
+        return done.returncode, int((self.folder / "megabytes").read_text())
+
+    def _environment(self, settings: dict[str, Any]) -> dict[str, str]:
+        given = {**self.config, **settings}
+        return os.environ | {
+            f"TARGET_KLAVIYO_{name.upper()}": str(value) for name, value in given.items()
+        }
 
     def requests(self, path: str = "", status: int | None = None) -> int:
         """How many requests arrived, or were answered with `status`."""

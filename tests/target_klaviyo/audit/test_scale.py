@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-import re
-import time
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 EVENTS = 100_000
 METRICS = 5
@@ -38,21 +38,6 @@ def _feed(path: Path, sample: Any) -> None:
             file.write(sample.lines([sample.record("profiles", profile)]))
 
 
-def _run(site: Any, feed: Path, **settings: Any) -> tuple[int, float]:
-    """(exit code, peak memory in MB) of the command over the feed."""
-    with feed.open("rb") as source:
-        process = site.start(stdin=source, **settings)
-        peak = 0.0
-        while process.poll() is None:
-            # The kernel's own high-water mark; that of wait4 would include this very process.
-            status = Path(f"/proc/{process.pid}/status").read_text()
-            mark = re.search(r"VmHWM:\s+(\d+) kB", status)
-            peak = max(peak, int(mark[1]) / 1024 if mark else 0.0)
-            time.sleep(0.05)
-        process.communicate()
-    return process.returncode, peak
-
-
 @pytest.mark.campaign
 def test_a_hundred_thousand_events_cost_few_requests_and_little_memory(
     site: Any, tmp_path: Path
@@ -61,19 +46,19 @@ def test_a_hundred_thousand_events_cost_few_requests_and_little_memory(
     feed = tmp_path / "feed.singer"
     _feed(feed, site.sample)
 
-    code, memory = _run(site, feed, mode="audit")
+    code, memory = site.measure(feed, mode="audit")
     assert code == 1
     assert memory < 200
 
-    assert _run(site, feed)[0] == 0
+    assert site.measure(feed)[0] == 0
     before = site.requests()
-    code, memory = _run(site, feed, mode="audit", source_timezone="America/New_York")
+    code, memory = site.measure(feed, mode="audit", source_timezone="America/New_York")
     assert code == 0
     assert site.requests() - before < 200
     assert memory < 200
 
     gone = [f"recurly-txn-{number}" for number in range(0, EVENTS, 3)]
     site.account.delete_events(gone)
-    code, memory = _run(site, feed, mode="repair")
+    code, memory = site.measure(feed, mode="repair")
     assert code == 0
     assert memory < 200
