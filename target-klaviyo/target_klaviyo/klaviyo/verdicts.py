@@ -133,7 +133,8 @@ def judge(answer: Reply | NoReply, endpoint: Endpoint, *, wants_document: bool) 
         # Klaviyo's own refusals are JSON; HTML comes from the firewall before it, and passes.
         return TryAgain("HTTP status 403 from the firewall before Klaviyo")
     _stop_the_run_if_it_must(status, errors, endpoint)
-    if status == HTTPStatus.NOT_FOUND and errors and endpoint.method == "GET":
+    names_something = "{id}" in endpoint.path
+    if status == HTTPStatus.NOT_FOUND and endpoint.method == "GET" and (errors or names_something):
         return Missing()
     about_a_profile = any("profile" in error.detail.lower() for error in errors)
     if status == HTTPStatus.NOT_FOUND and not about_a_profile:
