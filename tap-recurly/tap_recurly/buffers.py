@@ -6,6 +6,7 @@ buffers, they wait in an unnamed temporary file, which disappears with the buffe
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import threading
 from collections import deque
@@ -15,10 +16,16 @@ from typing import IO
 class Allowance:
     """What may wait in memory, and what waits there or on disk; in bytes, for many threads."""
 
-    def __init__(self, memory: int) -> None:
+    def __init__(self, memory: int, limit: int = sys.maxsize) -> None:
         self._memory = memory
+        self._limit = limit
         self._lock = threading.Lock()
         self.waiting = 0
+
+    @property
+    def used(self) -> float:
+        """How much of the room is used; 1 is all, and there may be somewhat more."""
+        return self.waiting / self._limit
 
     def take(self, size: int) -> bool:
         """Count bytes that begin to wait; says whether they may do so in memory."""

@@ -112,13 +112,14 @@ class RecurlyClient:
         return Count(answer.number("Recurly-Total-Records"), self._server_time(answer))
 
     def _head(self, url: str) -> Answer | None:
-        """An answer to HEAD, None when it fails on a site that can be reached."""
+        """An answer to HEAD, None when it fails on a host that is there."""
         try:
             return self._request("HEAD", url, lambda answer: answer)
         except RequestError:
             return None
-        except UnreachableError:
-            if not self._contact:
+        except UnreachableError as fault:
+            attempt = fault.__cause__
+            if isinstance(attempt, FailedAttemptError) and not attempt.connected:
                 raise
             return None
 

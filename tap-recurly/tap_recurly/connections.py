@@ -19,6 +19,9 @@ Result = TypeVar("Result")
 PAGES_IN_MEMORY_BYTES = 4 << 20
 """Pages that may wait in memory for the writer, of all lists together."""
 
+PAGES_WAITING_BYTES = 256 << 20
+"""Pages that may wait, there or on disk, before only what is written out next is read on."""
+
 
 class Work(Protocol):
     """Something that can be divided into tasks, such as reading a list."""
@@ -37,9 +40,9 @@ class Connections:
     done by connections that would stand idle, as long as something has begun.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, *, waiting: int = PAGES_WAITING_BYTES) -> None:
         self.number = number
-        self.allowance = Allowance(PAGES_IN_MEMORY_BYTES)
+        self.allowance = Allowance(PAGES_IN_MEMORY_BYTES, waiting)
         self.changed = threading.Condition()
         self._begun: list[Work] = []
         self._announced: list[Work] = []

@@ -30,11 +30,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PAGES_WAITING_BYTES = 256 << 20
-"""Above it only what is written out next is read on."""
-
-READ_AHEAD_BYTES = 32 << 20
-"""Above it nothing is read of a list whose turn has not come."""
+AHEAD_OF_ITS_TURN = 1 / 8
+"""How much of the room for waiting pages a list may use whose turn has not come."""
 
 
 class Source(Protocol):
@@ -151,6 +148,8 @@ class ListRead:
         with self._changed:
             while self._pieces and self._pieces[0].stage in unsettled:
                 self._wait()
+            if self._crash is not None:
+                raise self._crash
             return self._pieces[0] if self._pieces else None
 
     def stop(self) -> None:
@@ -227,10 +226,10 @@ class ListRead:
 
     def _may_wait(self, piece: Piece) -> bool:
         """Whether more pages of this piece may wait to be written out."""
-        waiting = self._connections.allowance.waiting
+        used = self._connections.allowance.used
         if not self._begun:
-            return waiting < READ_AHEAD_BYTES
-        return waiting < PAGES_WAITING_BYTES or piece is self._pieces[0]
+            return used < AHEAD_OF_ITS_TURN
+        return used < 1 or piece is self._pieces[0]
 
     def _reading(self, piece: Piece) -> Callable[[], None]:
         piece.stage = Stage.READING
@@ -243,22 +242,25 @@ class ListRead:
 
     def _read(self, piece: Piece) -> None:
         """Ask for a piece's next page."""
-        page: Page | Exception
         try:
             piece.pages = piece.pages or self._source.pages(piece.begin, piece.end)
             page = next(piece.pages)
+            with self._changed:
+                self._arrived(piece, page)
+                self._changed.notify_all()
         except Exception as fault:  # noqa: BLE001 (it belongs to the consumer, who is told in turn)
-            page = fault
-        with self._changed:
-            if isinstance(page, Exception):
-                piece.fault = page
+            with self._changed:
+                piece.fault = fault
                 piece.stage = Stage.READ
-            elif not self._stopped and not self._begins_too_late(piece, page):
-                piece.buffer.put(piece.arrived(page, is_last=piece is self._pieces[-1]))
-                if self.end is None:
-                    self.end = piece.end = page.as_of
-                self._divide(piece)
-            self._changed.notify_all()
+                self._changed.notify_all()
+
+    def _arrived(self, piece: Piece, page: Page) -> None:
+        if self._stopped or self._begins_too_late(piece, page):
+            return
+        piece.buffer.put(piece.arrived(page, is_last=piece is self._pieces[-1]))
+        if self.end is None:
+            self.end = piece.end = page.as_of
+        self._divide(piece)
 
     def _begins_too_late(self, piece: Piece, page: Page) -> bool:
         """Begin anew when the server's clock is behind what the plan was made for."""

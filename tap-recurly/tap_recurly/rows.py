@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import orjson
 
+from tap_recurly.errors import UnreachableError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
@@ -36,14 +38,20 @@ class Row:
     """One row of a list; `line` is its JSON, an object without line breaks.
 
     Raises:
-        ValueError: If the JSON is no object.
+        UnreachableError: If the JSON is no object.
     """
 
     __slots__ = ("_head", "line")
 
     def __init__(self, line: bytes) -> None:
         self.line = line
-        self._head = _HEADS.decode(line)
+        try:
+            self._head = _HEADS.decode(line)
+        except msgspec.ValidationError as fault:
+            raise UnreachableError(
+                "Recurly sent a list with a row that is no object: run again, and tell Recurly's "
+                "support if it stays so."
+            ) from fault
 
     @property
     def id(self) -> Any:
@@ -57,9 +65,9 @@ class Row:
         return moment if isinstance(moment, str) else ""
 
     @property
-    def has_more_line_items(self) -> bool:
-        """Whether an invoice embeds only some of its line items."""
-        return bool(self._head.has_more_line_items)
+    def is_cut_short(self) -> bool:
+        """Whether an invoice embeds only some of its line items, and the rest can be asked for."""
+        return bool(self._head.has_more_line_items and isinstance(self.id, str))
 
     @property
     def record(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,12 +21,15 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from tap_recurly.client import RecurlyClient
 from tap_recurly.errors import TapRecurlyError
 from tap_recurly.streams import STREAMS
 from tap_recurly.tap import TapRecurly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from tap_recurly.client import RetryPolicy
 
 KEY = "a-private-key"
 NOW = datetime(2024, 6, 1, 12, 0, 0, tzinfo=timezone.utc)
@@ -260,6 +264,7 @@ def sync(site: TinyRecurly) -> Callable[..., Run]:
     """Sync the site in this process: `sync(streams, state=..., **config)`.
 
     `metadata` is set on every stream of the catalogue, the properties in `deselect` are left out.
+    With `retry` the client tries again without waiting.
     """
 
     def run(
@@ -267,23 +272,30 @@ def sync(site: TinyRecurly) -> Callable[..., Run]:
         state: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
         deselect: Iterable[tuple[str, ...]] = (),
+        retry: RetryPolicy | None = None,
         **config: Any,
     ) -> Run:
         settings = {"api_key": KEY, "api_url": site.url, **config}
-        catalog = _with_selection(TapRecurly(config=settings).catalog_dict, streams, metadata)
+        catalog = _with_selection(deepcopy(_discovered()), streams, metadata)
         unwanted = [[part for name in path for part in ("properties", name)] for path in deselect]
         for entry in catalog["streams"]:
             for item in entry["metadata"]:
                 if item["breadcrumb"] in unwanted:
                     item["metadata"]["selected"] = False
         plugin = TapRecurly(config=settings, catalog=catalog, state=deepcopy(state))
+        if retry is not None:
+            plugin.client = RecurlyClient(plugin.settings, retry=retry, sleep=lambda _: None)
         output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
         code, error = 0, ""
         with redirect_stdout(output):
             try:
                 plugin.sync_all()
+                code = 1 if plugin.forbidden else 0
+                error = "".join(map(str, plugin.forbidden.values()))
             except TapRecurlyError as fault:
                 code, error = 1, str(fault)
+            finally:
+                plugin.connections.close()
         plugin.client.close()
         output.seek(0)
         lines = output.read()
@@ -333,6 +345,13 @@ def _file(folder: Path, name: str, content: dict[str, Any]) -> str:
     path = folder / f"{name}.json"
     path.write_text(json.dumps(content), encoding="utf-8")
     return str(path)
+
+
+@cache
+def _discovered() -> dict[str, Any]:
+    """The catalogue, which no setting changes."""
+    catalog: dict[str, Any] = TapRecurly(config={"api_key": KEY}).catalog_dict
+    return catalog
 
 
 def _catalog(command: list[str], streams: list[str]) -> dict[str, Any]:

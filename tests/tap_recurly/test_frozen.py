@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 NOON = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
 LONGEST_LAG = 30.0
 LOOKBACK = timedelta(seconds=LONGEST_LAG)
+CROWD_CHANGES = 0.02
 TINY = Sizes(window=12, share=6, half=2)
 
 
@@ -52,13 +53,16 @@ class LivingSite:
     """A list of a site where something happens before every request.
 
     Reads see what is committed, as a database shows it: until a late change is visible, its row
-    is still there as it was.
+    is still there as it was. Storage is finer than the seconds shown, or in `whole_seconds`. A
+    `crowd` of rows bears one and the same second, and changes all at once at times.
     """
 
     chance: random.Random
     rows: int
     lag: float
     page_size: int
+    whole_seconds: bool = False
+    crowd: int = 0
     restart_after: int | None = None
     now: datetime = NOON
     quiet: bool = False
@@ -73,10 +77,17 @@ class LivingSite:
             moment = self.now - timedelta(seconds=ago)
             on_the_second = self.chance.random() < 0.5
             self._write(f"row-{index}", moment.replace(microsecond=0) if on_the_second else moment)
+        self._change_crowd(self.now - timedelta(hours=5))
+
+    def _change_crowd(self, moment: datetime) -> None:
+        for index in range(self.crowd):
+            self._write(f"crowd-{index}", moment.replace(microsecond=0))
 
     def _write(self, row_id: str, moment: datetime, lag: float = 0.0) -> None:
         versions = self.history.setdefault(row_id, [])
         visible = moment + timedelta(seconds=lag)
+        if self.whole_seconds:
+            moment = moment.replace(microsecond=0)
         versions.append(Version(len(versions), moment, visible))
 
     def _live(self) -> None:
@@ -90,9 +101,13 @@ class LivingSite:
             self.now += timedelta(seconds=self.chance.choice([0, 0.01, 0.4, 3]))
             new = not self.history or self.chance.random() < 0.3
             row_id = f"row-{len(self.history)}" if new else self.chance.choice([*self.history])
-            if not new and self.history[row_id][-1].visible_at > self.now:
+            if row_id.startswith("crowd") or (
+                not new and self.history[row_id][-1].visible_at > self.now
+            ):
                 continue  # its row is locked by the change under way
             self._write(row_id, self.now, self.chance.uniform(0, self.lag))
+        if self.chance.random() < CROWD_CHANGES:
+            self._change_crowd(self.now)
 
     def current(self) -> list[tuple[str, Version]]:
         """What is committed now, in the order of the list."""
@@ -177,13 +192,32 @@ class Warehouse:
             self.bookmark = part.reached
 
 
-def _nothing_is_lost(
-    seed: int, rows: int, lag: float, connections: int, restarts: list[int]
-) -> None:
-    chance = seeded(seed)
-    site = LivingSite(chance, rows, lag, page_size=chance.choice([1, 3, 10]))
+@dataclass
+class Case:
+    """A site, how it is read, and after how many requests of each run the process dies."""
+
+    seed: int
+    rows: int
+    lag: float
+    whole_seconds: bool
+    crowd: int
+    connections: int
+    restarts: list[int]
+
+
+def _nothing_is_lost(case: Case) -> None:
+    chance = seeded(case.seed)
+    site = LivingSite(
+        chance,
+        case.rows,
+        case.lag,
+        page_size=200 if case.crowd else chance.choice([1, 3, 10]),
+        whole_seconds=case.whole_seconds,
+        crowd=case.crowd,
+    )
+    connections = case.connections
     warehouse = Warehouse()
-    for restart in [*restarts, None]:
+    for restart in [*case.restarts, None]:
         site.restart_after = None if restart is None else site.requests + restart
         try:
             warehouse.sync(site, connections=connections)
@@ -195,32 +229,41 @@ def _nothing_is_lost(
     assert warehouse.rows == {row_id: version.number for row_id, version in site.current()}
 
 
-CASES = {
-    "seed": st.integers(0, 10**9),
-    "rows": st.integers(0, 60),
-    "lag": st.sampled_from([0.0, 1.0, LONGEST_LAG]),
-    "connections": st.integers(1, 4),
-    "restarts": st.lists(st.integers(0, 60), max_size=4),
-}
+def cases(crowd: st.SearchStrategy[int]) -> st.SearchStrategy[Case]:
+    """Sites small enough to be many."""
+    return st.builds(
+        Case,
+        seed=st.integers(0, 10**9),
+        rows=st.integers(0, 60),
+        lag=st.sampled_from([0.0, 1.0, LONGEST_LAG]),
+        whole_seconds=st.booleans(),
+        crowd=crowd,
+        connections=st.integers(1, 4),
+        restarts=st.lists(st.integers(0, 60), max_size=4),
+    )
 
 
-@settings(max_examples=40, deadline=None)
-@given(**CASES)
-def test_nothing_is_lost(
-    *, seed: int, rows: int, lag: float, connections: int, restarts: list[int]
-) -> None:
+@settings(max_examples=60, deadline=None)
+@given(case=cases(crowd=st.sampled_from([0, 0, 0, 30])))
+def test_nothing_is_lost(case: Case) -> None:
     """Whatever changes, commits late or breaks off: after a last sync the output is the site."""
-    _nothing_is_lost(seed, rows, lag, connections, restarts)
+    _nothing_is_lost(case)
 
 
 @pytest.mark.campaign
-@settings(max_examples=5_000, deadline=None)
-@given(**CASES)
-def test_nothing_is_lost_in_thousands_of_cases(
-    *, seed: int, rows: int, lag: float, connections: int, restarts: list[int]
-) -> None:
+@settings(max_examples=6_000, deadline=None)
+@given(case=cases(crowd=st.sampled_from([0, 0, 0, 30])))
+def test_nothing_is_lost_in_thousands_of_cases(case: Case) -> None:
     """The same, thousands of times."""
-    _nothing_is_lost(seed, rows, lag, connections, restarts)
+    _nothing_is_lost(case)
+
+
+@pytest.mark.campaign
+@settings(max_examples=100, deadline=None)
+@given(case=cases(crowd=st.integers(1_000, 4_000)))
+def test_no_row_of_a_crowded_second_is_lost(case: Case) -> None:
+    """The same with thousands of rows in one second, which change all at once."""
+    _nothing_is_lost(case)
 
 
 @settings(max_examples=30, deadline=None)

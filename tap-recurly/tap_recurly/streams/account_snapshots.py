@@ -162,6 +162,8 @@ class AccountSnapshots(RecurlyStream):
         return list(self._recurly.client.rows("/accounts", {"ids": ",".join(account_ids)}))
 
     def _subscriptions_of(self, account: Row) -> list[bytes] | None:
+        if not isinstance(account.id, str):
+            return []
         path = f"/accounts/{quote(account.id, safe='')}/subscriptions"
         try:
             return [in_short(one) for one in self._recurly.client.rows(path, ASCENDING)]

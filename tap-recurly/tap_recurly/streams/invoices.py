@@ -35,7 +35,7 @@ class Invoices(WindowedStream):
     @override
     def complete(self, rows: Iterator[Row]) -> Iterator[Row | Record]:
         while portion := list(islice(rows, PAGE_SIZE)):
-            cut_short = [row.record for row in portion if row.has_more_line_items]
+            cut_short = [row.record for row in portion if row.is_cut_short]
             completed = iter(cut_short)
             connections = self._recurly.settings.concurrency
             items = in_order(self._line_items, cut_short, connections=connections)
@@ -44,7 +44,7 @@ class Invoices(WindowedStream):
                     invoice["line_items"] = all_items
                     invoice["has_more_line_items"] = False
             for row in portion:
-                yield next(completed) if row.has_more_line_items else row
+                yield next(completed) if row.is_cut_short else row
 
     def _line_items(self, invoice: Record) -> list[Any] | None:
         """All line items of an invoice, None when the invoice has gone meanwhile.
@@ -53,7 +53,8 @@ class Invoices(WindowedStream):
         """
         path = f"/invoices/{quote(invoice['id'], safe='')}/line_items"
         try:
-            items = {item["id"]: item for item in self._recurly.client.records(path, ASCENDING)}
+            rows = self._recurly.client.records(path, ASCENDING)
+            items = {item.get("id", number): item for number, item in enumerate(rows)}
         except NotFoundError:
             return None
         return list(items.values())

@@ -77,7 +77,7 @@ class PerParentStream(RecurlyStream):
 
     def owners(self, parent: Record) -> Iterable[Owner]:
         """The lists that a parent has; none costs no request."""
-        return [{self.parent_key: parent["id"]}]
+        return [{self.parent_key: parent["id"]}] if parent.get("id") else []
 
     def pages(self, path: str) -> Iterator[bytes]:
         """One list, page by page, as lines of JSON."""
