@@ -51,18 +51,18 @@ def entries(rows: Sequence[EventRow], *, exact: bool = False) -> list[list[Event
 
 def bulk_events(groups: Sequence[Sequence[EventRow]]) -> bytes:
     """Body of POST /api/event-bulk-create-jobs."""
-    return (
-        _BULK_EVENTS_HEAD
-        + b",".join(
-            _ENTRY_HEAD
-            + _common_profile(group)
-            + _ENTRY_MIDDLE
-            + b",".join([row.payload for row in group])
-            + _ENTRY_TAIL
-            for group in groups
+    pieces: list[bytes] = []  # joined once: several bodies of 5 MB are made at the same time
+    for group in groups:
+        pieces += (
+            b"," if pieces else _BULK_EVENTS_HEAD,
+            _ENTRY_HEAD,
+            _common_profile(group),
+            _ENTRY_MIDDLE,
+            b",".join([row.payload for row in group]),
+            _ENTRY_TAIL,
         )
-        + _BULK_EVENTS_TAIL
-    )
+    pieces.append(_BULK_EVENTS_TAIL)
+    return b"".join(pieces)
 
 
 def _common_profile(group: Sequence[EventRow]) -> bytes:
@@ -96,8 +96,11 @@ def bulk_import(rows: Sequence[ProfileRow], list_id: str | None) -> bytes:
     if list_id is not None:
         identifier = orjson.dumps(list_id)
         lists = b',"relationships":{"lists":{"data":[{"type":"list","id":' + identifier + b"}]}}"
-    resources = b",".join([profile_resource(row) for row in rows])
-    return _IMPORT_HEAD + resources + _IMPORT_TAIL + lists + b"}}"
+    pieces: list[bytes] = []
+    for row in rows:
+        pieces += (b"," if pieces else _IMPORT_HEAD, profile_resource(row))
+    pieces += (_IMPORT_TAIL, lists, b"}}")
+    return b"".join(pieces)
 
 
 def single_import(row: ProfileRow) -> bytes:

@@ -39,7 +39,7 @@ log = logging.getLogger("target-klaviyo")
 
 WIND_DOWN_SECONDS = 18.0  # supervisors leave about 20 between SIGTERM and SIGKILL
 ABANDON_SECONDS = 10.0
-MAX_BYTES_UNDER_WAY = 48 * 1024 * 1024
+MAX_BYTES_UNDER_WAY = 40 * 1024 * 1024  # with bodies in flight: below 150 MB in all
 MAX_ROWS_HELD = 20_000
 
 
