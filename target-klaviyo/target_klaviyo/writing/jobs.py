@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from target_klaviyo.rows.contract import ProfileRow
 
-FIRST_PAUSE = 0.2
+FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 20.0
 PAUSE_GROWTH = 1.5
 STUCK_AFTER = 30 * 60.0

@@ -121,16 +121,16 @@ def profile(number: int, email: str) -> dict[str, Any]:
 
 @pytest.fixture
 def shop(site: Any) -> Shop:
-    """300 events of 40 customers over 90 days; five more go to an address that is dropped."""
+    """300 events of 40 customers over 45 days; five more go to an address that is dropped."""
     chance = random.Random(5)  # noqa: S311  (the same rows in every run)
     now = datetime.now(timezone.utc).replace(microsecond=0)
     shop = Shop(site)
     for number in range(300):
-        age = timedelta(seconds=chance.randrange(3600, 90 * 86_400))
+        age = timedelta(seconds=chance.randrange(3600, 45 * 86_400))
         email = f"user{number % 40}@shop.io"
         shop.events.append(event(number, now - age, email, METRICS[number % len(METRICS)]))
     for number in range(300, 305):
-        age = timedelta(days=chance.randrange(1, 90))
+        age = timedelta(days=chance.randrange(1, 45))
         shop.events.append(event(number, now - age, "nobody@example.com", METRICS[0]))
     shop.profiles = [profile(number, f"user{number}@shop.io") for number in range(40)]
     return shop
