@@ -20,22 +20,28 @@ class Pace(NamedTuple):
 
 
 class Progress:
-    """Reports on one stream, every few seconds and not more.
+    """Reports on one list, every few seconds and not more.
 
     Args:
-        stream: Its name.
+        what: Its name.
         pace: Tells the requests and their budget.
         now: Seconds on any clock, the same as in `report`.
     """
 
-    def __init__(self, stream: str, pace: Callable[[], Pace], now: float) -> None:
-        self._stream = stream
+    def __init__(self, what: str, pace: Callable[[], Pace], now: float) -> None:
+        self._what = what
         self._pace = pace
-        self._began = self._reported = now
+        self._first: float | None = None
+        self._reported = now
         self._requests = pace().requests
 
     def report(self, now: float, done: int, total: int | None) -> str | None:
-        """A sentence when one is due: records done, requests a minute, time left."""
+        """A sentence when one is due: rows done, requests a minute, time left.
+
+        To be called with every row: the time left is that which the rows took since the first.
+        """
+        if self._first is None:
+            self._first = now
         if now - self._reported < INTERVAL_SECONDS:
             return None
         pace = self._pace()
@@ -44,20 +50,20 @@ class Progress:
         self._reported = now
         budget = "" if pace.per_minute is None else f" of {pace.per_minute:,} allowed"
         return (
-            f"{self._stream}: {_done(done, total)}, {per_minute:,.0f} requests a minute{budget}"
-            f"{_left(now - self._began, done, total)}."
+            f"{self._what} {_done(done, total)}, {per_minute:,.0f} requests a minute{budget}"
+            f"{_left(now - self._first, done, total)}."
         )
 
 
 def _done(done: int, total: int | None) -> str:
     if total is None or total < done:
-        return f"{done:,} records"
-    return f"{done:,} of {total:,} records ({100 * done // total} %)"
+        return f"{done:,}"
+    return f"{done:,} of {total:,} ({100 * done // total} %)"
 
 
 def _left(elapsed: float, done: int, total: int | None) -> str:
     """An estimate by the pace so far."""
-    if total is None or total < done or not done:
+    if total is None or total < done or elapsed < INTERVAL_SECONDS:
         return ""
     seconds = elapsed * (total - done) / done
     if seconds < MINUTE:

@@ -150,7 +150,9 @@ class AccountSnapshots(RecurlyStream):
     def _load_subscriptions(
         self, store: SnapshotStore, frozen: Window, *, of_touched_only: bool
     ) -> None:
-        rows = self._subscriptions.read(frozen).rows()
+        rows = self.watched(
+            self._subscriptions.read(frozen).rows(), "subscriptions", lambda: frozen.count
+        )
         store.add_subscriptions(rows, of_touched_only=of_touched_only)
         overlap = max(self._recurly.settings.lookback, LEAST_OVERLAP)
         tail = self._recurly.client.rows("/subscriptions", between(frozen.end - overlap, None))

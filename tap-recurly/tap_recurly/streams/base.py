@@ -10,7 +10,7 @@ import time
 from abc import abstractmethod
 from contextlib import closing
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from singer_sdk import Stream
 from singer_sdk.helpers._util import utc_now
@@ -35,13 +35,15 @@ from tap_recurly.streams.writer import RecordLine
 from tap_recurly.windows import format_time, parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
     from datetime import datetime
 
     from singer_sdk.helpers.types import Context, Record
 
     from tap_recurly.tap import TapRecurly
     from tap_recurly.windows import Window
+
+Item = TypeVar("Item")
 
 STATE_INTERVAL_SECONDS = 1.0
 """Meltano spends some milliseconds on storing each STATE."""
@@ -156,16 +158,14 @@ class RecurlyStream(Stream):
 
         What fails the stream, a signal included, still leaves a STATE to go on from.
         """
-        progress = Progress(self.name, self._recurly.client.limiter.pace, time.monotonic())
+        records = self.watched(self._readable_records(context), "records", lambda: self.total)
         try:
             with self.get_record_counter() as counter, self.get_sync_timer():
-                for number, record in enumerate(self._readable_records(context)):
+                for number, record in enumerate(records):
                     self._check_max_record_limit(current_record_index=number)
                     if write_messages:
                         self._write(record)
                     counter.increment()
-                    if sentence := progress.report(time.monotonic(), number + 1, self.total):
-                        self.logger.info("%s", sentence)
                     yield record
         except OutputClosedError:
             raise
@@ -175,6 +175,17 @@ class RecurlyStream(Stream):
             raise
         if write_messages:
             self._write_state()
+
+    def watched(
+        self, rows: Iterator[Item], what: str, total: Callable[[], int | None]
+    ) -> Iterator[Item]:
+        """The rows, while the log tells every few seconds how many of them have come."""
+        pace = self._recurly.client.limiter.pace
+        progress = Progress(f"{self.name}: {what}", pace, time.monotonic())
+        for number, row in enumerate(rows, 1):
+            if sentence := progress.report(time.monotonic(), number, total()):
+                self.logger.info("%s", sentence)
+            yield row
 
     def _write_state(self) -> None:
         """Write the STATE if it has changed, and what was written before it in any case."""
