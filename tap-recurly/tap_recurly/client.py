@@ -129,10 +129,7 @@ class RecurlyClient:
         Raises:
             RequestError: If Recurly refuses a page, the first or a later one.
         """
-        url: str | None = self._url(path, params)
-        while url is not None:
-            page, url = self._page(url)
-            yield page
+        return _Pages(self._page, self._url(path, params))
 
     def rows(self, path: str, params: Mapping[str, str] | None = None) -> Iterator[Row]:
         """Read a list to its end, row by row, each as it came."""
@@ -284,6 +281,23 @@ class RecurlyClient:
                     else "",
                 )
             self._deprecation_said = True
+
+
+class _Pages:
+    """Iterates over pages; a generator would keep each in memory until the next is asked for."""
+
+    def __init__(self, page: Callable[[str], tuple[Page, str | None]], url: str) -> None:
+        self._page = page
+        self._url: str | None = url
+
+    def __iter__(self) -> Iterator[Page]:
+        return self
+
+    def __next__(self) -> Page:
+        if self._url is None:
+            raise StopIteration
+        page, self._url = self._page(self._url)
+        return page
 
 
 def between(begin: datetime | None, end: datetime | None) -> dict[str, str]:

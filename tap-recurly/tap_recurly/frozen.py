@@ -65,6 +65,7 @@ class FrozenPart:
 
     rows: Iterator[Row]
     _reached: Callable[[], datetime | None]
+    _between: Callable[[datetime], datetime] = lambda moment: moment
 
     @property
     def records(self) -> Iterator[dict[str, Any]]:
@@ -75,6 +76,10 @@ class FrozenPart:
     def reached(self) -> datetime | None:
         """Up to when the list has been read; None when nothing of it was to be."""
         return self._reached()
+
+    def reached_with(self, moment: datetime) -> datetime:
+        """Up to when it has been read when a row of this moment has been used, and not the next."""
+        return self._between(moment)
 
 
 class FrozenRead:
@@ -94,7 +99,7 @@ class FrozenRead:
         """Read it; the rows of a part must be used up before the next part is asked for."""
         with closing(iter(self._read)) as parts:
             for part in parts:
-                yield FrozenPart(self._admitted(part), partial(self._reached, part))
+                yield FrozenPart(self._admitted(part), partial(self._reached, part), self._beyond)
 
     def rows(self) -> Iterator[Row]:
         """Read it row by row."""
@@ -111,9 +116,12 @@ class FrozenRead:
 
     def _reached(self, part: Part) -> datetime | None:
         """Up to when all is out; what had been read before this run stays so in its overlap."""
-        if part.end is None or self._known is None or self._read.end is None:
-            return part.end
-        return max(part.end, min(self._known, self._read.end))
+        return None if part.end is None else self._beyond(part.end)
+
+    def _beyond(self, moment: datetime) -> datetime:
+        """A moment within this run's bounds, or what was known before if that is later."""
+        end = self._read.end or moment
+        return max(min(moment, end), min(self._known or moment, end))
 
     def _admitted(self, part: Part) -> Iterator[Row]:
         """The rows that no part before had."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -73,6 +74,43 @@ def test_stopped_by_a_signal(site: TinyRecurly, tmp_path: Path, how: signal.Sign
     assert process.returncode == 128 + how
     assert "stopped by a signal" in errors.splitlines()[-1]
     assert "Traceback" not in errors
+
+
+def test_stopped_amid_a_read(site: TinyRecurly, sync: Callable[..., Run], tmp_path: Path) -> None:
+    """A signal amid a long read leaves whole lines and, last, a STATE to go on from."""
+    site.fill("/accounts", 3_000)
+    half = "2024-05-30T11:00:00Z"  # the middle of the 3,000 minutes
+    site.before = lambda _method, _path, params: (
+        (429, {"Retry-After": "60"}, b"") if params.get("begin_time", "") > half else None
+    )
+    config = tmp_path / "config.json"
+    config.write_text(f'{{"api_key": "a-private-key", "api_url": "{site.url}"}}', encoding="utf-8")
+    found = subprocess.run([COMMAND, "--discover"], capture_output=True, check=True)
+    entries = json.loads(found.stdout)["streams"]
+    accounts = [entry for entry in entries if entry["tap_stream_id"] == "accounts"]
+    catalog = tmp_path / "catalog.json"
+    catalog.write_text(json.dumps({"streams": accounts}), encoding="utf-8")
+    output = tmp_path / "output"
+    with (
+        output.open("wb") as stdout,
+        subprocess.Popen(
+            [COMMAND, "--config", str(config), "--catalog", str(catalog)],
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        while not any(params.get("begin_time", "") > half for _, _, params in site.asked()):
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=10)
+    assert process.returncode == 128 + signal.SIGTERM, errors
+    messages = [json.loads(line) for line in output.read_bytes().splitlines()]
+    assert messages[-1]["type"] == "STATE"
+    first = {message["record"]["id"] for message in messages if message["type"] == "RECORD"}
+    site.before = lambda *_: None
+    second = sync(["accounts"], state=messages[-1]["value"])
+    assert first | {row["id"] for row in second.records("accounts")} == {*site.lists["/accounts"]}
 
 
 def test_reader_that_goes_away(site: TinyRecurly, tmp_path: Path) -> None:

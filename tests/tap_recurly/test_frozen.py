@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tap_recurly.connections import Connections
 from tap_recurly.frozen import FrozenList
+from tap_recurly.pieces import moment_of
 from tap_recurly.reading import Sizes
 from tap_recurly.rows import Count, Page
 from tap_recurly.windows import format_time, parse_time
@@ -27,6 +28,7 @@ NOON = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
 LONGEST_LAG = 30.0
 LOOKBACK = timedelta(seconds=LONGEST_LAG)
 CROWD_CHANGES = 0.02
+STATES_AMID = 0.1
 TINY = Sizes(window=12, share=6, half=2)
 
 
@@ -186,10 +188,17 @@ class Warehouse:
                 record = row.record
                 self.rows[record["id"]] = record["version"]
                 self.received[record["id"], record["version"]] += 1
-            assert part.reached is not None
-            assert self.bookmark is None or part.reached >= self.bookmark
-            assert part.reached <= site.now
-            self.bookmark = part.reached
+                moment = moment_of(row)
+                if moment is not None and site.chance.random() < STATES_AMID:
+                    self._reach(part.reached_with(moment), site)
+            self._reach(part.reached, site)
+
+    def _reach(self, moment: datetime | None, site: LivingSite) -> None:
+        """Keep a STATE, with which a later run may begin."""
+        assert moment is not None
+        assert self.bookmark is None or moment >= self.bookmark
+        assert moment <= site.now
+        self.bookmark = moment
 
 
 @dataclass

@@ -141,9 +141,17 @@ class RecurlyStream(Stream):
             }
         )
         self.state_manager.is_flushed = False
-        if time.monotonic() - self._state_written >= STATE_INTERVAL_SECONDS:
+        if self.state_is_due:
             self._write_state_message()
             self._state_written = time.monotonic()
+
+    def checkpoint_amid(self) -> None:
+        """Move the bookmark to where the rows have come, if that can be told; here it cannot."""
+
+    @property
+    def state_is_due(self) -> bool:
+        """Whether it is time for the next STATE."""
+        return time.monotonic() - self._state_written >= STATE_INTERVAL_SECONDS
 
     @property
     def total(self) -> int | None:
@@ -171,6 +179,7 @@ class RecurlyStream(Stream):
             raise
         except TapRecurlyError:
             if write_messages:
+                self.checkpoint_amid()
                 self._write_state()
             raise
         if write_messages:

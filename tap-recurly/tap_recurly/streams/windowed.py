@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
+from tap_recurly.pieces import moment_of
+from tap_recurly.rows import Row
 from tap_recurly.streams.base import RecurlyStream
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from singer_sdk.helpers.types import Context
+    from singer_sdk.helpers.types import Context, Record
 
-    from tap_recurly.frozen import FrozenRead
+    from tap_recurly.frozen import FrozenPart, FrozenRead
 
 
 class WindowedStream(RecurlyStream):
@@ -22,21 +24,35 @@ class WindowedStream(RecurlyStream):
 
     Its upper bound is the server's time when its reading begins, which is when its turn comes or
     when connections would stand idle on the streams before it. The bookmark moves with each part
-    that is finished, to the upper bound when all are done.
+    that is finished, and every second between, to the upper bound when all are done.
     """
 
     reading = "what changed, in time windows"
     _read: FrozenRead | None = None
+    _part: FrozenPart | None = None
+    _row: Row | Record | None = None
 
     @override
     def get_records(self, context: Context | None = None) -> Generator[Any, None, None]:
         self._announce_all()
         for part in self._read or self._prepared():
-            yield from self.complete(part.rows)
+            self._part = part
+            for row in self.complete(part.rows):
+                self._row = row
+                yield row
+                if self.state_is_due:
+                    self.checkpoint_amid()
+            self._part = None
             if part.reached is None:
                 self.log("Nothing to read: 'start_date' lies in the future.")
             else:
                 self.checkpoint(part.reached)
+
+    @override
+    def checkpoint_amid(self) -> None:
+        moment = moment_of(self._row) if isinstance(self._row, Row) else None
+        if self._part is not None and moment is not None:
+            self.checkpoint(self._part.reached_with(moment))
 
     @property
     @override
