@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
-from singer_sdk.exceptions import SingerSDKError  # noqa: TID251  (some faults are the SDK's to find)
+from singer_sdk.exceptions import SingerSDKError
 
 from target_klaviyo.errors import RunInterrupted, TargetError
 from target_klaviyo.target import TargetKlaviyo

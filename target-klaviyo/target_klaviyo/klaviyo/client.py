@@ -8,8 +8,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-import requests  # noqa: TID251  (the module that talks to the network)
-from requests.auth import AuthBase  # noqa: TID251  (the same)
+import requests
+from requests.auth import AuthBase
 
 from target_klaviyo.klaviyo.endpoints import NoReply, Reply
 

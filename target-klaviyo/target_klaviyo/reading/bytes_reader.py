@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from typing import IO, TYPE_CHECKING, Any
 
-from singer_sdk.io_base import GenericSingerReader  # noqa: TID251  (the SDK asks for a reader)
+from singer_sdk.io_base import GenericSingerReader
 
 from target_klaviyo.errors import InputError
 from target_klaviyo.reading import messages
