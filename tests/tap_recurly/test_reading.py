@@ -233,3 +233,29 @@ def test_reading_waits_for_who_writes() -> None:
     assert connections.allowance.waiting < 1_000_000
     assert next(iter(part))
     parts.close()
+
+
+def test_idle_connections_begin_with_what_comes_later() -> None:
+    """A list that is announced is begun while another is read, and complete when its turn comes."""
+    first, second = QuietList(spread("evenly", 5_000)), QuietList(spread("ever more", 5_000))
+    connections = Connections(4)
+    later = ListRead(second, Plan(None, at_once=True), connections)
+    later.announce()
+    for part in ListRead(first, Plan(None, at_once=True), connections):
+        assert all(part)
+    assert second.gets > 0
+    boundary = BoundaryFilter()
+    rows = (row for part in later for lines in part for row in rows_in(lines))
+    ids = [row.id for row in rows if boundary.admits(row.id, row.updated_at)]
+    assert ids == [str(number) for number in range(5_000)]
+
+
+def test_what_is_given_up_waits_no_longer() -> None:
+    """Closing the connections forgets what had been read ahead."""
+    connections = Connections(4)
+    later = ListRead(QuietList(spread("evenly", 5_000)), Plan(None, at_once=True), connections)
+    later.announce()
+    for part in ListRead(QuietList(spread("evenly", 5_000)), Plan(None), connections):
+        assert all(part)
+    connections.close()
+    assert connections.allowance.waiting == 0

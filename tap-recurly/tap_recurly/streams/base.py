@@ -10,6 +10,7 @@ import time
 from abc import abstractmethod
 from contextlib import closing
 from functools import cached_property
+from itertools import dropwhile, islice
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from singer_sdk import Stream
@@ -145,6 +146,18 @@ class RecurlyStream(Stream):
             self._write_state_message()
             self._state_written = time.monotonic()
 
+    def read_ahead(self) -> None:
+        """Let connections that would stand idle begin with this stream before its turn comes.
+
+        Here they cannot; where they do, they may be told so more than once.
+        """
+
+    def _announce_later_streams(self) -> None:
+        streams = dropwhile(lambda stream: stream is not self, self._recurly.streams.values())
+        for stream in islice(streams, 1, None):
+            if isinstance(stream, RecurlyStream) and stream.selected:
+                stream.read_ahead()
+
     def checkpoint_amid(self) -> None:
         """Move the bookmark to where the rows have come, if that can be told; here it cannot."""
 
@@ -229,6 +242,8 @@ class RecurlyStream(Stream):
 
         A list that is not there for this site or this key does not hold up the other streams.
         """
+        if not self._is_sample:
+            self._announce_later_streams()
         try:
             with closing(self._sample() if self._is_sample else self.get_records(context)) as rows:
                 yield from rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import dropwhile, islice
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -34,7 +33,6 @@ class WindowedStream(RecurlyStream):
 
     @override
     def get_records(self, context: Context | None = None) -> Generator[Any, None, None]:
-        self._announce_all()
         for part in self._read or self._prepared():
             self._part = part
             for row in self.complete(part.rows):
@@ -66,17 +64,10 @@ class WindowedStream(RecurlyStream):
         )
         return self._read
 
+    @override
     def read_ahead(self) -> None:
-        """Let connections that would stand idle begin with this stream, unless they have."""
         if self._read is None:
             self._prepared().announce()
-
-    def _announce_all(self) -> None:
-        """Let connections that would stand idle begin with the streams whose turn comes later."""
-        later = dropwhile(lambda stream: stream is not self, self._recurly.streams.values())
-        for stream in islice(later, 1, None):
-            if isinstance(stream, WindowedStream) and stream.selected:
-                stream.read_ahead()
 
 
 class Accounts(WindowedStream):
