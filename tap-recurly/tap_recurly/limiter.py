@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter
 from dataclasses import dataclass
 from math import ceil, floor, inf
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tap_recurly.progress import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 logger = logging.getLogger(__name__)
 
@@ -54,13 +54,11 @@ class Ticket:
     sent_at: int
 
 
-@dataclass
-class _Spent:
-    """Our own requests that Recurly counted in one second of its clock."""
+class _Moment(NamedTuple):
+    """A second of Recurly's clock in which it counted requests of ours, and its word on them."""
 
     second: float
     reset: float
-    number: int = 1
 
     def counted_after(self, second: float) -> bool:
         """Whether they were still in the window when an answer of that second was written."""
@@ -92,7 +90,7 @@ class Budget:
         self._in_flight = 0
         self._answered = False
         self._server_ahead = -inf
-        self._spent: deque[_Spent] = deque()
+        self._spent: Counter[_Moment] = Counter()
         self._refusals = 0
         self._refused_since: float | None = None
         self._resume_at = 0.0
@@ -112,7 +110,7 @@ class Budget:
             return 0.0
         if self._in_flight:
             return inf
-        return max(self._next_probe(now) - now, 0.0)
+        return max(self._next_probe() - now, 0.0)
 
     def refused_for(self, now: float) -> float:
         """Seconds for which every request has been refused as too many."""
@@ -181,24 +179,52 @@ class Budget:
 
     def _spend(self, second: float, reset: float | None) -> None:
         """Remember a request of ours for as long as Recurly may count it."""
-        clear = reset if reset is not None and reset > second else inf
-        if self._spent and self._spent[-1].second == second and self._spent[-1].reset == clear:
-            self._spent[-1].number += 1
-        else:
-            self._spent.append(_Spent(second, clear))
+        moment = _Moment(second, reset if reset is not None and reset > second else inf)
+        if moment not in self._spent:
+            self._keep(moment for moment in self._spent if moment.counted_after(second - 1))
+        self._spent[moment] += 1
 
-    def _next_probe(self, now: float) -> float:
-        """The next moment at which asking makes sense, on our own clock."""
-        present = self._on_server(now)
-        while self._spent and self._spent[0].second + WINDOW_SECONDS + 1 < present:
-            self._spent.popleft()
-        moments = [
-            spent.free_at for spent in self._spent if spent.counted_after(self._learned_second)
-        ]
-        ours = sum(spent.number for spent in self._spent)
-        if not moments or ours < (self.limit or 0) - self.reserve:
+    def _keep(self, moments: Iterable[_Moment]) -> None:
+        self._spent = Counter({moment: self._spent[moment] for moment in moments})
+
+    def _next_probe(self) -> float:
+        """The next moment at which asking makes sense, on our own clock.
+
+        That is when as many of our requests have left the window as it takes for one more to stay
+        within our share; while others hold a part of it, nobody knows when, so once a minute too.
+        """
+        self._forget_what_has_left()
+        ours = self._spent.total()
+        must_leave = self.reserve + 1 - (self._remaining or 0)
+        moments = []
+        if ours < max(must_leave, (self.limit or 0) - self.reserve):
             moments.append((self._learned_second // MINUTE + 1) * MINUTE)
+        if ours >= must_leave:
+            leaving = sorted(self._spent.elements())
+            moments.append(leaving[must_leave - 1].free_at)
         return min(moments) - self._ahead
+
+    def _forget_what_has_left(self) -> None:
+        """Keep of our requests those that the last lesson may have counted.
+
+        A window that slides by the minute lets requests go up to a minute before their time; that
+        Recurly counted fewer in all than we sent shows how many, and the oldest go first.
+        """
+        moments = sorted(self._spent)
+        self._keep(moment for moment in moments if moment.counted_after(self._learned_second))
+        gone = self._spent.total() - self._counted
+        for moment in list(self._spent):
+            left = min(gone, self._spent[moment])
+            if left <= 0:
+                break
+            self._spent[moment] -= left
+            gone -= left
+        self._spent = +self._spent
+
+    @property
+    def _counted(self) -> int:
+        """How many requests were in the window by the last lesson, ours and others'."""
+        return (self.limit or 0) - (self._remaining or 0)
 
     @property
     def _ahead(self) -> float:
