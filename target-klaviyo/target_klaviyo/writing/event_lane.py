@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from target_klaviyo.klaviyo.endpoints import BULK_EVENTS
-from target_klaviyo.klaviyo.verdicts import (
-    PAYLOAD_TOO_LARGE,
-    ApiError,
-    Done,
-    Refused,
-    Verdict,
-    halves,
-)
+from target_klaviyo.klaviyo.verdicts import ApiError, Done, Verdict, halves
 from target_klaviyo.writing.batches import MAX_EVENTS, EventBatcher
+from target_klaviyo.writing.lane import Lane, blame, errors_of
 from target_klaviyo.writing.payloads import blamed_events
 from target_klaviyo.writing.tasks import SendEvents
 
@@ -25,36 +20,19 @@ if TYPE_CHECKING:
     from target_klaviyo.writing.ledger import Ledger
 
 
-class EventLane:
+class EventLane(Lane[EventBatcher]):
     """Sends events in bulk; `max_rows` lowers Klaviyo's 1,000 a request."""
 
     endpoint = BULK_EVENTS
 
     def __init__(self, dispatcher: Dispatcher, ledger: Ledger, max_rows: int) -> None:
-        self._dispatcher = dispatcher
-        self._ledger = ledger
-        self._batcher = EventBatcher(max_rows=min(max_rows, MAX_EVENTS))
-
-    @property
-    def held(self) -> int:
-        """Rows held back behind others of their key."""
-        return self._batcher.held
-
-    @property
-    def open_epoch(self) -> int | None:
-        """The oldest epoch of the rows not sent yet."""
-        return self._batcher.open_epoch
+        super().__init__(dispatcher, ledger, EventBatcher(max_rows=min(max_rows, MAX_EVENTS)))
 
     def add(self, row: EventRow) -> None:
         """Take an event."""
         self._ledger.admit(row)
         self._ledger.tally.backfilled += row.backfill
         self._batcher.add(row)
-        self.queue()
-
-    def seal(self) -> None:
-        """Send what there is, full or not."""
-        self._batcher.seal()
         self.queue()
 
     def queue(self) -> None:
@@ -69,13 +47,13 @@ class EventLane:
             for row in task.rows:
                 self._stored(row)
             return
-        errors = verdict.errors if isinstance(verdict, Refused) else (PAYLOAD_TOO_LARGE,)
-        blamed = _blamed(task, errors)
+        groups = task.groups
+        blamed = blame(task.rows, errors_of(verdict), partial(blamed_events, groups=groups))
         if not blamed:
             for half in halves(task.rows):
                 self._dispatcher.submit_first(SendEvents(half, exact=task.exact))
             return
-        entangled = [] if task.exact else _entangled(task.groups, blamed)
+        entangled = [] if task.exact else _entangled(groups, blamed)
         if entangled:
             # Their profiles, merged into one, were refused: apart, the right one gets the blame.
             self._dispatcher.submit_first(SendEvents(entangled, exact=True))
@@ -99,17 +77,6 @@ class EventLane:
         self._ledger.write_refusal("events", error, row.origin)
         self._ledger.release(row)
         self._batcher.settle(row, stored=False)
-
-
-def _blamed(task: SendEvents, errors: Sequence[ApiError]) -> dict[EventRow, ApiError]:
-    """The rows that errors name, with the first error of each; a single row needs no naming."""
-    blamed: dict[EventRow, ApiError] = {}
-    for error in errors:
-        for row in blamed_events(error.pointer, task.groups):
-            blamed.setdefault(row, error)
-    if not blamed and len(task.rows) == 1:
-        return {task.rows[0]: errors[0]}
-    return blamed
 
 
 def _entangled(

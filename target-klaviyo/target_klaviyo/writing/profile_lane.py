@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING
 
 from target_klaviyo.klaviyo.endpoints import BULK_PROFILES
-from target_klaviyo.klaviyo.verdicts import (
-    PAYLOAD_TOO_LARGE,
-    ApiError,
-    Done,
-    Refused,
-    TryAgain,
-    Verdict,
-    halves,
-)
+from target_klaviyo.klaviyo.verdicts import ApiError, Done, TryAgain, Verdict, halves
 from target_klaviyo.writing.batches import MAX_PROFILES, ProfileBatcher
 from target_klaviyo.writing.jobs import MAX_SUBMISSIONS, ImportJob, JobProgress
+from target_klaviyo.writing.lane import Lane, blame, errors_of
 from target_klaviyo.writing.payloads import blamed_profiles
 from target_klaviyo.writing.tasks import AskStatus, ImportProfile, ReadErrors, SubmitProfiles
 
@@ -31,7 +25,7 @@ if TYPE_CHECKING:
 _UNEXPLAINED = ApiError("", "Import failed", "The import job failed without saying why.", "")
 
 
-class ProfileLane:
+class ProfileLane(Lane[ProfileBatcher]):
     """Imports profiles in bulk, and one by one what bulk import cannot express.
 
     Args:
@@ -58,33 +52,17 @@ class ProfileLane:
         clear_one_by_one: bool,
         clock: Callable[[], float],
     ) -> None:
-        self._dispatcher = dispatcher
-        self._ledger = ledger
+        batcher = ProfileBatcher(max_rows=min(max_rows, MAX_PROFILES))
+        super().__init__(dispatcher, ledger, batcher)
         self._list_id = list_id
         self._clear_one_by_one = clear_one_by_one
         self._clock = clock
         self.pending_jobs = 0
-        self._batcher = ProfileBatcher(max_rows=min(max_rows, MAX_PROFILES))
-
-    @property
-    def held(self) -> int:
-        """Rows held back behind others of their person."""
-        return self._batcher.held
-
-    @property
-    def open_epoch(self) -> int | None:
-        """The oldest epoch of the rows not sent yet."""
-        return self._batcher.open_epoch
 
     def add(self, row: ProfileRow) -> None:
         """Take a profile."""
         self._ledger.admit(row)
         self._batcher.add(row)
-        self.queue()
-
-    def seal(self) -> None:
-        """Send what there is, full or not."""
-        self._batcher.seal()
         self.queue()
 
     def queue(self) -> None:
@@ -119,25 +97,20 @@ class ProfileLane:
             job = ImportJob(identifier, task.rows, task.submissions, self._clock())
             self._dispatcher.submit_later(AskStatus(job), job.pause)
             return
-        errors = _errors(verdict)
-        blamed: dict[ProfileRow, ApiError] = {}
-        for error in errors:
-            for row in blamed_profiles(error.pointer, task.rows):
-                blamed.setdefault(row, error)
-        if not blamed and len(task.rows) == 1:
-            blamed = {task.rows[0]: errors[0]}
+        rows = task.rows
+        blamed = blame(rows, errors_of(verdict), partial(blamed_profiles, rows=rows))
         if blamed:
-            self._submit_again([row for row in task.rows if row not in blamed])
+            self._submit_again([row for row in rows if row not in blamed])
             self._rejected(blamed)
         else:
-            for half in halves(task.rows):
+            for half in halves(rows):
                 self._submit_again(half)
 
     def _imported_alone(self, row: ProfileRow, verdict: Verdict) -> None:
         if isinstance(verdict, Done):
             self._stored([row])
         else:
-            self._rejected({row: _errors(verdict)[0]})
+            self._rejected({row: errors_of(verdict)[0]})
 
     def _status_told(self, job: ImportJob, verdict: Verdict) -> None:
         if isinstance(verdict, Done):
@@ -223,7 +196,3 @@ class ProfileLane:
             part.alone = True
         self._batcher.settle(failures, instead=parts)
         self._ledger.check()
-
-
-def _errors(verdict: Verdict) -> tuple[ApiError, ...]:
-    return verdict.errors if isinstance(verdict, Refused) else (PAYLOAD_TOO_LARGE,)
