@@ -10,18 +10,14 @@ from .clock import Clock
 from .controls import Controls
 from .klaviyo import KlaviyoAccount
 from .recurly import RecurlySite
-from .server import LocalServer
+from .server import LocalServer, Service
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self
-
     from .business import Ledger
 
 
-class Sandbox:
-    """Recurly and Klaviyo, each on a port of its own; a context manager.
+class Sandbox(Service):
+    """Recurly and Klaviyo, each on a port of its own.
 
     Args:
         accounts: How many customers sign up within the merchant's first `days` days.
@@ -96,15 +92,3 @@ class Sandbox:
         """Close both ports."""
         self._recurly_server.stop()
         self._klaviyo_server.stop()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -17,8 +18,32 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 
 
-class LocalServer:
-    """Serves `app` on 127.0.0.1; port 0 picks a free one. Use it as a context manager.
+class Service(ABC):
+    """Something that serves between `start` and `stop`; a context manager that does both."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Serve from now on."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Close the port, or each of them."""
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+class LocalServer(Service):
+    """Serves `app` on 127.0.0.1; port 0 picks a free one.
 
     The server adds no `Date` or `Server` header: the services answer with their own clock.
 
@@ -60,18 +85,6 @@ class LocalServer:
         if self._thread.is_alive():
             self._thread.join()
         self._socket.close()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def _serve(self) -> None:
         self._server.run(sockets=[self._socket])

@@ -188,7 +188,7 @@ def create(state: State, body: bytes) -> Profile:
         Refusal: 400 for what is wrong, 409 when an identifier is taken (documented).
     """
     attributes = diagnosis.decode(body, NewProfileBody).data.attributes
-    _refuse(rules.new_profile_problems(attributes))
+    _refuse(rules.profile_problems(attributes))
     taken = _holder(state, attributes)
     if taken is not None:
         raise duplicate(taken)
@@ -209,7 +209,7 @@ def change(state: State, identifier: str, body: bytes) -> Profile:
     sent = diagnosis.decode(body, ChangedProfileBody).data
     problems = [
         Problem(f"/data{problem.pointer}", problem.detail)
-        for problem in rules.new_profile_problems(sent.attributes, identified=True)
+        for problem in rules.profile_problems(sent.attributes, identified=True)
     ]
     if sent.id != identifier:
         problems.append(Problem("/data/id", "The id differs from the one in the path."))

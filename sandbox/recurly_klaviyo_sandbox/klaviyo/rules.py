@@ -66,17 +66,9 @@ def event_profile_problems(
     profile: BulkEventProfile | SingleEventProfile, *, refuse_phones: bool
 ) -> list[Problem]:
     """What is wrong with the profile of an event; pointers are relative to the profile."""
-    attributes = profile.attributes
-    found = _attribute_problems(attributes, refuse_phones=refuse_phones)
-    if not (
-        attributes.email
-        or profile.id
-        or attributes.phone_number
-        or attributes.external_id
-        or attributes.anonymous_id
-        or attributes.kx
-    ):
-        found.append(_unidentified())
+    found = profile_problems(
+        profile.attributes, identified=bool(profile.id), refuse_phones=refuse_phones
+    )
     if len(_encode(profile)) > EVENT_PROFILE_BYTES:
         found.append(Problem("", "The profile of an event has at most 95 KB."))
     return found
@@ -84,31 +76,25 @@ def event_profile_problems(
 
 def imported_profile_problems(profile: ImportedProfile, *, refuse_phones: bool) -> list[Problem]:
     """What is wrong with a profile to import; pointers are relative to the profile."""
-    attributes = profile.attributes
-    found = _attribute_problems(attributes, refuse_phones=refuse_phones)
-    if not (
-        attributes.email
-        or profile.id
-        or attributes.phone_number
-        or attributes.external_id
-        or attributes.kx
-    ):
-        found.append(_unidentified())
+    found = profile_problems(
+        profile.attributes, identified=bool(profile.id), refuse_phones=refuse_phones
+    )
     if len(_encode(profile)) > PROFILE_BYTES:
         found.append(Problem("", "A profile has at most 100 KB."))
     return found
 
 
-def new_profile_problems(
-    attributes: NewProfileAttributes, *, identified: bool = False
+def profile_problems(
+    attributes: NewProfileAttributes, *, identified: bool = False, refuse_phones: bool = True
 ) -> list[Problem]:
-    """What is wrong with a profile to create or change; pointers are relative to the profile.
+    """What is wrong with a profile's attributes; pointers are relative to the profile.
 
     `identified` says that something beside the attributes identifies it.
     """
-    found = _attribute_problems(attributes, refuse_phones=True)
-    if not (identified or attributes.email or attributes.phone_number or attributes.external_id):
-        found.append(_unidentified())
+    found = _attribute_problems(attributes, refuse_phones=refuse_phones)
+    if not identified and not any(attributes.identifiers):
+        detail = "One of 'id', 'email', 'phone_number' or 'external_id' must identify the profile."
+        found.append(Problem("/attributes", detail))
     return found
 
 
@@ -132,10 +118,3 @@ def _attribute_problems(attributes: NewProfileAttributes, *, refuse_phones: bool
                 for flaw in values.flaws(raw, count=None)
             )
     return found
-
-
-def _unidentified() -> Problem:
-    return Problem(
-        "/attributes",
-        "One of 'id', 'email', 'phone_number' or 'external_id' must identify the profile.",
-    )

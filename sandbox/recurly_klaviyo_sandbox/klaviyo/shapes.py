@@ -77,17 +77,32 @@ class NewProfileAttributes(Shape, omit_defaults=True):
     location: Location | UnsetType = UNSET
     properties: NullableObject = ABSENT
 
+    @property
+    def identifiers(self) -> tuple[Text, ...]:
+        """Each of them, when sent, says whose profile it is."""
+        return (self.email, self.phone_number, self.external_id)
+
 
 class ProfileAttributes(NewProfileAttributes, omit_defaults=True):
     """Attributes of an imported profile."""
 
     kx: Text = field(default=UNSET, name="_kx")
 
+    @property
+    def identifiers(self) -> tuple[Text, ...]:
+        """Those of a new profile, and Klaviyo's own cookie."""
+        return (*super().identifiers, self.kx)
+
 
 class EventProfileAttributes(ProfileAttributes, omit_defaults=True):
     """Attributes of the profile inside an event of the bulk endpoint."""
 
     anonymous_id: Text = UNSET
+
+    @property
+    def identifiers(self) -> tuple[Text, ...]:
+        """Those of an imported profile, and a nameless visitor's."""
+        return (*super().identifiers, self.anonymous_id)
 
 
 class SingleEventProfileAttributes(EventProfileAttributes, omit_defaults=True):
