@@ -16,9 +16,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from typing_extensions import override
 
-from tap_recurly.check import check_site, refuse_other_site
-from tap_recurly.client import RecurlyClient
-from tap_recurly.connections import Connections
+from tap_recurly.check import check_site
 from tap_recurly.errors import (
     ConfigurationError,
     ForbiddenError,
@@ -29,11 +27,11 @@ from tap_recurly.errors import (
 from tap_recurly.memory import share_one_arena
 from tap_recurly.settings import (
     SETTINGS_SCHEMA,
-    Settings,
     absent,
     check_config,
     check_environment,
 )
+from tap_recurly.site import Site
 from tap_recurly.streams import STREAMS, RecurlyStream
 from tap_recurly.streams.writer import LineWriter
 
@@ -64,43 +62,24 @@ class TapRecurly(Tap):
     ]
 
     def __init__(self, **kwargs: Any) -> None:
-        self.forbidden: dict[str, ForbiddenError] = {}
         if kwargs.get("parse_env_config"):
             # The SDK turns variables into numbers and does not say which one is none.
             check_environment(os.environ, prefix="TAP_RECURLY_")
         super().__init__(**kwargs)
 
     @cached_property
-    def settings(self) -> Settings:
-        """The checked settings."""
-        return Settings.from_config(self.config)
-
-    @cached_property
-    def client(self) -> RecurlyClient:
-        """The site's client, made and its site checked when the first request is due."""
-        client = RecurlyClient(self.settings)
-        if self.settings.subdomain:
-            refuse_other_site(client, self.settings.subdomain)
-        return client
-
-    @cached_property
-    def connections(self) -> Connections:
-        """What reads the lists of all streams."""
-        return Connections(self.settings.concurrency)
-
-    @property
-    def writer(self) -> LineWriter:
-        """What writes to stdout."""
-        return cast("LineWriter", self.message_writer)
+    def site(self) -> Site:
+        """The site to read."""
+        return Site(self.config)
 
     @override
     def discover_streams(self) -> list[RecurlyStream]:
-        return [stream(self) for stream in STREAMS]
+        return [stream(self, self.site) for stream in STREAMS]
 
     def check(self) -> str:
         """Try the settings on the site; the message says what was found."""
         sizes = {stream.name: stream.size for stream in self.discover_streams()}
-        return check_site(self.client, self.settings, sizes)
+        return check_site(self.site.client, self.site.settings, sizes)
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
@@ -123,7 +102,7 @@ class TapRecurly(Tap):
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        self.writer.stop(StoppedError(signum))
+        cast("LineWriter", self.message_writer).stop(StoppedError(signum))
 
     # Command line
 
@@ -193,10 +172,10 @@ class TapRecurly(Tap):
         try:
             tap.sync_all()
         finally:
-            tap.connections.close()
-        if tap.forbidden:
-            names = ", ".join(f"'{name}'" for name in tap.forbidden)
-            first = next(iter(tap.forbidden.values()))
+            tap.site.connections.close()
+        if forbidden := tap.site.forbidden:
+            names = ", ".join(f"'{name}'" for name in forbidden)
+            first = next(iter(forbidden.values()))
             raise ForbiddenError(f"All streams were read but {names}: {first}")
 
 

@@ -284,19 +284,21 @@ def sync(site: TinyRecurly) -> Callable[..., Run]:
                     item["metadata"]["selected"] = False
         plugin = TapRecurly(config=settings, catalog=catalog, state=deepcopy(state))
         if retry is not None:
-            plugin.client = RecurlyClient(plugin.settings, retry=retry, sleep=lambda _: None)
+            plugin.site.client = RecurlyClient(
+                plugin.site.settings, retry=retry, sleep=lambda _: None
+            )
         output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
         code, error = 0, ""
         with redirect_stdout(output):
             try:
                 plugin.sync_all()
-                code = 1 if plugin.forbidden else 0
-                error = "".join(map(str, plugin.forbidden.values()))
+                code = 1 if plugin.site.forbidden else 0
+                error = "".join(map(str, plugin.site.forbidden.values()))
             except TapRecurlyError as fault:
                 code, error = 1, str(fault)
             finally:
-                plugin.connections.close()
-        plugin.client.close()
+                plugin.site.connections.close()
+        plugin.site.client.close()
         output.seek(0)
         lines = output.read()
         return Run(code, [json.loads(line) for line in lines.splitlines()], lines, error)

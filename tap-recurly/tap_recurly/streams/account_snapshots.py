@@ -85,7 +85,7 @@ class AccountSnapshots(RecurlyStream):
     def complete(self, rows: Iterator[Row]) -> Iterator[Row]:
         """Add the subscriptions, account by account; what has gone meanwhile is no row."""
         while portion := list(islice(rows, PAGE_SIZE)):
-            connections = self._recurly.settings.concurrency
+            connections = self._site.settings.concurrency
             found = in_order(self._subscriptions_of, portion, connections=connections)
             for account, subscriptions in zip(portion, found, strict=True):
                 if subscriptions is not None:
@@ -124,7 +124,7 @@ class AccountSnapshots(RecurlyStream):
         store.add_accounts(self._accounts.read(frozen).rows())
         changed = self._until(self._subscriptions.freeze(frozen.begin), frozen.end)
         store.touch(filter(None, map(owner, self._subscriptions.read(changed).rows())))
-        connections = self._recurly.settings.concurrency
+        connections = self._site.settings.concurrency
         for accounts in in_order(self._by_ids, store.unread(), connections=connections):
             store.add_accounts(accounts)
         self._total = touched = store.touched()
@@ -154,21 +154,21 @@ class AccountSnapshots(RecurlyStream):
             self._subscriptions.read(frozen).rows(), "subscriptions", lambda: frozen.count
         )
         store.add_subscriptions(rows, of_touched_only=of_touched_only)
-        overlap = max(self._recurly.settings.lookback, LEAST_OVERLAP)
-        tail = self._recurly.client.rows("/subscriptions", between(frozen.end - overlap, None))
+        overlap = max(self._site.settings.lookback, LEAST_OVERLAP)
+        tail = self._site.client.rows("/subscriptions", between(frozen.end - overlap, None))
         store.add_subscriptions(tail, of_touched_only=of_touched_only)
         store.index()
 
     def _by_ids(self, account_ids: list[str]) -> list[Row]:
         """Accounts as they are now; Recurly allows no other parameter beside `ids`."""
-        return list(self._recurly.client.rows("/accounts", {"ids": ",".join(account_ids)}))
+        return list(self._site.client.rows("/accounts", {"ids": ",".join(account_ids)}))
 
     def _subscriptions_of(self, account: Row) -> list[bytes] | None:
         if not isinstance(account.id, str):
             return []
         path = f"/accounts/{quote(account.id, safe='')}/subscriptions"
         try:
-            return [in_short(one) for one in self._recurly.client.rows(path, ASCENDING)]
+            return [in_short(one) for one in self._site.client.rows(path, ASCENDING)]
         except NotFoundError:
             return None
 

@@ -11,7 +11,7 @@ from abc import abstractmethod
 from contextlib import closing
 from functools import cached_property
 from itertools import dropwhile, islice
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from singer_sdk import Stream
 from singer_sdk.helpers._util import utc_now
@@ -32,16 +32,18 @@ from tap_recurly.frozen import FrozenList
 from tap_recurly.progress import Progress
 from tap_recurly.rows import Row
 from tap_recurly.schema import resource_schema
-from tap_recurly.streams.writer import RecordLine
+from tap_recurly.streams.selection import Tree, deselected, prune
+from tap_recurly.streams.writer import LineWriter, RecordLine
 from tap_recurly.windows import format_time, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
     from datetime import datetime
 
+    from singer_sdk import Tap
     from singer_sdk.helpers.types import Context, Record
 
-    from tap_recurly.tap import TapRecurly
+    from tap_recurly.site import Site
     from tap_recurly.windows import Window
 
 Item = TypeVar("Item")
@@ -67,9 +69,10 @@ class RecurlyStream(Stream):
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
 
-    def __init__(self, tap: TapRecurly) -> None:
+    def __init__(self, tap: Tap, site: Site) -> None:
         super().__init__(tap, schema=self.record_schema())
-        self._recurly = tap
+        self._site = site
+        self._writer = cast("LineWriter", tap.message_writer)
         self._state_written = 0.0
 
     @classmethod
@@ -88,7 +91,7 @@ class RecurlyStream(Stream):
         Raises:
             RequestError: If the stream cannot be read on this site with this key.
         """
-        rows = self._recurly.client.count(self.path, self.params).rows
+        rows = self._site.client.count(self.path, self.params).rows
         return "?" if rows is None else str(rows)
 
     def complete(self, rows: Iterator[Row]) -> Iterator[Row | Record]:
@@ -114,17 +117,17 @@ class RecurlyStream(Stream):
 
     def sweep_due(self, now: datetime) -> bool:
         """Whether it is time to read also what has not changed, as far as Recurly's times tell."""
-        interval = self._recurly.settings.account_sweep
+        interval = self._site.settings.account_sweep
         last = self.stream_state.get("last_sweep")
         return interval is not None and (last is None or now - parse_time(last) >= interval)
 
     def frozen_list(self, path: str, *, in_one: bool = False) -> FrozenList:
         """A list of the site, to be read up to a frozen moment, on all connections or on one."""
-        return FrozenList(self._recurly.client, path, self._recurly.connections, in_one=in_one)
+        return FrozenList(self._site.client, path, self._site.connections, in_one=in_one)
 
     def freeze(self, rows: FrozenList) -> Window | None:
         """What this run has to read of a list; None, and said so, when that is nothing."""
-        settings = self._recurly.settings
+        settings = self._site.settings
         frozen = rows.freeze_since(self.bookmark, settings.start_date, settings.lookback)
         if frozen is None:
             self.log("Nothing to read: 'start_date' lies in the future.")
@@ -153,7 +156,7 @@ class RecurlyStream(Stream):
         """
 
     def _announce_later_streams(self) -> None:
-        streams = dropwhile(lambda stream: stream is not self, self._recurly.streams.values())
+        streams = dropwhile(lambda stream: stream is not self, self._tap.streams.values())
         for stream in islice(streams, 1, None):
             if isinstance(stream, RecurlyStream) and stream.selected:
                 stream.read_ahead()
@@ -202,7 +205,7 @@ class RecurlyStream(Stream):
         self, rows: Iterator[Item], what: str, total: Callable[[], int | None]
     ) -> Iterator[Item]:
         """The rows, while the log tells every few seconds how many of them have come."""
-        pace = self._recurly.client.limiter.pace
+        pace = self._site.client.limiter.pace
         progress = Progress(f"{self.name}: {what}", pace, time.monotonic())
         for number, row in enumerate(rows, 1):
             if sentence := progress.report(time.monotonic(), number, total()):
@@ -212,7 +215,7 @@ class RecurlyStream(Stream):
     def _write_state(self) -> None:
         """Write the STATE if it has changed, and what was written before it in any case."""
         self._write_state_message()
-        self._recurly.writer.flush()
+        self._writer.flush()
 
     def _write(self, record: Row | Record) -> None:
         """Write a record; as it came, unless somebody wants it otherwise."""
@@ -221,7 +224,7 @@ class RecurlyStream(Stream):
         elif self._line is None:
             self._write_record_message(record.record)
         else:
-            self._recurly.writer.write_line(self._line.of(record, time.time()))
+            self._writer.write_line(self._line.of(record, time.time()))
 
     @cached_property
     def _line(self) -> RecordLine | None:
@@ -233,9 +236,9 @@ class RecurlyStream(Stream):
         return RecordLine(self.stream_maps[0].stream_alias, self._stream_version)
 
     @cached_property
-    def _pruning(self) -> _Tree:
+    def _pruning(self) -> Tree:
         """The deselected properties."""
-        return _deselected(self.mask)
+        return deselected(self.mask)
 
     def _readable_records(self, context: Context | None) -> Iterator[Any]:
         """The records, as far as this key may read them on this site.
@@ -252,7 +255,7 @@ class RecurlyStream(Stream):
         except ForbiddenError as fault:
             if self._is_sample:
                 raise
-            self._recurly.forbidden[self.name] = fault
+            self._site.forbidden[self.name] = fault
 
     @property
     def _is_sample(self) -> bool:
@@ -262,13 +265,13 @@ class RecurlyStream(Stream):
         """The first rows only, for `--test`; no bookmark is moved."""
         limit = {"limit": str(min((self.ABORT_AT_RECORD_COUNT or 0) + 1, PAGE_SIZE))}
         params = {**self.params, **(limit if "limit" in self.params else {})}
-        page = next(self._recurly.client.pages(self.path, params))
+        page = next(self._site.client.pages(self.path, params))
         yield from self.complete(page.rows())
 
     @override
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
         if self._pruning:
-            _prune(record, self._pruning)
+            prune(record, self._pruning)
         for stream_map in self.stream_maps:
             mapped = stream_map.transform(record)
             if mapped is not None:
@@ -282,27 +285,3 @@ class RecurlyStream(Stream):
     @override
     def get_replication_key_signpost(self, context: Context | None = None) -> None:
         """Need none: no bookmark lies beyond the frozen upper bound."""
-
-
-_Tree = dict[str, "_Tree"]
-
-
-def _deselected(mask: Mapping[tuple[str, ...], bool]) -> _Tree:
-    """The deselected properties as a tree; an empty branch is a property to remove."""
-    tree: _Tree = {}
-    for breadcrumb, selected in mask.items():
-        if not selected and breadcrumb:
-            branch = tree
-            for name in breadcrumb[1::2]:
-                branch = branch.setdefault(name, {})
-            branch.clear()
-    return tree
-
-
-def _prune(record: dict[str, Any], tree: _Tree) -> None:
-    for name, branch in tree.items():
-        value = record.get(name)
-        if not branch:
-            record.pop(name, None)
-        elif isinstance(value, dict):
-            _prune(value, branch)

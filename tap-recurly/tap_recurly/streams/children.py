@@ -40,7 +40,7 @@ class AccountBalances(PerAccount):
 
     @override
     def pages(self, path: str) -> Iterator[bytes]:
-        yield as_lines([self._recurly.client.document(path)])
+        yield as_lines([self._site.client.document(path)])
 
 
 class AccountNotes(PerAccount):

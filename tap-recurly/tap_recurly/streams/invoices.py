@@ -37,7 +37,7 @@ class Invoices(WindowedStream):
         while portion := list(islice(rows, PAGE_SIZE)):
             cut_short = [row.record for row in portion if row.is_cut_short]
             completed = iter(cut_short)
-            connections = self._recurly.settings.concurrency
+            connections = self._site.settings.concurrency
             items = in_order(self._line_items, cut_short, connections=connections)
             for invoice, all_items in zip(cut_short, items, strict=True):
                 if all_items is not None:
@@ -53,7 +53,7 @@ class Invoices(WindowedStream):
         """
         path = f"/invoices/{quote(invoice['id'], safe='')}/line_items"
         try:
-            rows = self._recurly.client.records(path, ASCENDING)
+            rows = self._site.client.records(path, ASCENDING)
             items = {item.get("id", number): item for number, item in enumerate(rows)}
         except NotFoundError:
             return None

@@ -81,7 +81,7 @@ class PerParentStream(RecurlyStream):
 
     def pages(self, path: str) -> Iterator[bytes]:
         """One list, page by page, as lines of JSON."""
-        for page in self._recurly.client.pages(path, self.params):
+        for page in self._site.client.pages(path, self.params):
             yield page.lines
 
     def child(self, row: Record, owner: Owner) -> Record:
@@ -100,7 +100,7 @@ class PerParentStream(RecurlyStream):
     @override
     def _sample(self, parents: int = SAMPLE_PARENTS) -> Generator[Record, None, None]:
         limit = {"limit": str(parents)} if "limit" in self.parent_params else {}
-        page = self._recurly.client.first_page(self.parents, {**self.parent_params, **limit})
+        page = self._site.client.first_page(self.parents, {**self.parent_params, **limit})
         for owner in chain.from_iterable(map(self.owners, page[:parents])):
             try:
                 lines = next(self.pages(self._path_of(owner)), b"")
@@ -120,7 +120,7 @@ class PerParentStream(RecurlyStream):
 
     def _asked(self, parents: Iterator[Record]) -> Iterator[tuple[Record, Iterator[Record]]]:
         """Every parent with its children."""
-        connections = self._recurly.settings.concurrency
+        connections = self._site.settings.concurrency
         for parent, lists in in_order(self._ask, parents, connections=connections):
             yield (
                 parent,
@@ -188,7 +188,7 @@ class PerWholeParent(PerParentStream):
     @override
     def parent_list(self) -> FrozenList:
         return WholeList(
-            self._recurly.client, self.parents, self._recurly.connections, self.parent_params
+            self._site.client, self.parents, self._site.connections, self.parent_params
         )
 
 

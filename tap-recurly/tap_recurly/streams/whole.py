@@ -30,7 +30,7 @@ class WholeStream(RecurlyStream):
 
     @override
     def get_records(self, context: Context | None = None) -> Generator[Any, None, None]:
-        rows = WholeList(self._recurly.client, self.path, self._recurly.connections, self.params)
+        rows = WholeList(self._site.client, self.path, self._site.connections, self.params)
         yield from self.complete(rows.everything())
 
 
@@ -179,7 +179,7 @@ class ExportDates(PlainStream):
     def _dates(self) -> list[str]:
         """No such document is a site without automated exports."""
         try:
-            document = orjson.loads(self._recurly.client.document(self.path))
+            document = orjson.loads(self._site.client.document(self.path))
         except NotFoundError:
             return []
         return document.get("dates") or []

@@ -58,7 +58,7 @@ class WindowedStream(RecurlyStream):
         return self._read.count if self._read else None
 
     def _prepared(self) -> FrozenRead:
-        settings = self._recurly.settings
+        settings = self._site.settings
         self._read = self.frozen_list(self.path).since(
             self.bookmark, settings.start_date, settings.lookback
         )

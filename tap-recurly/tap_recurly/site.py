@@ -1,0 +1,46 @@
+"""The site that all streams of a run read: one client, one set of connections."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from tap_recurly.check import refuse_other_site
+from tap_recurly.client import RecurlyClient
+from tap_recurly.connections import Connections
+from tap_recurly.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tap_recurly.errors import ForbiddenError
+
+
+class Site:
+    """A Recurly site; nothing is made before it is needed, for discovery needs not even a key.
+
+    Attributes:
+        forbidden: streams that the key turned out not to be allowed to read, and Recurly's word.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._config = config
+        self.forbidden: dict[str, ForbiddenError] = {}
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The checked settings."""
+        return Settings.from_config(self._config)
+
+    @cached_property
+    def client(self) -> RecurlyClient:
+        """The site's client, made and its site checked when the first request is due."""
+        client = RecurlyClient(self.settings)
+        if self.settings.subdomain:
+            refuse_other_site(client, self.settings.subdomain)
+        return client
+
+    @cached_property
+    def connections(self) -> Connections:
+        """What reads the lists of all streams."""
+        return Connections(self.settings.concurrency)
