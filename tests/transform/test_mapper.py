@@ -103,3 +103,24 @@ def test_a_mistake_ends_with_one_sentence(
     assert done.returncode == 1
     assert sentence in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(None, "was not found"), ("{", "Expecting property name"), ("[1]", "JSON object")],
+)
+def test_a_configuration_that_cannot_be_read_is_one_sentence(
+    tmp_path: Path, content: str | None, sentence: str
+) -> None:
+    """A configuration file that is absent, cut off or no object is named in the last line."""
+    path = tmp_path / "mapper.json"
+    if content is not None:
+        path.write_text(content)
+    done = subprocess.run(
+        [COMMAND, "--config", path], input="", capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert str(path) in last
+    assert sentence in last
+    assert "Traceback" not in done.stderr

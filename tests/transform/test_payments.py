@@ -132,6 +132,35 @@ def test_each_event_has_its_own_id_and_time(
     assert {row["unique_id"]: row["time"] for row in rows} == expected
 
 
+SLOW = {"collected_at": None, "payment_method": {"object": "bacs"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, None),
+        ({"collected_at": "2026-04-28T08:00:00Z"}, None),
+        ({"collected_at": "2026-05-01T18:00:00Z"}, None),
+        ({"collected_at": "2027-01-01T00:00:00Z"}, "2026-05-01T10:00:00Z"),
+        (SLOW, "2026-05-01T10:00:00Z"),
+        ({**SLOW, "status": "declined"}, "2026-05-01T10:00:00Z"),
+        ({**SLOW, "updated_at": "2026-05-01T10:00:00Z"}, None),
+        ({**SLOW, "updated_at": None}, None),
+        ({"type": "refund"}, None),
+        ({"status": "chargeback"}, "2026-05-01T10:00:00Z"),
+    ],
+)
+def test_an_event_whose_time_moves_says_how_early_it_may_have_been(
+    transform: Transform,
+    transaction: RecordFactory,
+    changes: dict[str, Any],
+    expected: str | None,
+) -> None:
+    """An event dated by its record's last change, or in the future, gives its earliest time."""
+    row = transform.rows("transactions", transaction(**changes))[-1][1]
+    assert row.get("earliest_time") == expected
+
+
 def test_a_failure_tells_why(transform: Transform, transaction: RecordFactory) -> None:
     """A failed payment carries what a dunning flow wants to say, and nothing that is absent."""
     record = transaction(
@@ -226,7 +255,7 @@ def test_all_accounts_can_go_by_their_code(
         ({"account": {"email": " ", "code": None}}, "neither an e-mail address nor a code"),
         ({"created_at": None, "collected_at": None}, "no created_at"),
         ({"created_at": "yesterday", "collected_at": None}, "'yesterday'"),
-        ({"amount": "plenty"}, "plenty"),
+        ({"amount": "plenty"}, "'plenty' where an amount belongs"),
         ({"account": "anna"}, "shape of Recurly's transactions"),
     ],
 )

@@ -35,9 +35,14 @@ def test_a_wrong_setting_is_one_sentence(settings: dict[str, Any], sentence: str
         Transform(settings)
 
 
-def test_null_means_default() -> None:
+def test_null_means_default(
+    transform_with: Callable[..., Transform], transaction: RecordFactory
+) -> None:
     """A setting left null, as environments and forms leave it, has its default."""
-    Transform({"identify_by": None, "names": None, "issued_invoice_types": None})
+    transform = transform_with(identify_by=None, names=None, issued_invoice_types=None)
+    ((_, event),) = transform.rows("transactions", transaction())
+    assert event["metric"] == "Successfully Paid"
+    assert event["profile"] == {"email": "anna@mail.dev"}
 
 
 def test_metrics_and_properties_can_be_renamed(

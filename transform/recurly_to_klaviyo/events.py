@@ -117,6 +117,7 @@ def _row(
         "metric": settings.name(metric.name),
         "unique_id": occurrence.unique_id,
         "time": iso(min(occurrence.time, now)),
+        **_earliest_time(occurrence.time, record),
         "profile": identity(account, settings.identify_by),
         "properties": present(
             {
@@ -132,6 +133,18 @@ def _row(
         if record.get("currency"):
             row["value_currency"] = record["currency"]
     return row
+
+
+def _earliest_time(time: datetime, record: Record) -> Row:
+    """`earliest_time`, where an earlier read of the record may have dated the event earlier.
+
+    That is where its time is the record's last change, or was still to come at that change. Klaviyo
+    keeps the event as it was first sent, so an audit has to know how early that may have been.
+    """
+    created_at, updated_at = moment(record.get("created_at")), moment(record.get("updated_at"))
+    if created_at is None or updated_at is None or not created_at < time >= updated_at:
+        return {}
+    return {"earliest_time": iso(created_at)}
 
 
 # Payments

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
+    from singer_sdk.plugin_base import _ConfigInput
     from singer_sdk.singerlib import Message
 
 STREAMS = {"event": "events", "profile": "profiles"}
@@ -38,6 +39,7 @@ SCHEMAS = {
         th.Property("metric", th.StringType, required=True),
         th.Property("unique_id", th.StringType, required=True),
         th.Property("time", th.DateTimeType, required=True),
+        th.Property("earliest_time", th.DateTimeType),
         th.Property("value", th.NumberType),
         th.Property("value_currency", th.StringType),
         th.Property("profile", th.ObjectType(*_PROFILE_IDENTIFIERS), required=True),
@@ -91,22 +93,25 @@ class RecurlyToKlaviyo(InlineMapper):
         th.Property(
             "issued_invoice_types",
             th.ArrayType(th.StringType(allowed_values=list(INVOICE_TYPES))),
-            description="Invoice types that count as Issued Invoice; charge and legacy by default.",
+            default=["charge", "legacy"],
+            description="Invoice types that count as Issued Invoice; `credit` can be added.",
         ),
         th.Property(
             "ordered_product_origins",
             th.ArrayType(th.StringType),
-            description="Invoice origins whose items count as Ordered Product; all by default.",
+            description="Invoice origins whose charges count as Ordered Product; all by default.",
         ),
         th.Property(
             "names",
             th.ObjectType(additional_properties=th.StringType),
-            description="Own names of metrics and profile properties, by default name.",
+            description="Own names of metrics and profile properties: `{default name: own name}`.",
         ),
         th.Property(
             "identify_by",
             th.StringType(allowed_values=list(IDENTIFIERS)),
-            description="email (the account code only without one), or account_code for all.",
+            default="email",
+            description="Whose profile it is: that of the account's `email` (of its code, as "
+            "`external_id`, where there is none), or that of the `account_code` for all.",
         ),
     ).to_dict()
 
@@ -114,6 +119,23 @@ class RecurlyToKlaviyo(InlineMapper):
         super().__init__(**options)
         self._announced: set[str] = set()
         self._ignored: set[str] = set()
+
+    @classmethod
+    def cb_config(
+        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
+    ) -> _ConfigInput:
+        """Read the configuration files.
+
+        Raises:
+            ClickException: One of them cannot be read.
+        """
+        try:
+            return super().cb_config(ctx, param, value)
+        except (OSError, ValueError, TypeError) as error:
+            raise click.ClickException(
+                f"The configuration cannot be read as a JSON object ({', '.join(value)}): "
+                f"{str(error).rstrip('.')}."
+            ) from None
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Let the transform judge its settings: its sentences say what would do instead."""
@@ -179,6 +201,8 @@ class RecurlyToKlaviyo(InlineMapper):
 def main() -> None:
     """Run the mapper; a user's mistake ends it with one sentence and exit code 1."""
     try:
-        RecurlyToKlaviyo.cli()
+        sys.exit(RecurlyToKlaviyo.cli.main(standalone_mode=False))
+    except click.ClickException as error:
+        sys.exit(error.format_message())
     except InvalidInputLine as error:
-        sys.exit(f"Error: {error} Feed recurly-to-klaviyo the output of a tap.")
+        sys.exit(f"{error} Feed recurly-to-klaviyo the output of a tap.")

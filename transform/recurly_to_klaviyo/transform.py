@@ -59,8 +59,9 @@ class Transform:
         except (AttributeError, KeyError, TypeError) as error:
             # Another tap's stream may bear the same name and hold anything: such a record is
             # refused like any other, and must not end the run.
+            flaw = f"{error} is missing" if isinstance(error, KeyError) else str(error)
             raise ValueError(
-                f"The record has not the shape of Recurly's {stream}: {error!r}."
+                f"The record has not the shape of Recurly's {stream}: {flaw}."
             ) from error
 
     def summary(self) -> list[str]:

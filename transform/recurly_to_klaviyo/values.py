@@ -49,16 +49,27 @@ def money(amount: Any) -> float | None:
     Raises:
         ValueError: It is none; the message names it.
     """
-    return None if amount is None else float(amount)
+    return None if amount is None else _number(amount, "an amount")
 
 
 def count(whole: Any, decimal: Any) -> int | float | None:
-    """A quantity; where Recurly gives the decimal one (a string), it takes the place of `whole`."""
+    """A quantity; where Recurly gives the decimal one (a string), it takes the place of `whole`.
+
+    Raises:
+        ValueError: It is no number; the message names it.
+    """
     number = decimal if decimal not in (None, "") else whole
     if number is None:
         return None
-    exact = float(number)
+    exact = _number(number, "a quantity")
     return int(exact) if exact.is_integer() else exact
+
+
+def _number(value: Any, what: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise ValueError(f"The record holds '{value}' where {what} belongs.") from None
 
 
 def card_expiration(billing_info: Mapping[str, Any] | None) -> str | None:
