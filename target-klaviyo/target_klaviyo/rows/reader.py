@@ -35,7 +35,10 @@ EARLIEST = datetime(1990, 1, 1, tzinfo=timezone.utc)
 LATEST_AHEAD = timedelta(days=365)
 
 EVENT_FIELDS = frozenset(
-    {"metric", "unique_id", "time", "profile", "properties", "value", "value_currency"}
+    {
+        *("metric", "unique_id", "time", "earliest_time", "profile", "properties"),
+        *("value", "value_currency"),
+    }
 )
 TEXT_ATTRIBUTES = frozenset(
     {"first_name", "last_name", "organization", "locale", "title", "image", "_kx"}
