@@ -40,8 +40,8 @@ campaign: setup  ## Run the long campaigns: thousands of fuzz cases, hundreds of
 bench: setup  ## Measure tap and target beside their peers (ten minutes).
 	$(BIN)/python bench/run.py
 
-docs: setup  ## Write the generated tables into the READMEs.
-	$(BIN)/python docs/tables.py
+docs: setup  ## Write what the documents repeat of the code.
+	$(BIN)/python docs/generate.py
 
 lock:  ## Renew requirements.lock from the members' pyproject files.
 	uv lock --upgrade

@@ -21,9 +21,9 @@ SETTINGS = {"extractors": SETTINGS_SCHEMA, "loaders": json_schema()}
 
 
 @pytest.fixture(scope="module")
-def tables() -> ModuleType:
-    """The script that makes the READMEs' tables."""
-    spec = importlib.util.spec_from_file_location("tables", ROOT / "docs/tables.py")
+def generate() -> ModuleType:
+    """The script behind `make docs`."""
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs/generate.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -37,17 +37,22 @@ def project() -> Any:
     return yaml.safe_load((ROOT / "meltano.yml").read_text())
 
 
-def test_generated_tables_have_not_drifted(tables: ModuleType) -> None:
+def test_generated_tables_have_not_drifted(generate: ModuleType) -> None:
     """Every table in the READMEs is what `make docs` would write now."""
-    for document in tables.DOCUMENTS:
+    for document in generate.DOCUMENTS:
         text = document.read_text()
-        assert tables.with_tables(text) == text, f"{document.name}: run `make docs`"
+        assert generate.with_tables(text) == text, f"{document.name}: run `make docs`"
 
 
-def test_every_table_stands_somewhere(tables: ModuleType) -> None:
+def test_every_table_stands_somewhere(generate: ModuleType) -> None:
     """No table is generated for nobody."""
-    text = "".join(document.read_text() for document in tables.DOCUMENTS)
-    assert set(re.findall(r"<!-- table: ([a-z -]+) -->", text)) == set(tables.TABLES)
+    text = "".join(document.read_text() for document in generate.DOCUMENTS)
+    assert set(re.findall(r"<!-- table: ([a-z -]+) -->", text)) == set(generate.TABLES)
+
+
+def test_other_projects_include_the_same_plugins(generate: ModuleType) -> None:
+    """The file that other projects include holds what meltano.yml holds now."""
+    assert generate.PLUGINS.read_text() == generate.plugins(), "run `make docs`"
 
 
 @pytest.mark.parametrize("kind", SETTINGS)
