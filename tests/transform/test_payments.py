@@ -251,6 +251,7 @@ def test_all_accounts_can_go_by_their_code(
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
+        ({"id": None}, "no id"),
         ({"account": None}, "no account"),
         ({"account": {"email": " ", "code": None}}, "neither an e-mail address nor a code"),
         ({"created_at": None, "collected_at": None}, "no created_at"),

@@ -110,6 +110,8 @@ def event(
 def _row(
     metric: Metric, occurrence: Occurrence, record: Record, settings: Settings, now: datetime
 ) -> Row:
+    if not occurrence.recurly_id:
+        raise ValueError("The record, or a line item of it, has no id to tell its event by.")
     if occurrence.time is None:
         raise ValueError("The record has no created_at, so its event cannot be dated.")
     account = record.get("account")
