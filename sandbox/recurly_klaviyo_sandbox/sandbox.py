@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from .business import Business, Habits
-from .clock import Clock
-from .controls import Controls
-from .klaviyo import KlaviyoAccount
-from .recurly import RecurlySite
-from .server import LocalServer, Service
+from recurly_klaviyo_sandbox.business import Business, Habits
+from recurly_klaviyo_sandbox.clock import Clock
+from recurly_klaviyo_sandbox.klaviyo import KlaviyoAccount
+from recurly_klaviyo_sandbox.recurly import RecurlySite
+from recurly_klaviyo_sandbox.remote_control import RemoteControl
+from recurly_klaviyo_sandbox.server import LocalServer, Service
 
 if TYPE_CHECKING:
-    from .business import Ledger
+    from recurly_klaviyo_sandbox.business import Ledger
 
 
 class Sandbox(Service):
@@ -57,7 +57,7 @@ class Sandbox(Service):
         self.recurly = RecurlySite(self.clock, self.business, **recurly)
         # Klaviyo lives in the real present: its jobs, limits and receipts know no merchant's time.
         self.klaviyo = KlaviyoAccount(clock=Clock(), **(klaviyo or {}))
-        self._recurly_server = LocalServer(Controls(self, self.recurly.app), port=recurly_port)
+        self._recurly_server = LocalServer(RemoteControl(self, self.recurly.app), port=recurly_port)
         try:
             self._klaviyo_server = LocalServer(self.klaviyo.app, port=klaviyo_port)
         except OSError:

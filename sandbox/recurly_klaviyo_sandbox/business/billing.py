@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .catalogue import TAX_RATES
-from .entities import CreditPayment, Invoice, LineItem
-from .habits import DAY
+from recurly_klaviyo_sandbox.business.catalogue import TAX_RATES
+from recurly_klaviyo_sandbox.business.entities import CreditPayment, Invoice, LineItem
+from recurly_klaviyo_sandbox.business.habits import DAY
 
 if TYPE_CHECKING:
-    from .entities import (
+    from recurly_klaviyo_sandbox.business.entities import (
         Account,
         AddOn,
         CouponRedemption,
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         Subscription,
         Transaction,
     )
-    from .merchant import Business
+    from recurly_klaviyo_sandbox.business.merchant import Business
 
 NOTHING_TO_COLLECT = 3
 """Below three cents Recurly marks an invoice paid without any transaction."""

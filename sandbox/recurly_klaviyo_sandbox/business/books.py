@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
-    from .entities import Account, Entity
+    from recurly_klaviyo_sandbox.business.entities import Account, Entity
 
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 _IDS = 36**11

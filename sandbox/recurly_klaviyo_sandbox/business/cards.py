@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from .chance import pick
-from .entities import BillingInfo, PaymentMethod
-from .habits import DAY
+from recurly_klaviyo_sandbox.business.chance import pick
+from recurly_klaviyo_sandbox.business.entities import BillingInfo, PaymentMethod
+from recurly_klaviyo_sandbox.business.habits import DAY
 
 if TYPE_CHECKING:
     from random import Random
 
-    from .entities import Account
-    from .merchant import Business
+    from recurly_klaviyo_sandbox.business.entities import Account
+    from recurly_klaviyo_sandbox.business.merchant import Business
 
 _CARDS = {
     "Visa": ("411111", 55),

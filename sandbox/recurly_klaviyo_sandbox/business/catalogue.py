@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from .entities import AddOn, Coupon, Item, Plan
+from recurly_klaviyo_sandbox.business.entities import AddOn, Coupon, Item, Plan
 
 if TYPE_CHECKING:
-    from .books import Books
+    from recurly_klaviyo_sandbox.business.books import Books
 
 CURRENCIES = {"USD": 1.0, "EUR": 0.95, "GBP": 0.85}
 TAX_RATES = {"US": 0.0, "DE": 0.19, "FR": 0.20, "NL": 0.21, "FI": 0.24, "GB": 0.20}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .chance import pick
-from .entities import LineItem, PaymentMethod, Transaction
-from .habits import DAY, HOUR
+from recurly_klaviyo_sandbox.business.chance import pick
+from recurly_klaviyo_sandbox.business.entities import LineItem, PaymentMethod, Transaction
+from recurly_klaviyo_sandbox.business.habits import DAY, HOUR
 
 if TYPE_CHECKING:
-    from .entities import Account, Invoice
-    from .merchant import Business
+    from recurly_klaviyo_sandbox.business.entities import Account, Invoice
+    from recurly_klaviyo_sandbox.business.merchant import Business
 
 _SMALLEST_PARTIAL = 200
 

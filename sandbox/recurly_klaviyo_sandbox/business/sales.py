@@ -6,15 +6,20 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
-from . import people
-from .catalogue import price_in
-from .chance import pick
-from .entities import Account, Acquisition, LineItem, ShippingAddress
-from .habits import DAY
+from recurly_klaviyo_sandbox.business import people
+from recurly_klaviyo_sandbox.business.catalogue import price_in
+from recurly_klaviyo_sandbox.business.chance import pick
+from recurly_klaviyo_sandbox.business.entities import (
+    Account,
+    Acquisition,
+    LineItem,
+    ShippingAddress,
+)
+from recurly_klaviyo_sandbox.business.habits import DAY
 
 if TYPE_CHECKING:
-    from .entities import Plan
-    from .merchant import Business
+    from recurly_klaviyo_sandbox.business.entities import Plan
+    from recurly_klaviyo_sandbox.business.merchant import Business
 
 
 class Sales:

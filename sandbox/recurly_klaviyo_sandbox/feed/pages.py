@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import jinja2
 from starlette.responses import HTMLResponse, Response
 
-from .view import FeedView
+from recurly_klaviyo_sandbox.feed.view import FeedView
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import reads, writes
-from .limits import Budget
-from .query import Allowed
+from recurly_klaviyo_sandbox.klaviyo import reads, writes
+from recurly_klaviyo_sandbox.klaviyo.limits import Budget
+from recurly_klaviyo_sandbox.klaviyo.query import Allowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .calls import Answer, Call
-    from .state import State
+    from recurly_klaviyo_sandbox.klaviyo.calls import Answer, Call
+    from recurly_klaviyo_sandbox.klaviyo.state import State
 
 BODY_BYTES = 5_000_000  # documented: 5 MB; assumed: the smaller megabyte
 PROFILE_BODY_BYTES = 100_000  # documented: 100 KB for single profiles

@@ -13,13 +13,13 @@ from urllib.parse import quote
 
 import orjson
 
-from . import filters
-from .errors import Refusal
+from recurly_klaviyo_sandbox.klaviyo import filters
+from recurly_klaviyo_sandbox.klaviyo.errors import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .filters import Condition
+    from recurly_klaviyo_sandbox.klaviyo.filters import Condition
 
 
 class Allowed(NamedTuple):

@@ -5,17 +5,17 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING, Any
 
-from . import aggregates, profile_intake, resources, values
-from .calls import Answer, Call
-from .errors import Refusal
+from recurly_klaviyo_sandbox.klaviyo import aggregates, profile_intake, resources, values
+from recurly_klaviyo_sandbox.klaviyo.calls import Answer, Call
+from recurly_klaviyo_sandbox.klaviyo.errors import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .filters import Condition
-    from .jobs import ImportJob
-    from .profiles import Profile
-    from .state import State
+    from recurly_klaviyo_sandbox.klaviyo.filters import Condition
+    from recurly_klaviyo_sandbox.klaviyo.jobs import ImportJob
+    from recurly_klaviyo_sandbox.klaviyo.profiles import Profile
+    from recurly_klaviyo_sandbox.klaviyo.state import State
 
 METRICS_PER_PAGE = 200  # documented, not to be chosen
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {

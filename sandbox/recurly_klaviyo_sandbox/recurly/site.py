@@ -18,17 +18,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from recurly_klaviyo_sandbox.faults import FaultInjection
-
-from . import records
-from .backdrop import Backdrop
-from .documents import DOCUMENTS, Document
-from .endpoints import LISTINGS, PARENTS, SINGLES, Endpoint, Listing
-from .errors import Refusal, bad_parameter, not_found
-from .limiter import Limiter
-from .moments import shown
-from .queries import read_query
-from .store import Row, Store
-from .tables import TABLES
+from recurly_klaviyo_sandbox.recurly import records
+from recurly_klaviyo_sandbox.recurly.backdrop import Backdrop
+from recurly_klaviyo_sandbox.recurly.documents import DOCUMENTS, Document
+from recurly_klaviyo_sandbox.recurly.endpoints import LISTINGS, PARENTS, SINGLES, Endpoint, Listing
+from recurly_klaviyo_sandbox.recurly.errors import Refusal, bad_parameter, not_found
+from recurly_klaviyo_sandbox.recurly.limiter import Limiter
+from recurly_klaviyo_sandbox.recurly.moments import shown
+from recurly_klaviyo_sandbox.recurly.queries import read_query
+from recurly_klaviyo_sandbox.recurly.store import Row, Store
+from recurly_klaviyo_sandbox.recurly.tables import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

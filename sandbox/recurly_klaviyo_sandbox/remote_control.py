@@ -12,12 +12,12 @@ from starlette.responses import JSONResponse, Response
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from .sandbox import Sandbox
+    from recurly_klaviyo_sandbox.sandbox import Sandbox
 
 PREFIX = "/_sandbox/"
 
 
-class Controls:
+class RemoteControl:
     """ASGI layer that takes the addresses below `/_sandbox/` and leaves all others to Recurly.
 
     `POST /_sandbox/advance {"days": 7}` lets time pass; `GET /_sandbox/ledger` answers with the
