@@ -61,10 +61,10 @@ class TriggeredFlow(NamedTuple):
 class KlaviyoAccount:
     """One account of the sandbox's Klaviyo.
 
-    `app` is the complete application: API, activity feed and sandbox pages behind fault
-    injection, which is also there as `network`. Keyword arguments beside the clock, the key and
-    `real_time` (seconds since 1970, by which limits are counted) are the fields of `Switches`,
-    which can also be changed later through `switches`. `lock` guards `state`.
+    `app` is the complete application: the activity feed, the sandbox's own pages, and the API
+    behind fault injection, which is also there as `network`. Keyword arguments beside the clock,
+    the key and `real_time` (seconds since 1970, by which limits are counted) are the fields of
+    `Switches`, which can also be changed later through `switches`. `lock` guards `state`.
     """
 
     def __init__(
@@ -82,8 +82,8 @@ class KlaviyoAccount:
         self.lock = threading.RLock()
         limiter = RateLimiter(real_time, self.switches)
         gate = Gate(self.state, self._keys, limiter, self.lock)
-        self.network = FaultInjection(SandboxPages(self, gate))
-        self.app = self.network
+        self.network = FaultInjection(gate)
+        self.app = SandboxPages(self, self.network)
 
     def add_key(self, key: str, scopes: Iterable[str]) -> None:
         """A further private key that may do less."""

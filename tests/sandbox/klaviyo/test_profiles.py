@@ -10,10 +10,10 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.sandbox.klaviyo.conftest import Bodies, Client
+
     from recurly_klaviyo_sandbox.klaviyo import KlaviyoAccount
     from recurly_klaviyo_sandbox.klaviyo.profiles import Profile
-
-    from .conftest import Bodies, Client
 
 Opened = tuple["KlaviyoAccount", "Client"]
 ROWS = "/data/attributes/profiles/data"

@@ -24,10 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from msgspec import Struct
+    from tests.sandbox.klaviyo.conftest import Bodies, Client
 
     from recurly_klaviyo_sandbox.klaviyo import KlaviyoAccount
-
-    from .conftest import Bodies, Client
 
 Opened = tuple["KlaviyoAccount", "Client"]
 DOCUMENT = Path(__file__).resolve().parents[4] / "shared/openapi/klaviyo-2026-07-15-strict.json"
