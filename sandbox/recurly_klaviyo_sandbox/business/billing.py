@@ -61,10 +61,7 @@ class Billing:
         discount = round(subtotal * percent / 100)
         payer = account.payer
         return LineItem(
-            self._books.new_id(),
-            now,
-            now,
-            uuid=self._books.new_uuid(),
+            *self._books.long_head(now),
             kind="charge" if unit >= 0 else "credit",
             origin=origin,
             description=description,
@@ -123,10 +120,7 @@ class Billing:
         created = now if created is None else created
         terms = NET_TERMS if manual else 0
         invoice = Invoice(
-            self._books.new_id(),
-            created,
-            now,
-            uuid=self._books.new_uuid(),
+            *self._books.long_head(now, created),
             number=self._books.new_invoice_number(),
             kind=kind,
             origin=origin,
@@ -178,10 +172,7 @@ class Billing:
         """Let a credit invoice's money go somewhere, and close it once it is used up."""
         now = self._agenda.now
         payment = CreditPayment(
-            self._books.new_id(),
-            now,
-            now,
-            uuid=self._books.new_uuid(),
+            *self._books.long_head(now),
             account=credit.account,
             action=action,
             original=credit,

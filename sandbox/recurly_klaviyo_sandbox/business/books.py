@@ -43,6 +43,14 @@ class Books:
         self._drawn += 1
         return f"{self._drawn * _UUID_STEP % _UUIDS:032x}"
 
+    def head(self, now: int, created: int | None = None) -> tuple[str, int, int]:
+        """What every new entity begins with: its id, when it was created, and when updated."""
+        return self.new_id(), now if created is None else created, now
+
+    def long_head(self, now: int, created: int | None = None) -> tuple[str, int, int, str]:
+        """The same of a `UuidEntity`: with its uuid."""
+        return (*self.head(now, created), self.new_uuid())
+
     def new_invoice_number(self) -> str:
         """The next number of the site's one invoice sequence."""
         self._invoices += 1

@@ -51,9 +51,7 @@ class Cards:
         else:
             method = self._card(rng, "credit_card")
         now = self._agenda.now
-        account.billing = self._books.enter(
-            BillingInfo(self._books.new_id(), now, now, account, method)
-        )
+        account.billing = self._books.enter(BillingInfo(*self._books.head(now), account, method))
         self._watch_expiry(account.billing)
 
     def replace(self, account: Account) -> None:

@@ -41,10 +41,7 @@ class Contracts:
         now = self._agenda.now
         begin = now + ahead
         subscription = Subscription(
-            self._books.new_id(),
-            now,
-            now,
-            uuid=self._books.new_uuid(),
+            *self._books.long_head(now),
             account=account,
             plan=plan,
             state="future",
@@ -248,10 +245,7 @@ class Contracts:
         now = self._agenda.now
         subscription.redemption = self._books.enter(
             CouponRedemption(
-                self._books.new_id(),
-                now,
-                now,
-                self._books.new_uuid(),
+                *self._books.long_head(now),
                 account,
                 coupon,
                 subscription,

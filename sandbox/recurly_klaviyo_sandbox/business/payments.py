@@ -40,7 +40,6 @@ DECLINES: dict[Decline, float] = {
         "The card was reported stolen.",
         "The transaction was declined. Please contact support.",
         "43",
-        hard=True,
     ): 3,
     Decline(
         "processor_unavailable",
@@ -307,10 +306,7 @@ class Payments:
             created = now
         return self.enter(
             Transaction(
-                self._books.new_id(),
-                created,
-                now,
-                uuid=self._books.new_uuid(),
+                *self._books.long_head(now, created),
                 account=account,
                 invoice=invoice,
                 kind=kind,

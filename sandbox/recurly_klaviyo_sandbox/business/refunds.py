@@ -144,10 +144,7 @@ class Refunds:
         self._business.payments.touch(payment)
         return self._business.payments.enter(
             Transaction(
-                self._books.new_id(),
-                created,
-                now,
-                uuid=self._books.new_uuid(),
+                *self._books.long_head(now, created),
                 account=payment.account,
                 invoice=credit,
                 kind="refund",
@@ -183,10 +180,7 @@ class Refunds:
         line.refunded_quantity = line.quantity
         self._books.touch(line, now)
         return LineItem(
-            self._books.new_id(),
-            now,
-            now,
-            uuid=self._books.new_uuid(),
+            *self._books.long_head(now),
             kind="credit",
             origin=line.origin,
             description=line.description,

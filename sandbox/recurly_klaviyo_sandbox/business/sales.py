@@ -129,9 +129,7 @@ class Sales:
             email = rng.choice(self._accounts).email
         address = people.address(rng, currency)
         account = Account(
-            self._books.new_id(),
-            now,
-            now,
+            *self._books.head(now),
             code=people.account_code(rng, number, last),
             email=email,
             first_name=first,
@@ -146,11 +144,11 @@ class Sales:
         )
         if pick(rng, {True: 1, False: 5}):
             account.shipping = self._books.enter(
-                ShippingAddress(self._books.new_id(), now, now, account, address)
+                ShippingAddress(*self._books.head(now), account, address)
             )
         channel = pick(rng, {"": 6, **dict.fromkeys(people.CHANNELS, 1)})
         if channel:
-            self._books.enter(Acquisition(self._books.new_id(), now, now, account, channel))
+            self._books.enter(Acquisition(*self._books.head(now), account, channel))
         self._accounts.append(account)
         if persona in {"invoiced", "card"} and number % 10 == 0:
             self._parents.append(account)
