@@ -88,6 +88,15 @@ def test_gzip_is_answered_to_those_who_accept_it(open_site: Callable[..., Any]) 
     assert packed.json() == plain.json()
 
 
+def test_each_resource_knows_its_own_prefix_only(open_site: Callable[..., Any]) -> None:
+    """`uuid-` before an account's code, or `code-` before an invoice's number, finds nothing."""
+    reader = open_site()
+    reader.site.store.put("accounts", {"id": "someone", "code": "bob"})
+    assert reader.ask("/accounts/code-bob").status_code == 200
+    assert reader.ask("/accounts/uuid-bob").status_code == 404
+    assert reader.ask("/accounts/number-bob/invoices").status_code == 404
+
+
 @pytest.mark.parametrize("path", ["/nothing", "/accounts/unknown/invoices", "/invoices/number-9"])
 def test_unknown_addresses_are_not_found(open_site: Callable[..., Any], path: str) -> None:
     """404 not_found for unknown paths, parents and records."""

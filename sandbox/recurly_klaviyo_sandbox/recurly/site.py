@@ -232,7 +232,8 @@ class RecurlySite:
         """The id a path parameter means: an id, or a code, uuid or number with its prefix."""
         prefixed = _PREFIX.fullmatch(text)
         code = TABLES[resource].code
-        column, value = (code, prefixed[2]) if prefixed and code else ("id", text)
+        named = prefixed and prefixed[1] == code  # each resource knows one prefix (documented)
+        column, value = (code, prefixed[2]) if prefixed and named else ("id", text)
         found = self.store.find(resource, column, value)
         if found is None:
             raise not_found(f"{TABLES[resource].object_name or resource} with {column} = {value}")

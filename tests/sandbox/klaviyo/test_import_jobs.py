@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 Opened = tuple["KlaviyoAccount", "Client"]
 ROWS = "/data/attributes/profiles/data"
+
+
+def _list(client: Client, identifier: str, **parameters: str) -> dict[str, Any]:
+    answer = client.get(f"/api/lists/{identifier}", **parameters).json()
+    attributes: dict[str, Any] = answer["data"]["attributes"]
+    return attributes
 
 
 def test_an_import_is_a_job_that_goes_from_queued_to_complete(
@@ -145,9 +151,13 @@ def test_imported_profiles_join_lists_without_consent(
     assert ann.lists == (identifier,)
     assert account.consents == []
     assert client.bulk_import(bodies.profile(), lists=("none",)).status_code == 404
-    assert (
-        client.get(f"/api/lists/{identifier}").json()["data"]["attributes"]["name"] == "Customers"
-    )
+    assert _list(client, identifier)["name"] == "Customers"
+    assert "profile_count" not in _list(client, identifier)
+    counted = {"additional-fields[list]": "profile_count"}
+    assert _list(client, identifier, **counted)["profile_count"] == 1
+    shown = client.get(f"/api/profiles/{ann.id}", include="lists").json()["included"]
+    assert [each["id"] for each in shown] == [identifier]
+
     assert [each["id"] for each in client.pages("/api/lists")] == [identifier]
 
 
