@@ -67,9 +67,11 @@ def passage(answer: Mapping[str, Any], asked: timedelta) -> str:
     if not new:
         return f"{said}Nothing happened meanwhile."
     counted = ", ".join(f"{count:,} {metric}" for metric, count in new.items())
+    number, fresh = sum(new.values()), answer["fresh_events"]
+    events = "was 1 event" if number == 1 else f"were {number:,} events"
+    kind = "all of it history" if not fresh else f"{fresh:,} of them young enough to be live"
     return (
-        f"{said}Meanwhile there were {sum(new.values()):,} events ({counted}); "
-        f"{answer['fresh_events']:,} of them are less than three days old, so they will be live.\n"
+        f"{said}Meanwhile there {events} ({counted}), {kind}.\n"
         f"Bring them over: {_program(_SYNC)}"
     )
 
