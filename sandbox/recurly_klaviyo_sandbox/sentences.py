@@ -71,8 +71,7 @@ def passage(answer: Mapping[str, Any], asked: timedelta) -> str:
     events = "was 1 event" if number == 1 else f"were {number:,} events"
     kind = "all of it history" if not fresh else f"{fresh:,} of them young enough to be live"
     return (
-        f"{said}Meanwhile there {events} ({counted}), {kind}.\n"
-        f"Bring them over: {_program(_SYNC)}"
+        f"{said}Meanwhile there {events} ({counted}), {kind}.\nBring them over: {_program(_SYNC)}"
     )
 
 
