@@ -1,1 +1,1 @@
-"""Side-by-side benchmarks of the tap and the target: `python bench/run.py`."""
+"""Side-by-side benchmarks of the tap and the target: `python -m bench`."""

@@ -76,7 +76,7 @@ def _side_by_side(
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="bench/run.py", description="Measure the tap and the target beside their peers."
+        prog="python -m bench", description="Measure the tap and the target beside their peers."
     )
     parser.add_argument("--only", choices=list(CAMPAIGNS), help="one of the two")
     size = parser.add_mutually_exclusive_group()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING
 
 from bench.environments import BIN, PROGRAMS
+from bench.homes import home_of, written
 from bench.measure import Program
 from bench.rows import write_singer, write_sqlite
 
@@ -18,16 +18,16 @@ KEY = "sandbox-klaviyo-key"
 
 def our_target(url: str, folder: Path, rows: Path, **settings: str) -> Program:
     """This target, fed from a file, with default settings but for these."""
-    home = _home(folder, "target")
+    home = home_of("target", folder)
     given = {"api_key": KEY, "api_url": url, "rejects_path": str(home / "rejected.singer")}
-    config = _written(home / "config.json", {**given, **settings})
+    config = written(home / "config.json", {**given, **settings})
     return Program([BIN / "target-klaviyo", "--config", config], home / "log", stdin=rows)
 
 
 def stock_target(url: str, folder: Path, stream: str, rows: int) -> Program:
     """The SDK's BatchSink with Klaviyo's bulk body; it knows events only."""
-    home = _home(folder, "stock_target")
-    config = _written(home / "config.json", {"api_key": KEY, "api_url": url})
+    home = home_of("stock_target", folder)
+    config = written(home / "config.json", {"api_key": KEY, "api_url": url})
     return Program(
         [sys.executable, PROGRAMS / "stock_target.py", "--config", config],
         home / "log",
@@ -37,7 +37,7 @@ def stock_target(url: str, folder: Path, stream: str, rows: int) -> Program:
 
 def client_loop(url: str, folder: Path, stream: str, rows: int) -> Program:
     """Klaviyo's official client, one row a request."""
-    home = _home(folder, "klaviyo_client_loop")
+    home = home_of("klaviyo_client_loop", folder)
     return Program(
         [sys.executable, PROGRAMS / "klaviyo_client_loop.py", url, KEY],
         home / "log",
@@ -47,15 +47,15 @@ def client_loop(url: str, folder: Path, stream: str, rows: int) -> Program:
 
 def drt(python: Path, url: str, folder: Path, stream: str, rows: int) -> Program:
     """A project of drt's: a table in SQLite and one sync."""
-    home = _home(folder, "drt")
+    home = home_of("drt", folder)
     (home / ".drt").mkdir(exist_ok=True)
     (home / "syncs").mkdir(exist_ok=True)
     database = write_sqlite(home / "rows.sqlite", stream, rows)
     source = {"type": "sqlite", "database": str(database)}
     # JSON is YAML.
-    _written(home / ".drt" / "profiles.yml", {"bench": source})
-    _written(home / "drt_project.yml", {"name": "bench", "version": "1.0", "profile": "bench"})
-    _written(home / "syncs" / "bench.yml", _drt_sync(stream))
+    written(home / ".drt" / "profiles.yml", {"bench": source})
+    written(home / "drt_project.yml", {"name": "bench", "version": "1.0", "profile": "bench"})
+    written(home / "syncs" / "bench.yml", _drt_sync(stream))
     environment = {
         "HOME": str(home),
         "KLAVIYO_API_KEY": KEY,
@@ -84,14 +84,3 @@ def _drt_sync(stream: str) -> dict[str, object]:
         "destination": destination,
         "sync": {"mode": "full", "rate_limit": {"requests_per_second": 100_000}},
     }
-
-
-def _home(folder: Path, name: str) -> Path:
-    home = folder / name
-    home.mkdir(exist_ok=True)
-    return home
-
-
-def _written(path: Path, content: object) -> Path:
-    path.write_text(json.dumps(content), encoding="utf-8")
-    return path

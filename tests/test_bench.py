@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 def test_a_quick_run_prints_its_tables() -> None:
     """One command measures tap and target, each beside a loop over the official client."""
     done = subprocess.run(
-        [sys.executable, ROOT / "bench" / "run.py", "--quick"],
+        [sys.executable, "-m", "bench", "--quick"],
         cwd=ROOT,
         capture_output=True,
         text=True,

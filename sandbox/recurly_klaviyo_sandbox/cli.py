@@ -1,4 +1,4 @@
-"""`recurly-klaviyo-sandbox serve`: both services from the command line."""
+"""`recurly-klaviyo-sandbox`: serve both services, let time pass, make trouble."""
 
 from __future__ import annotations
 
@@ -6,48 +6,101 @@ import argparse
 import signal
 import sys
 import threading
+from collections import defaultdict
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from .sandbox import Sandbox
+import msgspec
+
+from recurly_klaviyo_sandbox import remote_control, sentences
+from recurly_klaviyo_sandbox.sandbox import BEHIND, Sandbox
+from recurly_klaviyo_sandbox.switchboard import read_switch
+from recurly_klaviyo_sandbox.troubles import NAMES, TroubleOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+Number = TypeVar("Number", int, float)
+
+RECURLY_PORT = 8701
+KLAVIYO_PORT = 8702
+TROUBLE_EVERY = 20
+"""Trouble that lasts strikes every so many requests: what a bad day is like."""
+_TICK = 5.0  # seconds between looks at the clock
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
     try:
-        sandbox = Sandbox(
-            accounts=options.accounts,
-            days=options.days,
-            seed=options.seed,
-            behind=timedelta(days=options.behind_days),
-            recurly_port=options.recurly_port,
-            klaviyo_port=options.klaviyo_port,
-        )
-    except OSError as error:
-        sys.stderr.write(f"{error.strerror}\n")
+        options.command(options)
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) and error.strerror else error
+        sys.stderr.write(f"{said}\n")
         return 1
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> None:
+    switches: dict[str, dict[str, Any]] = defaultdict(dict)
+    for half, name, value in options.switch:
+        switches[half][name] = value
+    sandbox = Sandbox(
+        accounts=options.accounts,
+        days=options.days,
+        seed=options.seed,
+        behind=timedelta(days=options.behind_days),
+        recurly_port=options.recurly_port,
+        klaviyo_port=options.klaviyo_port,
+        klaviyo=switches["klaviyo"],
+        **switches["recurly"],
+    )
     sandbox.recurly.network.latency = sandbox.klaviyo.network.latency = options.latency_ms / 1000
-    return _serve(sandbox)
-
-
-def _serve(sandbox: Sandbox) -> int:
+    for name in options.trouble:
+        for service in ("recurly", "klaviyo"):
+            sandbox.make_trouble(TroubleOrder(service, name, times=None, every=TROUBLE_EVERY))
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     with sandbox:
-        sys.stdout.write(
-            f"Recurly  {sandbox.recurly_url}  key {sandbox.recurly.api_key}\n"
-            f"Klaviyo  {sandbox.klaviyo_url}  key {sandbox.klaviyo.api_key}\n"
-            f"Activity feed  {sandbox.klaviyo_url}/feed\n"
-            "Ctrl-C ends it.\n"
-        )
-        sys.stdout.flush()
-        stopped.wait()
-    return 0
+        usual = (options.recurly_port, options.klaviyo_port) == (RECURLY_PORT, KLAVIYO_PORT)
+        _say(sentences.greeting(sandbox, options.accounts, options.days, usual_ports=usual))
+        while not stopped.wait(_TICK):
+            sandbox.advance(timedelta(0))  # real time has passed, and the merchant lives on
+
+
+def _advance(options: argparse.Namespace) -> None:
+    step = timedelta(days=options.days, hours=options.hours)
+    if not step:
+        raise ValueError("Say how much time shall pass, as with --days 7 or --hours 6.")
+    body = {"seconds": step.total_seconds()}
+    answer = remote_control.call(options.recurly_port, "POST", "advance", body)
+    _say(sentences.passage(answer, step))
+
+
+def _trouble(options: argparse.Namespace) -> None:
+    order = TroubleOrder(
+        options.service,
+        options.name,
+        times=None if options.always else options.times,
+        every=options.every,
+        path=options.path,
+        method=options.method,
+        seconds=options.seconds,
+    )
+    body = msgspec.to_builtins(order)
+    answer = remote_control.call(options.recurly_port, "POST", "trouble", body)
+    _say(sentences.troubles(answer))
+
+
+def _calm(options: argparse.Namespace) -> None:
+    answer = remote_control.call(options.recurly_port, "DELETE", "trouble")
+    _say(sentences.troubles(answer))
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,33 +109,112 @@ def _parser() -> argparse.ArgumentParser:
         description="Recurly and Klaviyo on localhost, fed by a simulated merchant.",
     )
     commands = parser.add_subparsers(required=True, metavar="command")
-    serve = commands.add_parser("serve", help="serve both until interrupted")
-    serve.add_argument("--accounts", type=_count, default=400, help="customers (default 400)")
-    serve.add_argument("--days", type=_count, default=365, help="days of history (default 365)")
-    serve.add_argument("--seed", type=int, default=1, help="the same seed lives the same life")
-    serve.add_argument(
-        "--behind-days",
-        type=_count,
-        default=14,
-        help="how far the clock starts behind real time: as much can be advanced (default 14)",
-    )
-    serve.add_argument("--recurly-port", type=_port, default=8701, help="default 8701")
-    serve.add_argument("--klaviyo-port", type=_port, default=8702, help="default 8702")
-    serve.add_argument(
-        "--latency-ms", type=_count, default=0, help="delay of every answer (default 0)"
-    )
+    _add_serve(commands)
+    _add_advance(commands)
+    _add_trouble(commands)
+    calm = commands.add_parser("calm", help="end all trouble")
+    _add_port(calm)
+    calm.set_defaults(command=_calm)
     return parser
 
 
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is negative")
+def _add_serve(commands: Any) -> None:
+    serve = commands.add_parser("serve", help="serve both until interrupted")
+    serve.set_defaults(command=_serve)
+    serve.add_argument("--accounts", type=_whole, default=400, help="customers (400)")
+    serve.add_argument("--days", type=_whole, default=365, help="days of history (365)")
+    serve.add_argument("--seed", type=_any_whole, default=1, help="same seed, same life (1)")
+    serve.add_argument(
+        "--behind-days",
+        type=_number,
+        default=BEHIND.days,
+        help=f"days the merchant's clock is behind, to be advanced into ({BEHIND.days})",
+    )
+    serve.add_argument(
+        "--trouble",
+        choices=list(NAMES),
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=f"befalls every {TROUBLE_EVERY}th request to either; see `trouble --help`; repeatable",
+    )
+    serve.add_argument(
+        "--switch",
+        type=_switch,
+        action="append",
+        default=[],
+        metavar="HALF.NAME=VALUE",
+        help="a choice about one half, as klaviyo.accept_gzip=true; repeatable",
+    )
+    serve.add_argument("--latency-ms", type=_whole, default=0, help="delay of every answer (0)")
+    _add_port(serve)
+    serve.add_argument("--klaviyo-port", type=_port, default=KLAVIYO_PORT, help=f"{KLAVIYO_PORT}")
+
+
+def _add_advance(commands: Any) -> None:
+    advance = commands.add_parser("advance", help="let time pass in the running sandbox")
+    advance.set_defaults(command=_advance)
+    advance.add_argument("--days", type=_number, default=0.0, help="so many days")
+    advance.add_argument("--hours", type=_number, default=0.0, help="so many hours")
+    _add_port(advance)
+
+
+def _add_trouble(commands: Any) -> None:
+    trouble = commands.add_parser(
+        "trouble",
+        help="let something befall requests to the running sandbox",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="names:\n" + "\n".join(f"  {name:<11} {words}" for name, words in NAMES.items()),
+    )
+    trouble.set_defaults(command=_trouble)
+    trouble.add_argument("service", choices=["recurly", "klaviyo"])
+    trouble.add_argument("name", choices=list(NAMES), metavar="name", help="one of those below")
+    trouble.add_argument("--times", type=_whole, default=1, help="how many requests (1)")
+    trouble.add_argument("--always", action="store_true", help="until `calm`")
+    trouble.add_argument("--every", type=_whole, default=1, help="only each so-manyth request (1)")
+    trouble.add_argument("--path", default="", help="only addresses with this regular expression")
+    trouble.add_argument("--method", default="", help="only GET, or POST, and so on")
+    trouble.add_argument("--seconds", type=_number, default=5.0, help="of hang and slow (5)")
+    _add_port(trouble)
+
+
+def _add_port(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--recurly-port", type=_port, default=RECURLY_PORT, help=f"{RECURLY_PORT}")
+
+
+def _whole(text: str) -> int:
+    return _at_least_zero(text, int, "a whole number")
+
+
+def _number(text: str) -> float:
+    return _at_least_zero(text, float, "a number")
+
+
+def _at_least_zero(text: str, kind: Callable[[str], Number], what: str) -> Number:
+    try:
+        number = kind(text)
+    except ValueError:
+        number = kind("-1")
+    if not 0 <= number < 1e9:  # noqa: PLR2004  (NaN and infinity are left out, too)
+        raise argparse.ArgumentTypeError(f"'{text}' is not {what} of 0 or more")
     return number
+
+
+def _any_whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number") from None
 
 
 def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65535:  # noqa: PLR2004  (TCP)
-        raise argparse.ArgumentTypeError(f"{text} is not a port (0 to 65535)")
-    return number
+    if not (text.isascii() and text.isdigit() and int(text) <= 65535):  # noqa: PLR2004  (TCP)
+        raise argparse.ArgumentTypeError(f"'{text}' is not a port (0 to 65535)")
+    return int(text)
+
+
+def _switch(text: str) -> tuple[str, str, Any]:
+    try:
+        return read_switch(text)
+    except ValueError as reason:
+        raise argparse.ArgumentTypeError(str(reason)) from None

@@ -16,6 +16,11 @@ class Clock:
     def __init__(self, *, behind: timedelta = timedelta(0)) -> None:
         self._behind = behind
 
+    @property
+    def behind(self) -> timedelta:
+        """How far behind real time it is: as much can still be advanced."""
+        return self._behind
+
     def now(self) -> datetime:
         """The sandbox's present, in UTC."""
         return datetime.now(timezone.utc) - self._behind

@@ -16,9 +16,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .business.ledger import METRICS
-from .feed import render_feed
-from .sandbox import Sandbox
+from recurly_klaviyo_sandbox.business.ledger import METRICS
+from recurly_klaviyo_sandbox.feed import render_feed
+from recurly_klaviyo_sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

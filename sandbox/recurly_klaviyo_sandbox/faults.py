@@ -37,8 +37,9 @@ class Trouble(str, Enum):
 class Fault:
     """Trouble for the requests whose method and path match.
 
-    `path` is a regular expression searched in the path with its query string; the first `after`
-    matching requests pass unharmed, the next `times` are struck (None: all of them).
+    `path` is a regular expression searched in the path with its query string. The first `after`
+    matching requests pass unharmed; of those that follow, each `every`th is struck, `times` times
+    in all (None: for ever).
     """
 
     trouble: Trouble
@@ -46,20 +47,29 @@ class Fault:
     method: str = ""
     after: int = 0
     times: int | None = 1
+    every: int = 1
     status: int = 500
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     seen: int = field(default=0, init=False)
+    struck: int = field(default=0, init=False)
+
+    @property
+    def left(self) -> int | None:
+        """How many requests it will still strike; None for ever."""
+        return None if self.times is None else self.times - self.struck
 
     def strikes(self, method: str, path: str) -> bool:
         """Whether this request, counted here, is one of the unlucky ones."""
         if (self.method and self.method != method) or not re.search(self.path, path):
             return False
         self.seen += 1
-        return self.seen > self.after and (
-            self.times is None or self.seen <= self.after + self.times
-        )
+        beyond = self.seen - self.after
+        if beyond <= 0 or beyond % self.every or self.left == 0:
+            return False
+        self.struck += 1
+        return True
 
 
 class FaultInjection:

@@ -5,15 +5,25 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from .business import Business, Habits
-from .clock import Clock
-from .controls import Controls
-from .klaviyo import KlaviyoAccount
-from .recurly import RecurlySite
-from .server import LocalServer, Service
+from msgspec import structs
+
+from recurly_klaviyo_sandbox.business import Business, Habits
+from recurly_klaviyo_sandbox.clock import Clock
+from recurly_klaviyo_sandbox.klaviyo import KlaviyoAccount
+from recurly_klaviyo_sandbox.recurly import RecurlySite
+from recurly_klaviyo_sandbox.remote_control import RemoteControl
+from recurly_klaviyo_sandbox.server import LocalServer, Service
 
 if TYPE_CHECKING:
-    from .business import Ledger
+    from threading import RLock
+
+    from recurly_klaviyo_sandbox.business import Ledger
+    from recurly_klaviyo_sandbox.faults import Fault, FaultInjection
+    from recurly_klaviyo_sandbox.troubles import TroubleOrder
+
+BEHIND = timedelta(days=7)
+"""How far the clock starts behind real time. The history is then too old for any e-mail, and the
+week that can be advanced into ends with days that are young enough."""
 
 
 class Sandbox(Service):
@@ -37,7 +47,7 @@ class Sandbox(Service):
         accounts: int = 400,
         days: float = 365,
         seed: int = 1,
-        behind: timedelta = timedelta(days=14),
+        behind: timedelta = BEHIND,
         recurly_port: int = 0,
         klaviyo_port: int = 0,
         habits: Habits | None = None,
@@ -57,7 +67,8 @@ class Sandbox(Service):
         self.recurly = RecurlySite(self.clock, self.business, **recurly)
         # Klaviyo lives in the real present: its jobs, limits and receipts know no merchant's time.
         self.klaviyo = KlaviyoAccount(clock=Clock(), **(klaviyo or {}))
-        self._recurly_server = LocalServer(Controls(self, self.recurly.app), port=recurly_port)
+        self._troubles: list[tuple[TroubleOrder, Fault]] = []
+        self._recurly_server = LocalServer(RemoteControl(self, self.recurly.app), port=recurly_port)
         try:
             self._klaviyo_server = LocalServer(self.klaviyo.app, port=klaviyo_port)
         except OSError:
@@ -79,9 +90,42 @@ class Sandbox(Service):
         """What the merchant knows to have happened."""
         return self.business.ledger
 
+    @property
+    def lock(self) -> RLock:
+        """Guards the merchant's life: whoever looks at it from another thread holds this."""
+        return self.recurly.store.lock
+
     def advance(self, step: timedelta) -> None:
         """Let time pass, at most up to the real present: the clock moves, the business lives on."""
         self.recurly.advance(step)
+
+    def make_trouble(self, order: TroubleOrder) -> None:
+        """From now on, let this befall requests to one of the services.
+
+        Raises:
+            ValueError: With a sentence, when the order makes no sense.
+        """
+        fault = order.fault()
+        self._network(order).faults.append(fault)
+        self._troubles.append((order, fault))
+
+    def end_trouble(self) -> None:
+        """End all that `make_trouble` began."""
+        for order, fault in self._troubles:
+            self._network(order).faults.remove(fault)
+        self._troubles.clear()
+
+    def troubles(self) -> list[TroubleOrder]:
+        """What may still befall requests; `times` says how often."""
+        return [
+            structs.replace(order, times=fault.left)
+            for order, fault in self._troubles
+            if fault.left != 0
+        ]
+
+    def _network(self, order: TroubleOrder) -> FaultInjection:
+        half = self.recurly if order.service == "recurly" else self.klaviyo
+        return half.network
 
     def start(self) -> None:
         """Serve from now on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from abc import ABC, abstractmethod
@@ -95,7 +96,7 @@ def _listen(port: int) -> socket.socket:
         listener = socket.create_server((LOOPBACK, port), backlog=1024)
     except OSError as error:
         sentence = (
-            f"Port {port} is not to be had ({error.strerror}): "
+            f"Port {port} is not to be had ({os.strerror(error.errno or 0)}): "
             "end what listens there, or choose another port."
         )
         raise OSError(error.errno, sentence) from error

@@ -143,6 +143,15 @@ def test_a_fault_strikes_the_requests_it_names(service: Service, caller: Caller)
     assert caller.call("/a?page=5", "POST")[0] == 200
 
 
+def test_a_fault_may_strike_every_so_manyth_request(service: Service, caller: Caller) -> None:
+    """Of the matching requests behind the first ones, each third is struck, twice in all."""
+    fault = Fault(Trouble.ANSWER, after=1, every=3, times=2, status=500)
+    service.network.faults.append(fault)
+    statuses = [caller.call("/a")[0] for _ in range(11)]
+    assert statuses == [200] + [200, 200, 500] * 2 + [200] * 4
+    assert fault.left == 0
+
+
 def test_all_answers_are_counted(service: Service, caller: Caller) -> None:
     """By method, path without query, and status."""
     service.network.faults.append(Fault(Trouble.ANSWER, times=None, path="/bad", status=500))

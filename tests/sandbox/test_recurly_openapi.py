@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.recurly.endpoints import Endpoint, Listing
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "shared" / "openapi" / "recurly-v2021-02-25.yaml"
-LIST_PATHS = [listing.path for listing in LISTINGS]
 PATTERNS = {
     "date-time": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"),
     "date": re.compile(r"\d{4}-\d\d-\d\d"),

@@ -42,9 +42,7 @@ def test_a_wrong_key_is_refused_in_either_way(
     assert (response.status_code, error_of(response)["type"]) == (status, kind)
 
 
-@pytest.mark.parametrize(
-    "accept", ["*/*", "application/json", "application/vnd.recurly.v2018-08-09"]
-)
+@pytest.mark.parametrize("accept", OTHER_VERSIONS)
 def test_any_other_version_is_not_acceptable(open_site: Callable[..., Any], accept: str) -> None:
     """Only v2021-02-25 is served; 406 names what would be acceptable."""
     response = open_site().ask("/accounts", headers={"Accept": accept})
@@ -90,6 +88,15 @@ def test_gzip_is_answered_to_those_who_accept_it(open_site: Callable[..., Any]) 
     assert packed.json() == plain.json()
 
 
+def test_each_resource_knows_its_own_prefix_only(open_site: Callable[..., Any]) -> None:
+    """`uuid-` before an account's code, or `code-` before an invoice's number, finds nothing."""
+    reader = open_site()
+    reader.site.store.put("accounts", {"id": "someone", "code": "bob"})
+    assert reader.ask("/accounts/code-bob").status_code == 200
+    assert reader.ask("/accounts/uuid-bob").status_code == 404
+    assert reader.ask("/accounts/number-bob/invoices").status_code == 404
+
+
 @pytest.mark.parametrize("path", ["/nothing", "/accounts/unknown/invoices", "/invoices/number-9"])
 def test_unknown_addresses_are_not_found(open_site: Callable[..., Any], path: str) -> None:
     """404 not_found for unknown paths, parents and records."""
@@ -132,9 +139,7 @@ def test_records_are_found_by_each_kind_of_name(merchant_site: Any) -> None:
         assert merchant_site.page(f"{path}/{field}-{record[field]}") == record
 
 
-@pytest.mark.parametrize(
-    "listing", [e for e in LISTINGS if "{" not in e.path], ids=lambda e: e.path
-)
+@pytest.mark.parametrize("listing", TOP_LEVEL, ids=lambda listing: listing.path)
 def test_head_counts_every_list(merchant_site: Any, listing: Any) -> None:
     """HEAD has no body and tells in Recurly-Total-Records how many rows GET would yield."""
     response = merchant_site.ask(listing.path, method="HEAD")

@@ -5,8 +5,8 @@
 `entities.py`, and note each business fact in the `ledger`.
 """
 
-from .habits import Habits
-from .ledger import METRICS, ExpectedEvent, ExpectedProfile, Ledger
-from .merchant import Business
+from recurly_klaviyo_sandbox.business.habits import Habits
+from recurly_klaviyo_sandbox.business.ledger import METRICS, ExpectedEvent, ExpectedProfile, Ledger
+from recurly_klaviyo_sandbox.business.merchant import Business
 
 __all__ = ["METRICS", "Business", "ExpectedEvent", "ExpectedProfile", "Habits", "Ledger"]

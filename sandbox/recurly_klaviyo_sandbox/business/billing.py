@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .catalogue import TAX_RATES
-from .entities import CreditPayment, Invoice, LineItem
-from .habits import DAY
+from recurly_klaviyo_sandbox.business.catalogue import TAX_RATES
+from recurly_klaviyo_sandbox.business.entities import CreditPayment, Invoice, LineItem
+from recurly_klaviyo_sandbox.business.habits import DAY
 
 if TYPE_CHECKING:
-    from .entities import (
+    from recurly_klaviyo_sandbox.business.entities import (
         Account,
         AddOn,
         CouponRedemption,
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         Subscription,
         Transaction,
     )
-    from .merchant import Business
+    from recurly_klaviyo_sandbox.business.merchant import Business
 
 NOTHING_TO_COLLECT = 3
 """Below three cents Recurly marks an invoice paid without any transaction."""
@@ -61,10 +61,7 @@ class Billing:
         discount = round(subtotal * percent / 100)
         payer = account.payer
         return LineItem(
-            self._books.new_id(),
-            now,
-            now,
-            uuid=self._books.new_uuid(),
+            *self._books.long_head(now),
             kind="charge" if unit >= 0 else "credit",
             origin=origin,
             description=description,
@@ -123,10 +120,7 @@ class Billing:
         created = now if created is None else created
         terms = NET_TERMS if manual else 0
         invoice = Invoice(
-            self._books.new_id(),
-            created,
-            now,
-            uuid=self._books.new_uuid(),
+            *self._books.long_head(now, created),
             number=self._books.new_invoice_number(),
             kind=kind,
             origin=origin,
@@ -178,10 +172,7 @@ class Billing:
         """Let a credit invoice's money go somewhere, and close it once it is used up."""
         now = self._agenda.now
         payment = CreditPayment(
-            self._books.new_id(),
-            now,
-            now,
-            uuid=self._books.new_uuid(),
+            *self._books.long_head(now),
             account=credit.account,
             action=action,
             original=credit,

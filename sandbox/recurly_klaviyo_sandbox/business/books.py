@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
-    from .entities import Account, Entity
+    from recurly_klaviyo_sandbox.business.entities import Account, Entity
 
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 _IDS = 36**11
@@ -42,6 +42,14 @@ class Books:
         """A fresh uuid in the shape of Recurly's: 32 hexadecimal digits."""
         self._drawn += 1
         return f"{self._drawn * _UUID_STEP % _UUIDS:032x}"
+
+    def head(self, now: int, created: int | None = None) -> tuple[str, int, int]:
+        """What every new entity begins with: its id, when it was created, and when updated."""
+        return self.new_id(), now if created is None else created, now
+
+    def long_head(self, now: int, created: int | None = None) -> tuple[str, int, int, str]:
+        """The same of a `UuidEntity`: with its uuid."""
+        return (*self.head(now, created), self.new_uuid())
 
     def new_invoice_number(self) -> str:
         """The next number of the site's one invoice sequence."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from .chance import pick
-from .entities import BillingInfo, PaymentMethod
-from .habits import DAY
+from recurly_klaviyo_sandbox.business.chance import pick
+from recurly_klaviyo_sandbox.business.entities import BillingInfo, PaymentMethod
+from recurly_klaviyo_sandbox.business.habits import DAY
 
 if TYPE_CHECKING:
     from random import Random
 
-    from .entities import Account
-    from .merchant import Business
+    from recurly_klaviyo_sandbox.business.entities import Account
+    from recurly_klaviyo_sandbox.business.merchant import Business
 
 _CARDS = {
     "Visa": ("411111", 55),
@@ -51,9 +51,7 @@ class Cards:
         else:
             method = self._card(rng, "credit_card")
         now = self._agenda.now
-        account.billing = self._books.enter(
-            BillingInfo(self._books.new_id(), now, now, account, method)
-        )
+        account.billing = self._books.enter(BillingInfo(*self._books.head(now), account, method))
         self._watch_expiry(account.billing)
 
     def replace(self, account: Account) -> None:

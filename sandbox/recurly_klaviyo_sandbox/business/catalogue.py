@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from .entities import AddOn, Coupon, Item, Plan
+from recurly_klaviyo_sandbox.business.entities import AddOn, Coupon, Item, Plan
 
 if TYPE_CHECKING:
-    from .books import Books
+    from recurly_klaviyo_sandbox.business.books import Books
 
 CURRENCIES = {"USD": 1.0, "EUR": 0.95, "GBP": 0.85}
 TAX_RATES = {"US": 0.0, "DE": 0.19, "FR": 0.20, "NL": 0.21, "FI": 0.24, "GB": 0.20}
@@ -64,11 +64,11 @@ class Catalogue:
     def __init__(self, books: Books, opened: int) -> None:
         self.plans = [self._plan(books, opened, offer) for offer in _OFFERS]
         self.items = [
-            books.enter(Item(books.new_id(), opened, opened, code, name, price))
+            books.enter(Item(*books.head(opened), code, name, price))
             for code, name, price in _ITEMS
         ]
         self.coupons = [
-            books.enter(Coupon(books.new_id(), opened, opened, code, name, percent, invoices))
+            books.enter(Coupon(*books.head(opened), code, name, percent, invoices))
             for code, name, percent, invoices in _COUPONS
         ]
         self.popularity = [plan.popularity for plan in self.plans]
@@ -81,9 +81,7 @@ class Catalogue:
     def _plan(books: Books, opened: int, offer: _Offer) -> Plan:
         plan = books.enter(
             Plan(
-                books.new_id(),
-                opened,
-                opened,
+                *books.head(opened),
                 offer.code,
                 offer.name,
                 interval_unit="days" if offer.days else "months",
@@ -95,8 +93,9 @@ class Catalogue:
                 ships=offer.ships,
             )
         )
-        for add_on in _ADD_ONS.get(offer.code, ()):
-            plan.add_ons.append(books.enter(AddOn(books.new_id(), opened, opened, plan, *add_on)))
+        for code, name, price, metered in _ADD_ONS.get(offer.code, ()):
+            add_on = AddOn(*books.head(opened), plan, code, name, price, metered)
+            plan.add_ons.append(books.enter(add_on))
         return plan
 
 

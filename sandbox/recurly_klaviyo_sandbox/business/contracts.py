@@ -6,15 +6,19 @@ import calendar
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from .chance import pick
-from .entities import CouponRedemption, SubscribedAddOn, Subscription
-from .habits import DAY
+from recurly_klaviyo_sandbox.business.chance import pick
+from recurly_klaviyo_sandbox.business.entities import (
+    CouponRedemption,
+    SubscribedAddOn,
+    Subscription,
+)
+from recurly_klaviyo_sandbox.business.habits import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .entities import Account, Invoice, LineItem, Plan
-    from .merchant import Business
+    from recurly_klaviyo_sandbox.business.entities import Account, Invoice, LineItem, Plan
+    from recurly_klaviyo_sandbox.business.merchant import Business
 
 _RUNNING = frozenset({"active", "canceled", "paused", "future"})
 
@@ -37,10 +41,7 @@ class Contracts:
         now = self._agenda.now
         begin = now + ahead
         subscription = Subscription(
-            self._books.new_id(),
-            now,
-            now,
-            uuid=self._books.new_uuid(),
+            *self._books.long_head(now),
             account=account,
             plan=plan,
             state="future",
@@ -244,10 +245,7 @@ class Contracts:
         now = self._agenda.now
         subscription.redemption = self._books.enter(
             CouponRedemption(
-                self._books.new_id(),
-                now,
-                now,
-                self._books.new_uuid(),
+                *self._books.long_head(now),
                 account,
                 coupon,
                 subscription,

@@ -39,8 +39,15 @@ class Entity:
 
 
 @dataclass(eq=False)
+class UuidEntity(Entity):
+    """What Recurly also knows by a uuid."""
+
+    uuid: str
+
+
+@dataclass(eq=False)
 class Plan(Entity):
-    """What customers subscribe to; `prices` and `setup_fees` are cents by currency."""
+    """What customers subscribe to; `prices` are cents by currency, `setup_fee` cents of any."""
 
     resource: ClassVar[str] = "plans"
     code: str
@@ -79,7 +86,7 @@ class Item(Entity):
 
 @dataclass(eq=False)
 class Coupon(Entity):
-    """A discount of `percent` on an account's next `invoices` invoices (0: on all of them)."""
+    """A discount of `percent` on an account's next `invoices` invoices; negative: on all."""
 
     resource: ClassVar[str] = "coupons"
     code: str
@@ -89,11 +96,10 @@ class Coupon(Entity):
 
 
 @dataclass(eq=False)
-class CouponRedemption(Entity):
+class CouponRedemption(UuidEntity):
     """A coupon in an account's hands; `left` invoices remain, negative means for ever."""
 
     resource: ClassVar[str] = "coupon_redemptions"
-    uuid: str
     account: Account
     coupon: Coupon
     subscription: Subscription
@@ -208,11 +214,10 @@ class SubscribedAddOn:
 
 
 @dataclass(eq=False)
-class Subscription(Entity):
+class Subscription(UuidEntity):
     """An account on a plan. `state` is one of Recurly's subscription states."""
 
     resource: ClassVar[str] = "subscriptions"
-    uuid: str
     account: Account
     plan: Plan
     state: str
@@ -249,11 +254,10 @@ class Subscription(Entity):
 
 
 @dataclass(eq=False)
-class LineItem(Entity):
+class LineItem(UuidEntity):
     """One line of an invoice; negative for a credit."""
 
     resource: ClassVar[str] = "line_items"
-    uuid: str
     kind: str
     origin: str
     description: str
@@ -287,11 +291,10 @@ class LineItem(Entity):
 
 
 @dataclass(eq=False)
-class Invoice(Entity):
+class Invoice(UuidEntity):
     """A bill or a credit. Totals of credit invoices are negative."""
 
     resource: ClassVar[str] = "invoices"
-    uuid: str
     number: str
     kind: str
     origin: str
@@ -333,11 +336,10 @@ class Invoice(Entity):
 
 
 @dataclass(eq=False)
-class Transaction(Entity):
+class Transaction(UuidEntity):
     """A movement of money, or an attempt at one; `amount` is never negative."""
 
     resource: ClassVar[str] = "transactions"
-    uuid: str
     account: Account
     invoice: Invoice | None
     kind: str
@@ -363,15 +365,13 @@ class Decline:
     reason: str
     customer_message: str
     gateway_code: str
-    hard: bool = False
 
 
 @dataclass(eq=False)
-class CreditPayment(Entity):
+class CreditPayment(UuidEntity):
     """A credit invoice's money going somewhere: to another invoice, back, or written off."""
 
     resource: ClassVar[str] = "credit_payments"
-    uuid: str
     account: Account
     action: str
     original: Invoice

@@ -13,8 +13,8 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .books import Books
-    from .entities import Account, Invoice, LineItem, Transaction
+    from recurly_klaviyo_sandbox.business.books import Books
+    from recurly_klaviyo_sandbox.business.entities import Account, Invoice, LineItem, Transaction
 
 FAILED_PAYMENT = "Failed Payment"
 ISSUED_INVOICE = "Issued Invoice"

@@ -6,23 +6,23 @@ from datetime import date, datetime, timedelta, timezone
 from random import Random
 from typing import TYPE_CHECKING
 
-from .agenda import Agenda
-from .billing import Billing
-from .books import Books
-from .cards import Cards
-from .catalogue import Catalogue
-from .contracts import Contracts
-from .habits import DAY, Habits
-from .ledger import Ledger
-from .migration import Migration
-from .payments import Payments
-from .refunds import Refunds
-from .sales import Sales
+from recurly_klaviyo_sandbox.business.agenda import Agenda
+from recurly_klaviyo_sandbox.business.billing import Billing
+from recurly_klaviyo_sandbox.business.books import Books
+from recurly_klaviyo_sandbox.business.cards import Cards
+from recurly_klaviyo_sandbox.business.catalogue import Catalogue
+from recurly_klaviyo_sandbox.business.contracts import Contracts
+from recurly_klaviyo_sandbox.business.habits import DAY, Habits
+from recurly_klaviyo_sandbox.business.ledger import Ledger
+from recurly_klaviyo_sandbox.business.migration import Migration
+from recurly_klaviyo_sandbox.business.payments import Payments
+from recurly_klaviyo_sandbox.business.refunds import Refunds
+from recurly_klaviyo_sandbox.business.sales import Sales
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .entities import Entity
+    from recurly_klaviyo_sandbox.business.entities import Entity
 
 _GROWTH = 0.85
 """Sign-ups thin out or, below one, come faster as time goes by."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .chance import pick
-from .habits import DAY
+from recurly_klaviyo_sandbox.business.chance import pick
+from recurly_klaviyo_sandbox.business.habits import DAY
 
 if TYPE_CHECKING:
-    from .entities import Account, LineItem
-    from .merchant import Business
+    from recurly_klaviyo_sandbox.business.entities import Account, LineItem
+    from recurly_klaviyo_sandbox.business.merchant import Business
 
 
 class Migration:

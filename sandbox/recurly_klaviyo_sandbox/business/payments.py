@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .billing import NOTHING_TO_COLLECT
-from .chance import pick
-from .entities import Decline, PaymentMethod, Transaction
-from .habits import DAY, HOUR
+from recurly_klaviyo_sandbox.business.billing import NOTHING_TO_COLLECT
+from recurly_klaviyo_sandbox.business.chance import pick
+from recurly_klaviyo_sandbox.business.entities import Decline, PaymentMethod, Transaction
+from recurly_klaviyo_sandbox.business.habits import DAY, HOUR
 
 if TYPE_CHECKING:
-    from .entities import Account, Invoice
-    from .merchant import Business
+    from recurly_klaviyo_sandbox.business.entities import Account, Invoice
+    from recurly_klaviyo_sandbox.business.merchant import Business
 
 DUNNING_DAYS = (3, 5, 7, 7)
 """Days between the tries to collect a past-due invoice."""
@@ -40,7 +40,6 @@ DECLINES: dict[Decline, float] = {
         "The card was reported stolen.",
         "The transaction was declined. Please contact support.",
         "43",
-        hard=True,
     ): 3,
     Decline(
         "processor_unavailable",
@@ -307,10 +306,7 @@ class Payments:
             created = now
         return self.enter(
             Transaction(
-                self._books.new_id(),
-                created,
-                now,
-                uuid=self._books.new_uuid(),
+                *self._books.long_head(now, created),
                 account=account,
                 invoice=invoice,
                 kind=kind,

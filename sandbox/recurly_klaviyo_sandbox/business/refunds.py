@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .chance import pick
-from .entities import LineItem, PaymentMethod, Transaction
-from .habits import DAY, HOUR
+from recurly_klaviyo_sandbox.business.chance import pick
+from recurly_klaviyo_sandbox.business.entities import LineItem, PaymentMethod, Transaction
+from recurly_klaviyo_sandbox.business.habits import DAY, HOUR
 
 if TYPE_CHECKING:
-    from .entities import Account, Invoice
-    from .merchant import Business
+    from recurly_klaviyo_sandbox.business.entities import Account, Invoice
+    from recurly_klaviyo_sandbox.business.merchant import Business
 
 _SMALLEST_PARTIAL = 200
 
@@ -144,10 +144,7 @@ class Refunds:
         self._business.payments.touch(payment)
         return self._business.payments.enter(
             Transaction(
-                self._books.new_id(),
-                created,
-                now,
-                uuid=self._books.new_uuid(),
+                *self._books.long_head(now, created),
                 account=payment.account,
                 invoice=credit,
                 kind="refund",
@@ -183,10 +180,7 @@ class Refunds:
         line.refunded_quantity = line.quantity
         self._books.touch(line, now)
         return LineItem(
-            self._books.new_id(),
-            now,
-            now,
-            uuid=self._books.new_uuid(),
+            *self._books.long_head(now),
             kind="credit",
             origin=line.origin,
             description=line.description,

@@ -6,15 +6,20 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
-from . import people
-from .catalogue import price_in
-from .chance import pick
-from .entities import Account, Acquisition, LineItem, ShippingAddress
-from .habits import DAY
+from recurly_klaviyo_sandbox.business import people
+from recurly_klaviyo_sandbox.business.catalogue import price_in
+from recurly_klaviyo_sandbox.business.chance import pick
+from recurly_klaviyo_sandbox.business.entities import (
+    Account,
+    Acquisition,
+    LineItem,
+    ShippingAddress,
+)
+from recurly_klaviyo_sandbox.business.habits import DAY
 
 if TYPE_CHECKING:
-    from .entities import Plan
-    from .merchant import Business
+    from recurly_klaviyo_sandbox.business.entities import Plan
+    from recurly_klaviyo_sandbox.business.merchant import Business
 
 
 class Sales:
@@ -124,9 +129,7 @@ class Sales:
             email = rng.choice(self._accounts).email
         address = people.address(rng, currency)
         account = Account(
-            self._books.new_id(),
-            now,
-            now,
+            *self._books.head(now),
             code=people.account_code(rng, number, last),
             email=email,
             first_name=first,
@@ -141,11 +144,11 @@ class Sales:
         )
         if pick(rng, {True: 1, False: 5}):
             account.shipping = self._books.enter(
-                ShippingAddress(self._books.new_id(), now, now, account, address)
+                ShippingAddress(*self._books.head(now), account, address)
             )
         channel = pick(rng, {"": 6, **dict.fromkeys(people.CHANNELS, 1)})
         if channel:
-            self._books.enter(Acquisition(self._books.new_id(), now, now, account, channel))
+            self._books.enter(Acquisition(*self._books.head(now), account, channel))
         self._accounts.append(account)
         if persona in {"invoiced", "card"} and number % 10 == 0:
             self._parents.append(account)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
@@ -10,7 +12,7 @@ from urllib.parse import parse_qs
 import jinja2
 from starlette.responses import HTMLResponse, Response
 
-from .view import FeedView
+from recurly_klaviyo_sandbox.feed.view import FeedView, dated
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -28,9 +30,17 @@ _TEMPLATES = jinja2.Environment(
     lstrip_blocks=True,
     undefined=jinja2.StrictUndefined,
 )
-# No script runs and nothing is fetched, whatever a property contains.
+_TEMPLATES.filters["dated"] = dated
+_STYLE = (_HERE / "feed.css").read_text(encoding="utf-8")
+_SCRIPT = (_HERE / "renew.js").read_text(encoding="utf-8")
+_DIGEST = b64encode(sha256(_SCRIPT.encode()).digest()).decode()
+# Nothing is fetched and no script runs but the one that renews the page, whatever a property
+# contains.
 _POLICY = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+        f"script-src 'sha256-{_DIGEST}'"
+    )
 }
 
 
@@ -83,8 +93,7 @@ class FeedPages:
 
 
 def _render(template: str, **values: object) -> str:
-    style = (_HERE / "feed.css").read_text(encoding="utf-8")
-    return _TEMPLATES.get_template(template).render(style=style, **values)
+    return _TEMPLATES.get_template(template).render(style=_STYLE, script=_SCRIPT, **values)
 
 
 def _number(text: str) -> int:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 CHART_DAYS = 30
 PAGE_SIZE = 50
 _ANY_FUTURE = 2 * 366 * 86_400  # seconds; events lie at most one year ahead
+# What an event is about, by the property that says it best; the first that an event has.
+_SUBJECTS = ("Product Name", "Item Names", "Failure Reason", "Refund Type", "Invoice Number")
 _HUES = (262, 199, 158, 28, 342, 225, 84, 311, 12, 180)
 
 
@@ -37,6 +39,7 @@ class Entry(NamedTuple):
     contact: str
     initials: str
     hue: int
+    subject: str
     day: date
     clock: str
     value: str
@@ -106,7 +109,7 @@ class FeedView:
         return Overview(
             switches.organization_name,
             switches.timezone,
-            f"{self._local(self._state.now()):%Y-%m-%d %H:%M}",
+            self._moment(self._state.now()),
             sum(card.count for card in cards),
             summary["profiles"],
             summary["flows_triggered"],
@@ -120,7 +123,7 @@ class FeedView:
     def card(self, metric: Metric) -> MetricCard:
         """A metric's numbers and its last thirty days."""
         numbers = self._state.events.totals(metric.number)
-        sums = [f"{total:,.2f} {currency or ''}".strip() for currency, total in numbers.sums]
+        sums = [_money(total, currency) for currency, total in numbers.sums]
         return MetricCard(
             metric.id,
             metric.name,
@@ -129,7 +132,7 @@ class FeedView:
             numbers.people,
             " + ".join(sums),
             _HUES[(metric.number - 1) % len(_HUES)],
-            "" if numbers.latest is None else f"{self._local(numbers.latest):%Y-%m-%d %H:%M}",
+            "" if numbers.latest is None else self._moment(numbers.latest),
             self._bars(metric),
         )
 
@@ -173,7 +176,7 @@ class FeedView:
         contact = profile.email or profile.phone_number or profile.external_id or profile.id
         who = " ".join(name for name in names if name) or contact
         moment = self._local(event.time)
-        value = "" if event.value is None else f"{event.value:,.2f} {event.currency or ''}".strip()
+        value = "" if event.value is None else _money(event.value, event.currency)
         properties = orjson.loads(event.properties)
         if isinstance(event.key, str):
             properties["unique_id"] = event.key
@@ -183,6 +186,7 @@ class FeedView:
             "" if contact == who else contact,
             _initials(who),
             sum(contact.encode()) % 360,
+            _subject(properties),
             moment.date(),
             f"{moment:%H:%M:%S}",
             value,
@@ -191,12 +195,21 @@ class FeedView:
             _facts(profile),
         )
 
+    def _moment(self, moment: float) -> str:
+        local = self._local(moment)
+        return f"{dated(local)}, {local:%H:%M}"
+
     def _local(self, moment: float) -> datetime:
         return datetime.fromtimestamp(moment, self.zone)
 
     def _begin(self, day: date) -> int:
         """When a day of the account begins, in seconds since 1970."""
         return int(datetime(day.year, day.month, day.day, tzinfo=self.zone).timestamp())
+
+
+def dated(day: date) -> str:
+    """A day as every page writes it: 22 Nov 2026."""
+    return f"{day.day} {day:%b %Y}"
 
 
 def shown(value: Any) -> str:
@@ -210,6 +223,19 @@ def shown(value: Any) -> str:
             return ", ".join(shown(item) for item in value) or "(none)"
         return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
     return str(value)
+
+
+def _money(amount: float, currency: str | None) -> str:
+    """An amount that no line break tears from its currency."""
+    return f"{amount:,.2f}\N{NO-BREAK SPACE}{currency or ''}".strip()
+
+
+def _subject(properties: dict[str, Any]) -> str:
+    for name in _SUBJECTS:
+        if properties.get(name):
+            value = shown(properties[name])
+            return f"Invoice {value}" if name == "Invoice Number" else value
+    return ""
 
 
 def _initials(name: str) -> str:

@@ -1,6 +1,11 @@
 """Klaviyo's API on localhost, revision 2026-07-15, as far as events and profiles go."""
 
-from .account import DEFAULT_KEY, KlaviyoAccount, SeenEvent, TriggeredFlow
-from .switches import Switches
+from recurly_klaviyo_sandbox.klaviyo.account import (
+    DEFAULT_KEY,
+    KlaviyoAccount,
+    SeenEvent,
+    TriggeredFlow,
+)
+from recurly_klaviyo_sandbox.klaviyo.switches import Switches
 
 __all__ = ["DEFAULT_KEY", "KlaviyoAccount", "SeenEvent", "Switches", "TriggeredFlow"]

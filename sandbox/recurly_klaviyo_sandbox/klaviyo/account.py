@@ -10,26 +10,24 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from recurly_klaviyo_sandbox.faults import FaultInjection
-
-from . import endpoints, reads
-from .control import ControlPages
-from .events import NewEvent
-from .gate import Gate
-from .limits import RateLimiter
-from .metrics import API, RECURLY
-from .profiles import Identifiers
-from .state import State
-from .switches import Switches
+from recurly_klaviyo_sandbox.klaviyo import endpoints, reads
+from recurly_klaviyo_sandbox.klaviyo.events import NewEvent
+from recurly_klaviyo_sandbox.klaviyo.gate import Gate
+from recurly_klaviyo_sandbox.klaviyo.limits import RateLimiter
+from recurly_klaviyo_sandbox.klaviyo.metrics import API, RECURLY
+from recurly_klaviyo_sandbox.klaviyo.profiles import Identifiers
+from recurly_klaviyo_sandbox.klaviyo.sandbox_pages import SandboxPages
+from recurly_klaviyo_sandbox.klaviyo.state import State
+from recurly_klaviyo_sandbox.klaviyo.switches import Switches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from recurly_klaviyo_sandbox.clock import Clock
-
-    from .events import StoredEvent
-    from .jobs import ImportJob
-    from .profiles import Profile
-    from .state import Consent
+    from recurly_klaviyo_sandbox.klaviyo.events import StoredEvent
+    from recurly_klaviyo_sandbox.klaviyo.jobs import ImportJob
+    from recurly_klaviyo_sandbox.klaviyo.profiles import Profile
+    from recurly_klaviyo_sandbox.klaviyo.state import Consent
 
 DEFAULT_KEY = "sandbox-klaviyo-key"
 
@@ -63,10 +61,10 @@ class TriggeredFlow(NamedTuple):
 class KlaviyoAccount:
     """One account of the sandbox's Klaviyo.
 
-    `app` is the complete application: API, activity feed and control pages behind fault
-    injection, which is also there as `network`. Keyword arguments beside the clock, the key and
-    `real_time` (seconds since 1970, by which limits are counted) are the fields of `Switches`,
-    which can also be changed later through `switches`. `lock` guards `state`.
+    `app` is the complete application: the activity feed, the sandbox's own pages, and the API
+    behind fault injection, which is also there as `network`. Keyword arguments beside the clock,
+    the key and `real_time` (seconds since 1970, by which limits are counted) are the fields of
+    `Switches`, which can also be changed later through `switches`. `lock` guards `state`.
     """
 
     def __init__(
@@ -84,8 +82,8 @@ class KlaviyoAccount:
         self.lock = threading.RLock()
         limiter = RateLimiter(real_time, self.switches)
         gate = Gate(self.state, self._keys, limiter, self.lock)
-        self.network = FaultInjection(ControlPages(self, gate))
-        self.app = self.network
+        self.network = FaultInjection(gate)
+        self.app = SandboxPages(self, self.network)
 
     def add_key(self, key: str, scopes: Iterable[str]) -> None:
         """A further private key that may do less."""

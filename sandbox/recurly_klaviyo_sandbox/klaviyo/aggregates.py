@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from msgspec import UNSET, UnsetType
 
-from . import diagnosis, filters, values
-from .errors import Problem, Refusal
-from .shapes import Shape
+from recurly_klaviyo_sandbox.klaviyo import diagnosis, filters, values
+from recurly_klaviyo_sandbox.klaviyo.errors import Problem, Refusal
+from recurly_klaviyo_sandbox.klaviyo.shapes import Shape
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from .state import State
-    from .switches import Switches
+    from recurly_klaviyo_sandbox.klaviyo.state import State
+    from recurly_klaviyo_sandbox.klaviyo.switches import Switches
 
 PAGE_SIZE = 500  # documented, default and limit
 _AT = "/data/attributes"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from .query import Query
+    from recurly_klaviyo_sandbox.klaviyo.query import Query
 
 
 class Call(NamedTuple):

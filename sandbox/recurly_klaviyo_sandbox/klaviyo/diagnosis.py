@@ -13,7 +13,7 @@ import msgspec
 import orjson
 from msgspec import Struct, inspect
 
-from .errors import Problem, Refusal
+from recurly_klaviyo_sandbox.klaviyo.errors import Problem, Refusal
 
 T = TypeVar("T", bound=Struct)
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import reads, writes
-from .limits import Budget
-from .query import Allowed
+from recurly_klaviyo_sandbox.klaviyo import fields, reads, writes
+from recurly_klaviyo_sandbox.klaviyo.limits import Budget
+from recurly_klaviyo_sandbox.klaviyo.query import Allowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .calls import Answer, Call
-    from .state import State
+    from recurly_klaviyo_sandbox.klaviyo.calls import Answer, Call
+    from recurly_klaviyo_sandbox.klaviyo.state import State
 
 BODY_BYTES = 5_000_000  # documented: 5 MB; assumed: the smaller megabyte
 PROFILE_BODY_BYTES = 100_000  # documented: 100 KB for single profiles
@@ -25,77 +25,13 @@ _EQUALS_ANY = frozenset({"equals", "any"})
 _RANGE = frozenset({"greater-or-equal", "greater-than", "less-or-equal", "less-than"})
 _STRICT_RANGE = frozenset({"greater-than", "less-than"})
 
-_ACCOUNT_FIELDS = frozenset(
-    {
-        "contact_information",
-        "contact_information.default_sender_email",
-        "contact_information.default_sender_name",
-        "contact_information.organization_name",
-        "contact_information.street_address",
-        "contact_information.website_url",
-        "id",
-        "industry",
-        "locale",
-        "preferred_currency",
-        "public_api_key",
-        "test_account",
-        "timezone",
-    }
-)
-_METRIC_FIELDS = frozenset({"created", "id", "integration", "name", "updated"})
-_EVENT_FIELDS = frozenset({"datetime", "event_properties", "id", "timestamp", "uuid"})
-_LIST_FIELDS = frozenset({"created", "id", "name", "opt_in_process", "updated"})
-_PROFILE_FIELDS = frozenset(
-    {
-        "created",
-        "email",
-        "external_id",
-        "first_name",
-        "id",
-        "image",
-        "last_event_date",
-        "last_name",
-        "locale",
-        "location",
-        "location.address1",
-        "location.address2",
-        "location.city",
-        "location.country",
-        "location.ip",
-        "location.latitude",
-        "location.longitude",
-        "location.region",
-        "location.timezone",
-        "location.zip",
-        "organization",
-        "phone_number",
-        "predictive_analytics",
-        "properties",
-        "subscriptions",
-        "title",
-        "updated",
-    }
-)
-_JOB_FIELDS = frozenset(
-    {
-        "completed_at",
-        "completed_count",
-        "created_at",
-        "expires_at",
-        "failed_count",
-        "id",
-        "started_at",
-        "status",
-        "total_count",
-    }
-)
-_ERROR_FIELDS = frozenset(
-    {"code", "detail", "id", "original_payload", "source", "source.pointer", "title"}
-)
-_ADDITIONAL = frozenset({"subscriptions", "predictive_analytics"})
 _JOB_TYPE = "profile-bulk-import-job"
-_JOB = Allowed(_JOB_TYPE, {_JOB_TYPE: _JOB_FIELDS})
-_PROFILE = Allowed("profile", {"profile": _PROFILE_FIELDS}, additional=_ADDITIONAL)
+_JOB = Allowed(_JOB_TYPE, {_JOB_TYPE: fields.JOB})
+# The account has no flows, tags, conversations, push tokens, segments: asking for them is allowed.
+_FLOWS = frozenset({"flow-triggers"})
+_OF_LISTS = {"flow": fields.FLOW, "tag": fields.TAG}
+_CONTACTS = {"conversation": fields.CONVERSATION, "push-token": fields.PUSH_TOKEN}
+_PROFILE = Allowed("profile", {"profile": fields.PROFILE}, additional=fields.UNLISTED)
 
 
 class Endpoint(NamedTuple):
@@ -126,7 +62,7 @@ ENDPOINTS = (
         ("accounts:read",),
         Budget(1, 15),
         reads.get_accounts,
-        Allowed("account", {"account": _ACCOUNT_FIELDS}),
+        Allowed("account", {"account": fields.ACCOUNT}),
     ),
     Endpoint(
         "GET",
@@ -136,8 +72,9 @@ ENDPOINTS = (
         reads.get_metrics,
         Allowed(
             "metric",
-            {"metric": _METRIC_FIELDS},
+            {"metric": fields.METRIC, "flow": fields.FLOW},
             {"integration.name": _EQUALS, "integration.category": _EQUALS},
+            include=_FLOWS,
             paged=True,
         ),
     ),
@@ -147,7 +84,7 @@ ENDPOINTS = (
         ("metrics:read",),
         _TEN,
         reads.get_metric,
-        Allowed("metric", {"metric": _METRIC_FIELDS}),
+        Allowed("metric", {"metric": fields.METRIC, "flow": fields.FLOW}, include=_FLOWS),
     ),
     Endpoint(
         "POST",
@@ -165,7 +102,12 @@ ENDPOINTS = (
         reads.get_events,
         Allowed(
             "event",
-            {"event": _EVENT_FIELDS, "metric": _METRIC_FIELDS, "profile": _PROFILE_FIELDS},
+            {
+                "event": fields.EVENT,
+                "metric": fields.METRIC,
+                "profile": fields.EVENT_PROFILE,
+                "attribution": fields.ATTRIBUTION,
+            },
             {
                 "metric_id": _EQUALS,
                 "profile_id": _EQUALS,
@@ -205,7 +147,7 @@ ENDPOINTS = (
         reads.get_profiles,
         Allowed(
             "profile",
-            {"profile": _PROFILE_FIELDS},
+            {"profile": fields.PROFILE, **_CONTACTS},
             {
                 "id": _EQUALS_ANY,
                 "email": _EQUALS_ANY,
@@ -216,7 +158,8 @@ ENDPOINTS = (
                 "updated": _STRICT_RANGE,
             },
             ("created", "email", "id", "updated"),
-            additional=_ADDITIONAL,
+            frozenset({"conversations", "push-tokens"}),
+            additional=fields.UNLISTED,
             page_size=20,
             page_size_limit=100,
             paged=True,
@@ -232,7 +175,22 @@ ENDPOINTS = (
         PROFILE_BODY_BYTES,
     ),
     Endpoint(
-        "GET", "/api/profiles/{id}", ("profiles:read",), _SEVENTY_FIVE, reads.get_profile, _PROFILE
+        "GET",
+        "/api/profiles/{id}",
+        ("profiles:read",),
+        _SEVENTY_FIVE,
+        reads.get_profile,
+        Allowed(
+            "profile",
+            {
+                "profile": fields.PROFILE,
+                "list": fields.LIST,
+                "segment": fields.SEGMENT,
+                **_CONTACTS,
+            },
+            include=frozenset({"conversations", "lists", "push-tokens", "segments"}),
+            additional=fields.UNLISTED,
+        ),
     ),
     Endpoint(
         "PATCH",
@@ -260,7 +218,7 @@ ENDPOINTS = (
         reads.get_import_jobs,
         Allowed(
             _JOB_TYPE,
-            {_JOB_TYPE: _JOB_FIELDS},
+            {_JOB_TYPE: fields.JOB},
             {"status": _EQUALS_ANY},
             ("created_at",),
             page_size=20,
@@ -284,7 +242,7 @@ ENDPOINTS = (
         reads.get_import_job,
         Allowed(
             _JOB_TYPE,
-            {_JOB_TYPE: _JOB_FIELDS, "list": _LIST_FIELDS},
+            {_JOB_TYPE: fields.JOB, "list": fields.LIST},
             include=frozenset({"lists"}),
         ),
     ),
@@ -296,7 +254,7 @@ ENDPOINTS = (
         reads.get_import_errors,
         Allowed(
             "import-error",
-            {"import-error": _ERROR_FIELDS},
+            {"import-error": fields.ERROR},
             page_size=20,
             page_size_limit=100,
             paged=True,
@@ -310,8 +268,8 @@ ENDPOINTS = (
         reads.get_import_profiles,
         Allowed(
             "profile",
-            {"profile": _PROFILE_FIELDS},
-            additional=_ADDITIONAL,
+            {"profile": fields.PROFILE},
+            additional=fields.UNLISTED,
             page_size=20,
             page_size_limit=100,
             paged=True,
@@ -333,7 +291,7 @@ ENDPOINTS = (
         reads.get_lists,
         Allowed(
             "list",
-            {"list": _LIST_FIELDS},
+            {"list": fields.LIST, **_OF_LISTS},
             {
                 "name": _EQUALS_ANY,
                 "id": _EQUALS_ANY,
@@ -341,6 +299,7 @@ ENDPOINTS = (
                 "updated": frozenset({"greater-than"}),
             },
             ("created", "id", "name", "updated"),
+            _FLOWS | {"tags"},
             page_size=10,
             page_size_limit=10,
             paged=True,
@@ -352,7 +311,7 @@ ENDPOINTS = (
         ("lists:write",),
         _TEN,
         writes.create_list,
-        Allowed("list", {"list": _LIST_FIELDS}),
+        Allowed("list", {"list": fields.LIST}),
     ),
     Endpoint(
         "GET",
@@ -360,7 +319,12 @@ ENDPOINTS = (
         ("lists:read",),
         _SEVENTY_FIVE,
         reads.get_list,
-        Allowed("list", {"list": _LIST_FIELDS}),
+        Allowed(
+            "list",
+            {"list": fields.ONE_LIST, **_OF_LISTS},
+            include=_FLOWS | {"tags"},
+            additional=frozenset({"profile_count"}),
+        ),
     ),
 )
 

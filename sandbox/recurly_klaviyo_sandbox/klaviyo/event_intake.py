@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from . import diagnosis, profiles, rules, values
-from .errors import Problem, Refusal
-from .events import NewEvent
-from .metrics import API
-from .profiles import IdentityConflictError
-from .shapes import (
+from recurly_klaviyo_sandbox.klaviyo import diagnosis, profiles, rules, values
+from recurly_klaviyo_sandbox.klaviyo.errors import Problem, Refusal
+from recurly_klaviyo_sandbox.klaviyo.events import NewEvent
+from recurly_klaviyo_sandbox.klaviyo.metrics import API
+from recurly_klaviyo_sandbox.klaviyo.profiles import IdentityConflictError
+from recurly_klaviyo_sandbox.klaviyo.shapes import (
     BulkEntry,
     BulkEventProfile,
     EventAttributes,
@@ -26,8 +26,8 @@ from .shapes import (
 )
 
 if TYPE_CHECKING:
-    from .profiles import Profile
-    from .state import State
+    from recurly_klaviyo_sandbox.klaviyo.profiles import Profile
+    from recurly_klaviyo_sandbox.klaviyo.state import State
 
 EVENTS_PER_REQUEST = 1_000  # documented
 _WAY = ("data", "attributes", "events-bulk-create", "data")

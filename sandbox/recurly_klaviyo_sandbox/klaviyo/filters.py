@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, TypeAlias
 
-from .errors import Refusal
+from recurly_klaviyo_sandbox.klaviyo.errors import Refusal
 
 Scalar: TypeAlias = str | float | bool | None
 

@@ -12,18 +12,18 @@ from urllib.parse import parse_qsl, unquote
 
 import orjson
 
-from . import endpoints, query, revisions
-from .calls import Call
-from .errors import Refusal
+from recurly_klaviyo_sandbox.klaviyo import endpoints, query, revisions
+from recurly_klaviyo_sandbox.klaviyo.calls import Call
+from recurly_klaviyo_sandbox.klaviyo.errors import Refusal
 
 if TYPE_CHECKING:
     import threading
 
     from starlette.types import Receive, Scope, Send
 
-    from .endpoints import Endpoint
-    from .limits import RateLimiter
-    from .state import State
+    from recurly_klaviyo_sandbox.klaviyo.endpoints import Endpoint
+    from recurly_klaviyo_sandbox.klaviyo.limits import RateLimiter
+    from recurly_klaviyo_sandbox.klaviyo.state import State
 
 JSON_API = "application/vnd.api+json"
 _PREFIX = "Klaviyo-API-Key "

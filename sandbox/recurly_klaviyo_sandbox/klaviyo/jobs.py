@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .shapes import ImportedProfile
-    from .switches import Switches
+    from recurly_klaviyo_sandbox.klaviyo.shapes import ImportedProfile
+    from recurly_klaviyo_sandbox.klaviyo.switches import Switches
 
 LIFETIME = 7 * 86_400.0  # documented: a job expires after seven days
 

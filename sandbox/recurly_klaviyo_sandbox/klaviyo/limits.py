@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .switches import Switches
+    from recurly_klaviyo_sandbox.klaviyo.switches import Switches
 
 SECOND, MINUTE = 1.0, 60.0
 

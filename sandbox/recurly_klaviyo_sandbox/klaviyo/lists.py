@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from msgspec import UNSET, UnsetType
 
-from .shapes import Flag, ListReference, Shape, Text
+from recurly_klaviyo_sandbox.klaviyo.shapes import Flag, ListReference, Shape, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import orjson
 
-from . import diagnosis, profiles, rules, values
-from .errors import Problem, Refusal
-from .jobs import ImportError_, ImportJob
-from .profiles import Identifiers, IdentityConflictError, Profile
-from .shapes import (
+from recurly_klaviyo_sandbox.klaviyo import diagnosis, profiles, rules, values
+from recurly_klaviyo_sandbox.klaviyo.errors import Problem, Refusal
+from recurly_klaviyo_sandbox.klaviyo.jobs import ImportError_, ImportJob
+from recurly_klaviyo_sandbox.klaviyo.profiles import Identifiers, IdentityConflictError, Profile
+from recurly_klaviyo_sandbox.klaviyo.shapes import (
     ChangedProfileBody,
     ImportedProfile,
     ImportedProfileBody,
@@ -20,8 +20,8 @@ from .shapes import (
 )
 
 if TYPE_CHECKING:
-    from .shapes import NewProfileAttributes
-    from .state import State
+    from recurly_klaviyo_sandbox.klaviyo.shapes import NewProfileAttributes
+    from recurly_klaviyo_sandbox.klaviyo.state import State
 
 PROFILES_PER_REQUEST = 10_000  # documented
 _WAY = ("data", "attributes", "profiles", "data")

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 from msgspec import UNSET
 
-from . import values
+from recurly_klaviyo_sandbox.klaviyo import values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .shapes import NewProfileAttributes, PatchProperties
+    from recurly_klaviyo_sandbox.klaviyo.shapes import NewProfileAttributes, PatchProperties
 
 ATTRIBUTES = ("first_name", "last_name", "organization", "locale", "title", "image")
 LOCATION = (

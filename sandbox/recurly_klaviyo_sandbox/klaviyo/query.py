@@ -13,20 +13,20 @@ from urllib.parse import quote
 
 import orjson
 
-from . import filters
-from .errors import Refusal
+from recurly_klaviyo_sandbox.klaviyo import filters
+from recurly_klaviyo_sandbox.klaviyo.errors import Refusal
+from recurly_klaviyo_sandbox.klaviyo.fields import UNLISTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .filters import Condition
+    from recurly_klaviyo_sandbox.klaviyo.filters import Condition
 
 
 class Allowed(NamedTuple):
     """What an endpoint's query string may hold.
 
-    `fields` maps a resource type to its fields, dotted ones included by prefix; `filters` a field
-    to its operators.
+    `fields` maps a resource type to its fields, `filters` a field to its operators.
     """
 
     resource: str
@@ -47,6 +47,7 @@ class Query(NamedTuple):
     sort: str = ""
     include: frozenset[str] = frozenset()
     fields: Mapping[str, frozenset[str]] = {}
+    additional: frozenset[str] = frozenset()
     page_size: int = 0
     cursor: tuple[Any, ...] | None = None
     parameters: tuple[tuple[str, str], ...] = ()
@@ -78,20 +79,15 @@ def read(parameters: list[tuple[str, str]], allowed: Allowed) -> Query:
         if f"fields[{resource}]" in given
     }
     sort = given.get("sort", "")
-    if sort and sort.lstrip("-") not in allowed.sorts:
+    if sort and sort.removeprefix("-") not in allowed.sorts:
         raise Refusal.parameter("sort", f"'{sort}' is not a sort this endpoint has.")
-    if given.get(f"additional-fields[{allowed.resource}]"):
-        _subset(
-            given[f"additional-fields[{allowed.resource}]"],
-            allowed.additional,
-            f"additional-fields[{allowed.resource}]",
-        )
-    include = given.get("include", "")
+    additional = f"additional-fields[{allowed.resource}]"
     return Query(
         tuple(_conditions(given.get("filter", ""), allowed)),
         sort,
-        _subset(include, allowed.include, "include") if include else frozenset(),
+        _subset(given.get("include", ""), allowed.include, "include"),
         fields,
+        _subset(given.get(additional, ""), allowed.additional, additional),
         _page_size(given.get("page[size]"), allowed),
         _cursor(given.get("page[cursor]")),
         tuple(parameters),
@@ -118,6 +114,9 @@ def _allowed_names(allowed: Allowed) -> set[str]:
 def _subset(text: str, known: frozenset[str], parameter: str) -> frozenset[str]:
     wanted = frozenset(part.strip() for part in text.split(",") if part.strip())
     for name in sorted(wanted - known):
+        root = name.partition(".")[0]
+        if root in UNLISTED & known:
+            continue
         raise Refusal.parameter(parameter, f"'{name}' is not a valid value for '{parameter}'.")
     return wanted
 
@@ -177,7 +176,8 @@ def thin(attributes: dict[str, Any], wanted: frozenset[str] | None) -> dict[str,
         if name in wanted:
             kept[name] = value
         elif isinstance(value, dict):
-            parts = {part: thing for part, thing in value.items() if f"{name}.{part}" in wanted}
+            dotted = (each.partition(".") for each in wanted)
+            parts = thin(value, frozenset(below for root, _, below in dotted if root == name))
             if parts:
                 kept[name] = parts
     return kept

@@ -5,17 +5,17 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING, Any
 
-from . import aggregates, profile_intake, resources, values
-from .calls import Answer, Call
-from .errors import Refusal
+from recurly_klaviyo_sandbox.klaviyo import aggregates, profile_intake, resources, values
+from recurly_klaviyo_sandbox.klaviyo.calls import Answer, Call
+from recurly_klaviyo_sandbox.klaviyo.errors import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .filters import Condition
-    from .jobs import ImportJob
-    from .profiles import Profile
-    from .state import State
+    from recurly_klaviyo_sandbox.klaviyo.filters import Condition
+    from recurly_klaviyo_sandbox.klaviyo.jobs import ImportJob
+    from recurly_klaviyo_sandbox.klaviyo.profiles import Profile
+    from recurly_klaviyo_sandbox.klaviyo.state import State
 
 METRICS_PER_PAGE = 200  # documented, not to be chosen
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
@@ -201,7 +201,20 @@ def get_profile(state: State, call: Call) -> Answer:
     profile = state.profiles.get(call.path["id"])
     if profile is None:
         raise Refusal.not_found("profile", call.path["id"])
-    return Answer(200, {"data": resources.profile(profile, call.query.fields, call.base)})
+    document = {"data": resources.profile(profile, call.query.fields, call.base)}
+    return Answer(200, document | _included_lists(state, call, profile.lists))
+
+
+def _included_lists(state: State, call: Call, identifiers: Sequence[str]) -> dict[str, Any]:
+    """The lists of a profile or a job, when they are asked for, as part of a document."""
+    if "lists" not in call.query.include:
+        return {}
+    found = [state.lists.get(identifier) for identifier in identifiers]
+    return {
+        "included": [
+            resources.profile_list(each, call.query.fields, call.base) for each in found if each
+        ]
+    }
 
 
 def settle(state: State, *, everything: bool = False) -> None:
@@ -226,14 +239,8 @@ def get_import_job(state: State, call: Call) -> Answer:
     """GET /api/profile-bulk-import-jobs/{job_id}: the read that moves a job on."""
     job = _job(state, call.path["id"])
     state.jobs.poll(job, state.switches, state.now(), lambda due: profile_intake.work(state, due))
-    document: dict[str, Any] = {"data": resources.import_job(job, call.query.fields, call.base)}
-    if "lists" in call.query.include:
-        document["included"] = [
-            resources.profile_list(found, call.query.fields, call.base)
-            for found in (state.lists.get(identifier) for identifier in job.lists)
-            if found is not None
-        ]
-    return Answer(200, document)
+    document = {"data": resources.import_job(job, call.query.fields, call.base)}
+    return Answer(200, document | _included_lists(state, call, job.lists))
 
 
 def get_import_jobs(state: State, call: Call) -> Answer:
@@ -308,11 +315,16 @@ def _list_matches(identifier: str, name: str, created: float, condition: Conditi
 
 
 def get_list(state: State, call: Call) -> Answer:
-    """GET /api/lists/{id}."""
+    """GET /api/lists/{id}; `profile_count` only when it is asked for (documented)."""
     found = state.lists.get(call.path["id"])
     if found is None:
         raise Refusal.not_found("list", call.path["id"])
-    return Answer(200, {"data": resources.profile_list(found, call.query.fields, call.base)})
+    data = resources.profile_list(found, call.query.fields, call.base)
+    if "profile_count" in call.query.additional:
+        settle(state)
+        members = sum(found.id in profile.lists for profile in state.profiles)
+        data["attributes"]["profile_count"] = members
+    return Answer(200, {"data": data})
 
 
 def _page(items: Sequence[Any], call: Call, size: int) -> tuple[Sequence[Any], tuple[int] | None]:

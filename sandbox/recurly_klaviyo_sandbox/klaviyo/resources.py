@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from .profiles import ATTRIBUTES, LOCATION
-from .query import cursor, query_string, thin
-from .values import to_iso
+from recurly_klaviyo_sandbox.klaviyo.profiles import ATTRIBUTES, LOCATION
+from recurly_klaviyo_sandbox.klaviyo.query import cursor, query_string, thin
+from recurly_klaviyo_sandbox.klaviyo.values import to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .events import StoredEvent
-    from .jobs import ImportError_, ImportJob
-    from .lists import ProfileList
-    from .metrics import Metric
-    from .profiles import Profile
-    from .query import Query
-    from .state import State
-    from .switches import Switches
+    from recurly_klaviyo_sandbox.klaviyo.events import StoredEvent
+    from recurly_klaviyo_sandbox.klaviyo.jobs import ImportError_, ImportJob
+    from recurly_klaviyo_sandbox.klaviyo.lists import ProfileList
+    from recurly_klaviyo_sandbox.klaviyo.metrics import Metric
+    from recurly_klaviyo_sandbox.klaviyo.profiles import Profile
+    from recurly_klaviyo_sandbox.klaviyo.query import Query
+    from recurly_klaviyo_sandbox.klaviyo.state import State
+    from recurly_klaviyo_sandbox.klaviyo.switches import Switches
 
 
 def account(switches: Switches, fields: Mapping[str, frozenset[str]], base: str) -> dict[str, Any]:

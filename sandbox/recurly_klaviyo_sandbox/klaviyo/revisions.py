@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta, timezone
 
-from .errors import Refusal
+from recurly_klaviyo_sandbox.klaviyo.errors import Refusal
 
 RETIRED_AFTER = timedelta(days=730)
 PUBLISHED = frozenset(

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from . import values
-from .errors import Problem
+from recurly_klaviyo_sandbox.klaviyo import values
+from recurly_klaviyo_sandbox.klaviyo.errors import Problem
 
 if TYPE_CHECKING:
-    from .shapes import (
+    from recurly_klaviyo_sandbox.klaviyo.shapes import (
         BulkEventProfile,
         EventAttributes,
         ImportedProfile,

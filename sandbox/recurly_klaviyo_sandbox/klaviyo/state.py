@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from .events import EventLog
-from .jobs import ImportJobs
-from .lists import Lists
-from .metrics import Metrics
-from .profiles import ProfileBook
+from recurly_klaviyo_sandbox.klaviyo.events import EventLog
+from recurly_klaviyo_sandbox.klaviyo.jobs import ImportJobs
+from recurly_klaviyo_sandbox.klaviyo.lists import Lists
+from recurly_klaviyo_sandbox.klaviyo.metrics import Metrics
+from recurly_klaviyo_sandbox.klaviyo.profiles import ProfileBook
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.clock import Clock
-
-    from .switches import Switches
+    from recurly_klaviyo_sandbox.klaviyo.switches import Switches
 
 
 class Consent(NamedTuple):

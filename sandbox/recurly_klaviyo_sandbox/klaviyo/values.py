@@ -27,7 +27,6 @@ INTEGER = 2**63  # documented: 64-bit integers
 EARLIEST = datetime(1990, 1, 1, tzinfo=timezone.utc)  # documented
 LATEST_AHEAD = timedelta(days=366)  # documented: one year at most
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-MOMENT_LENGTH = 19  # characters of YYYY-MM-DDTHH:MM:SS
 
 EMAIL_DETAIL = "Invalid email address."
 PHONE_DETAIL = "Invalid phone number format (Example of a valid format: +12345678901)."

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from . import diagnosis, event_intake, profile_intake, resources, values
-from .calls import Answer, Call
-from .errors import Problem, Refusal
-from .lists import ListBody, SubscriptionBody
-from .state import Consent, State
+from recurly_klaviyo_sandbox.klaviyo import (
+    diagnosis,
+    event_intake,
+    profile_intake,
+    resources,
+    values,
+)
+from recurly_klaviyo_sandbox.klaviyo.calls import Answer, Call
+from recurly_klaviyo_sandbox.klaviyo.errors import Problem, Refusal
+from recurly_klaviyo_sandbox.klaviyo.lists import ListBody, SubscriptionBody
+from recurly_klaviyo_sandbox.klaviyo.state import Consent, State
 
 SUBSCRIPTIONS_PER_REQUEST = 1_000  # documented
 

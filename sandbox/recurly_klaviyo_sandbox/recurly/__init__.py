@@ -4,7 +4,8 @@
 `records` renders the business's entities, `limiter` counts, and `site` answers.
 """
 
-from .site import RecurlySite, Switches
-from .store import Row, Store
+from recurly_klaviyo_sandbox.recurly.site import RecurlySite
+from recurly_klaviyo_sandbox.recurly.store import Row, Store
+from recurly_klaviyo_sandbox.recurly.switches import Switches
 
 __all__ = ["RecurlySite", "Row", "Store", "Switches"]

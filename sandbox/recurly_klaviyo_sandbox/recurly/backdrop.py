@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from .moments import shown
-from .records import catalogue, customers
+from recurly_klaviyo_sandbox.recurly.moments import shown
+from recurly_klaviyo_sandbox.recurly.records import catalogue, customers
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business import Business
     from recurly_klaviyo_sandbox.business.entities import Account, Subscription
-
-    from .store import Store
+    from recurly_klaviyo_sandbox.recurly.store import Store
 
 _HOUR = 3600
 

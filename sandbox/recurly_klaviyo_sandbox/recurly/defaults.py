@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .moments import shown
-from .tables import TABLES
+from recurly_klaviyo_sandbox.recurly.moments import shown
+from recurly_klaviyo_sandbox.recurly.tables import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from .endpoints import Endpoint
-from .errors import not_found
-from .store import Query
+from recurly_klaviyo_sandbox.recurly.endpoints import Endpoint
+from recurly_klaviyo_sandbox.recurly.errors import not_found
+from recurly_klaviyo_sandbox.recurly.store import Query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from .store import Store
+    from recurly_klaviyo_sandbox.recurly.store import Store
 
 _EVERYTHING = 1_000_000
 _EXPORT_DAYS = 7

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
 
-from .errors import bad_parameter
-from .moments import to_micros
-from .store import Query
+from recurly_klaviyo_sandbox.recurly.errors import bad_parameter
+from recurly_klaviyo_sandbox.recurly.moments import to_micros
+from recurly_klaviyo_sandbox.recurly.store import Query
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .endpoints import Filter, Listing
+    from recurly_klaviyo_sandbox.recurly.endpoints import Filter, Listing
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 200

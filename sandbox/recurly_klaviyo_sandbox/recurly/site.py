@@ -18,20 +18,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from recurly_klaviyo_sandbox.faults import FaultInjection
-
-from . import records
-from .backdrop import Backdrop
-from .documents import DOCUMENTS, Document
-from .endpoints import LISTINGS, PARENTS, SINGLES, Endpoint, Listing
-from .errors import Refusal, bad_parameter, not_found
-from .limiter import Limiter
-from .moments import shown
-from .queries import read_query
-from .store import Row, Store
-from .tables import TABLES
+from recurly_klaviyo_sandbox.recurly import records
+from recurly_klaviyo_sandbox.recurly.backdrop import Backdrop
+from recurly_klaviyo_sandbox.recurly.documents import DOCUMENTS, Document
+from recurly_klaviyo_sandbox.recurly.endpoints import LISTINGS, PARENTS, SINGLES, Endpoint, Listing
+from recurly_klaviyo_sandbox.recurly.errors import Refusal, bad_parameter, not_found
+from recurly_klaviyo_sandbox.recurly.limiter import Limiter
+from recurly_klaviyo_sandbox.recurly.moments import shown
+from recurly_klaviyo_sandbox.recurly.queries import read_query
+from recurly_klaviyo_sandbox.recurly.store import Row, Store
+from recurly_klaviyo_sandbox.recurly.switches import Switches
+from recurly_klaviyo_sandbox.recurly.tables import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -44,50 +44,6 @@ MEDIA_TYPE = f"application/vnd.recurly.{API_VERSION}"
 SANDBOX_KEY = "sandbox-recurly-key"
 _PREFIX = re.compile(r"(code|uuid|number)-(.*)", re.DOTALL)
 _GZIP_FROM_BYTES = 500
-
-
-@dataclass
-class Switches:
-    """What Recurly leaves open or sites differ in. All may be changed while the site serves."""
-
-    per_minute: int = 1000
-    """A fifth of the five-minute budget: 1,000 for production sites, 400 for sandbox sites."""
-
-    sandbox_mode: bool = False
-    """A sandbox site counts requests of every kind, a production site only GET."""
-
-    head_counts: bool = True
-    """Whether HEAD counts as GET does (unverified)."""
-
-    retry_after: bool = True
-    """Whether a 429 carries Retry-After (Recurly's pages disagree)."""
-
-    errors_carry_limits: bool = True
-    """Whether error answers carry the X-RateLimit headers."""
-
-    absolute_next: bool = False
-    """Whether `next` is a whole URL, as the prose says, or a path, as the clients expect."""
-
-    wrong_key_status: int = 401
-    """401 unauthorized or 403 invalid_api_key for a key that does not exist (unverified)."""
-
-    compress: bool = True
-    """Whether gzip is answered to those who accept it."""
-
-    deprecated: bool = False
-    """Whether answers announce that the API version will be switched off."""
-
-    missing_features: set[str] = field(default_factory=set)
-    """Path templates, as `/gift_cards`, of features the site does not have."""
-
-    forbidden: set[str] = field(default_factory=set)
-    """Path templates that the key may not read."""
-
-    advance_per_request: timedelta = timedelta(0)
-    """How far the clock is moved by each request."""
-
-    before_each_request: Callable[[], None] | None = None
-    """Called before each request is answered: a hand that changes records between pages."""
 
 
 @dataclass(frozen=True)
@@ -276,7 +232,8 @@ class RecurlySite:
         """The id a path parameter means: an id, or a code, uuid or number with its prefix."""
         prefixed = _PREFIX.fullmatch(text)
         code = TABLES[resource].code
-        column, value = (code, prefixed[2]) if prefixed and code else ("id", text)
+        named = prefixed and prefixed[1] == code  # each resource knows one prefix (documented)
+        column, value = (code, prefixed[2]) if prefixed and named else ("id", text)
         found = self.store.find(resource, column, value)
         if found is None:
             raise not_found(f"{TABLES[resource].object_name or resource} with {column} = {value}")

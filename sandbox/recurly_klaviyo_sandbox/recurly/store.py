@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from .defaults import complete
-from .moments import to_micros
-from .tables import TABLES
+from recurly_klaviyo_sandbox.recurly.defaults import complete
+from recurly_klaviyo_sandbox.recurly.moments import to_micros
+from recurly_klaviyo_sandbox.recurly.tables import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

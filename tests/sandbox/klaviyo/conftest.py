@@ -77,6 +77,18 @@ class Client:
         """POST one profile to profile-import."""
         return self.post("/api/profile-import", {"data": profile})
 
+    def job(self, identifier: str) -> dict[str, Any]:
+        """The attributes of an import job, whose status this read moves on."""
+        answer = self.get(f"/api/profile-bulk-import-jobs/{identifier}").json()
+        attributes: dict[str, Any] = answer["data"]["attributes"]
+        return attributes
+
+    @staticmethod
+    def pointers(response: requests.Response) -> list[str]:
+        """Where a body was refused, which it must have been."""
+        assert response.status_code == 400, response.text
+        return [error["source"]["pointer"] for error in response.json()["errors"]]
+
     def pages(self, path: str, **parameters: Any) -> list[dict[str, Any]]:
         """Everything a list endpoint has, by following `links.next` (at most 200 pages)."""
         answer = self.get(path, **parameters).json()

@@ -10,17 +10,12 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from recurly_klaviyo_sandbox.klaviyo import KlaviyoAccount
+    from tests.sandbox.klaviyo.conftest import Bodies, Client
 
-    from .conftest import Bodies, Client
+    from recurly_klaviyo_sandbox.klaviyo import KlaviyoAccount
 
 Opened = tuple["KlaviyoAccount", "Client"]
 BASE = "/data/attributes/events-bulk-create/data"
-
-
-def _pointers(response: Any) -> list[str]:
-    assert response.status_code == 400, response.text
-    return [error["source"]["pointer"] for error in response.json()["errors"]]
 
 
 def test_bulk_events_are_stored(
@@ -59,7 +54,9 @@ def test_a_single_event_is_stored(
     assert ann is not None
     assert ann.properties == {"Plans": ["gold"]}
     beside = bodies.single(bodies.profile(meta=meta), bodies.event("two"))
-    assert _pointers(client.post("/api/events", beside)) == ["/data/attributes/profile/data/meta"]
+    assert client.pointers(client.post("/api/events", beside)) == [
+        "/data/attributes/profile/data/meta"
+    ]
 
 
 def test_in_bulk_meta_stands_beside_the_attributes(
@@ -69,7 +66,7 @@ def test_in_bulk_meta_stands_beside_the_attributes(
     meta = {"patch_properties": {"append": {"Plans": ["gold"]}}}
     profile = bodies.profile()
     profile["attributes"]["meta"] = meta
-    assert _pointers(client.send(bodies.entry(profile, bodies.event()))) == [
+    assert client.pointers(client.send(bodies.entry(profile, bodies.event()))) == [
         f"{BASE}/0/attributes/profile/data/attributes/meta"
     ]
     client.send(bodies.entry(bodies.profile(meta=meta), bodies.event()))
@@ -96,7 +93,7 @@ def test_a_key_twice_in_one_request_fails_it(
         bodies.entry(bodies.profile("ann@shop.se"), bodies.event("one"), bodies.event("two")),
         bodies.entry(bodies.profile("ANN@shop.se"), bodies.event("three"), bodies.event("one")),
     )
-    assert _pointers(response) == [f"{BASE}/1/attributes/events/data/1/attributes/unique_id"]
+    assert client.pointers(response) == [f"{BASE}/1/attributes/events/data/1/attributes/unique_id"]
     assert account.events() == []
 
 
@@ -214,7 +211,7 @@ def test_times_are_iso_8601_between_1990_and_a_year_ahead(
     if good:
         assert response.status_code == 202
     else:
-        assert _pointers(response) == [f"{BASE}/0/attributes/events/data/0/attributes/time"]
+        assert client.pointers(response) == [f"{BASE}/0/attributes/events/data/0/attributes/time"]
 
 
 @pytest.mark.parametrize(
@@ -248,7 +245,7 @@ def test_an_event_out_of_bounds_is_refused(
     good = bodies.event("good")
     bad = bodies.event(**changes)
     response = client.send(bodies.entry(bodies.profile(), good, bad))
-    assert _pointers(response) == [f"{BASE}/0/attributes/events/data/1/attributes{pointer}"]
+    assert client.pointers(response) == [f"{BASE}/0/attributes/events/data/1/attributes{pointer}"]
     assert account.events() == []
 
 
@@ -296,7 +293,7 @@ def test_a_thousand_events_a_request(
         bodies.entry(bodies.profile(), *events[:600]),
         bodies.entry(bodies.profile("b@shop.se"), *events[600:]),
     ]
-    assert _pointers(client.send(*split)) == [BASE]
+    assert client.pointers(client.send(*split)) == [BASE]
     assert client.send(bodies.entry(bodies.profile(), *events[:1_000])).status_code == 202
     assert len(account.events()) == 1_000
 
@@ -312,7 +309,7 @@ def test_somebody_must_be_identified(client: Client, bodies: type[Bodies]) -> No
     """A profile without any identifier is refused; empty strings identify nobody."""
     nobody = f"{BASE}/0/attributes/profile/data/attributes"
     for profile in (bodies.profile(None), bodies.profile(None, phone_number="", first_name="A")):
-        assert _pointers(client.send(bodies.entry(profile, bodies.event()))) == [nobody]
+        assert client.pointers(client.send(bodies.entry(profile, bodies.event()))) == [nobody]
 
 
 def test_all_errors_are_named_at_once(
@@ -325,7 +322,7 @@ def test_all_errors_are_named_at_once(
         bodies.entry(bodies.profile("good@shop.se"), bodies.event(value="much")),
         bodies.entry(bodies.profile("fine@shop.se"), bodies.event()),
     )
-    assert sorted(_pointers(response)) == [
+    assert sorted(client.pointers(response)) == [
         f"{BASE}/0/attributes/events/data/0/attributes/time",
         f"{BASE}/0/attributes/profile/data/attributes/email",
         f"{BASE}/1/attributes/events/data/0/attributes/metric",

@@ -10,9 +10,9 @@ import requests
 from recurly_klaviyo_sandbox.faults import Fault, Trouble
 
 if TYPE_CHECKING:
-    from recurly_klaviyo_sandbox.klaviyo import KlaviyoAccount
+    from tests.sandbox.klaviyo.conftest import Bodies, Client
 
-    from .conftest import Bodies, Client
+    from recurly_klaviyo_sandbox.klaviyo import KlaviyoAccount
 
 
 def test_a_reply_lost_after_commit_leaves_the_events_stored(

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import html
+import queue
 import re
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from recurly_klaviyo_sandbox import feed
 from recurly_klaviyo_sandbox.feed import render_feed
+from recurly_klaviyo_sandbox.server import LocalServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from starlette.types import Receive, Scope, Send
+    from tests.sandbox.klaviyo.conftest import Bodies, Client
 
     from recurly_klaviyo_sandbox.klaviyo import KlaviyoAccount
 
-    from .conftest import Bodies, Client
-
 Opened = tuple["KlaviyoAccount", "Client"]
 HOSTILE = "<script>alert('x')</script><img src=x onerror=alert(1)>\"'&"
+RENEWAL = (Path(feed.__file__).parent / "renew.js").read_text()
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -47,7 +52,8 @@ def _metric(account: KlaviyoAccount, name: str = "Successfully Paid") -> str:
 
 def _whos(text: str) -> list[str]:
     """Who stands in the feed, in order."""
-    return [html.unescape(who) for who in re.findall(r'class="who"><b>(.*?)(?: <i.*?)?</b>', text)]
+    whos = re.findall(r'class="who"><b>(.*?)</b>', text)
+    return [html.unescape(who.replace("<wbr>", "")) for who in whos]
 
 
 def test_the_overview_counts_each_metric(
@@ -87,10 +93,45 @@ def test_a_feed_shows_who_when_and_how_much(
     )
     text = page(f"/feed/{_metric(account)}")
     assert _whos(text) == ["bob@shop.se", "Ann Berg"]
-    assert "Tuesday, 3 November 2026" in text  # half past midnight in Stockholm
+    assert "Tuesday, 3 Nov 2026" in text  # half past midnight in Stockholm
     assert "00:30:00" in text
-    assert "1,250.00 SEK" in text
+    assert "1,250.00\N{NO-BREAK SPACE}SEK" in text
     assert "<dt>Items</dt>" in text
+
+
+def test_each_event_shows_what_it_is_about(
+    account: KlaviyoAccount, client: Client, bodies: type[Bodies], page: Callable[..., str]
+) -> None:
+    """The product, the items, the reason or the invoice stands in the row, unopened."""
+    told = [
+        ({"Product Name": "Coffee Box", "Invoice Number": "1001"}, "Coffee Box"),
+        ({"Item Names": ["Basic", "Extra seat"]}, "Basic, Extra seat"),
+        ({"Failure Reason": "The card has expired."}, "The card has expired."),
+        ({"Refund Type": "void", "Invoice Number": "1001"}, "void"),
+        ({"Invoice Number": "1001"}, "Invoice 1001"),
+        ({"Recurly ID": "abc"}, ""),
+    ]
+    for number, (properties, _) in enumerate(told):
+        event = bodies.event(str(number), properties=properties)
+        client.send(bodies.entry(bodies.profile(), event))
+    text = page(f"/feed/{_metric(account)}")
+    subjects = re.findall(r'class="subject">(.*?)<', text)
+    assert subjects[::-1] == [subject for _, subject in told]
+
+
+def test_live_events_bear_a_badge_beside_their_amount(
+    account: KlaviyoAccount, client: Client, bodies: type[Bodies], page: Callable[..., str]
+) -> None:
+    """What may start flows is marked, history is not, and a line says what the mark means."""
+    client.send(bodies.entry(bodies.profile(), bodies.event("1", value=5)))
+    client.send(bodies.entry(bodies.profile(), bodies.event("2", value=7, backfill=True)))
+    text = page(f"/feed/{_metric(account)}")
+    values = re.findall(r'class="value">(.*?)</span>', text)
+    assert [("live" in value, "5.00" in value) for value in values] == [
+        (False, False),
+        (True, True),
+    ]
+    assert "so e-mails may go out" in text
 
 
 def test_a_feed_can_be_narrowed_to_a_day_of_the_zone(
@@ -142,7 +183,7 @@ def test_hostile_names_are_harmless(
     pages = [render_feed(account)]
     pages += [client.get(path).text for path in ("/feed", f"/feed/{metric.id}", "/feed.html")]
     for text in pages:
-        assert "<script" not in text
+        assert text.count("<script") == text.count(f"<script>{RENEWAL}</script>") <= 1
         assert "<img" not in text
         assert html.escape(HOSTILE[:20], quote=False) in text.replace("&#39;", "'")
 
@@ -174,8 +215,34 @@ def test_a_browser_has_nothing_to_complain_about(
         assert shown.stdout.count("<rect") >= 30
 
 
+@pytest.mark.skipif(CHROMIUM is None, reason="No Chromium is installed to open the page with.")
+def test_a_page_renews_itself(
+    account: KlaviyoAccount, client: Client, bodies: type[Bodies], tmp_path: Path
+) -> None:
+    """An open page fetches itself anew after five seconds: what arrives meanwhile is shown."""
+    client.send(bodies.entry(bodies.profile(), bodies.event("1")))
+    asked: queue.Queue[str] = queue.Queue()
+
+    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        asked.put(scope["path"])
+        await account.app(scope, receive, send)
+
+    with LocalServer(watched) as server:
+        command = _browser(f"{server.url}/feed", tmp_path, "--virtual-time-budget=12000")
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as browser:
+            paths = [asked.get(timeout=60) for _ in range(2)]
+            browser.kill()
+    assert paths == ["/feed", "/feed"]
+
+
 def _open(url: str, profile: Path) -> subprocess.CompletedProcess[str]:
-    flags = [
+    command = _browser(url, profile, "--enable-logging=stderr", "--dump-dom")
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+
+
+def _browser(url: str, profile: Path, *more: str) -> list[Any]:
+    return [
+        CHROMIUM,
         "--headless",
         "--no-sandbox",
         "--disable-gpu",
@@ -184,9 +251,7 @@ def _open(url: str, profile: Path) -> subprocess.CompletedProcess[str]:
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
-        "--enable-logging=stderr",
         f"--user-data-dir={profile}",
-        "--dump-dom",
+        *more,
+        url,
     ]
-    command: list[Any] = [CHROMIUM, *flags, url]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)

@@ -12,9 +12,9 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from recurly_klaviyo_sandbox.klaviyo import KlaviyoAccount
+    from tests.sandbox.klaviyo.conftest import Bodies, Client
 
-    from .conftest import Bodies, Client
+    from recurly_klaviyo_sandbox.klaviyo import KlaviyoAccount
 
 Opened = tuple["KlaviyoAccount", "Client"]
 

@@ -24,10 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from msgspec import Struct
+    from tests.sandbox.klaviyo.conftest import Bodies, Client
 
     from recurly_klaviyo_sandbox.klaviyo import KlaviyoAccount
-
-    from .conftest import Bodies, Client
 
 Opened = tuple["KlaviyoAccount", "Client"]
 DOCUMENT = Path(__file__).resolve().parents[4] / "shared/openapi/klaviyo-2026-07-15-strict.json"
@@ -272,6 +271,52 @@ def _check_answer(name: str, response: Any) -> None:
         return
     schema = content["application/vnd.api+json"]["schema"]
     _validator(json.dumps(schema))(response.json())
+
+
+def _parameters(name: str) -> dict[str, list[str]]:
+    """The values an operation documents for its query parameters, of those that list any."""
+    schemas = {each["name"]: each["schema"] for each in _operation(name)["parameters"]}
+    listed = {
+        parameter: schema.get("enum") or schema.get("items", {}).get("enum")
+        for parameter, schema in schemas.items()
+    }
+    return {parameter: values for parameter, values in listed.items() if values}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/accounts",
+        "/api/metrics",
+        "/api/metrics/{id}",
+        "/api/events",
+        "/api/profiles",
+        "/api/profiles/{id}",
+        "/api/profile-bulk-import-jobs",
+        "/api/profile-bulk-import-jobs/{job_id}",
+        "/api/profile-bulk-import-jobs/{id}/import-errors",
+        "/api/profile-bulk-import-jobs/{id}/profiles",
+        "/api/lists",
+        "/api/lists/{id}",
+    ],
+)
+def test_documented_parameters_are_taken(client: Client, bodies: type[Bodies], path: str) -> None:
+    """Whatever may be included, thinned out or sorted by may be asked for; nothing else."""
+    client.send(bodies.entry(bodies.profile(), bodies.event()))
+    client.post("/api/lists", {"data": {"type": "list", "attributes": {"name": "L"}}})
+    job = client.bulk_import(bodies.profile()).json()["data"]["id"]
+    known = {
+        "/api/metrics/{id}": client.pages("/api/metrics")[0]["id"],
+        "/api/profiles/{id}": client.pages("/api/profiles")[0]["id"],
+        "/api/lists/{id}": "L00001",
+    }
+    address = path.replace("{id}", known.get(path, job)).replace("{job_id}", job)
+    for parameter, values in _parameters(f"get {path}").items():
+        for value in values:
+            if "suppression" not in value or parameter != "sort":  # nobody is suppressed here
+                response = client.call("GET", address, params={parameter: value})
+                assert response.status_code == 200, response.text
+        assert client.call("GET", address, params={parameter: "nonsense"}).status_code == 400
 
 
 def test_answers_keep_to_the_schema(

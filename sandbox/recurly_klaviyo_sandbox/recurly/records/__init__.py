@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from recurly_klaviyo_sandbox.business import entities as e
-
-from . import billing, catalogue, customers, subscriptions
+from recurly_klaviyo_sandbox.recurly.records import billing, catalogue, customers, subscriptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from recurly_klaviyo_sandbox.recurly.moments import money, shown
-
-from .customers import account_mini, address, payment_method
+from recurly_klaviyo_sandbox.recurly.records.customers import account_mini, address, payment_method
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business import entities as e

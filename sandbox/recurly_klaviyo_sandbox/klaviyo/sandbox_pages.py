@@ -12,12 +12,12 @@ from recurly_klaviyo_sandbox.feed import FeedPages
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from .account import KlaviyoAccount
+    from recurly_klaviyo_sandbox.klaviyo.account import KlaviyoAccount
 
 SUMMARY = "/_sandbox/summary"
 
 
-class ControlPages:
+class SandboxPages:
     """Serves the sandbox's own pages and hands everything else to the API."""
 
     def __init__(self, account: KlaviyoAccount, api: ASGIApp) -> None:

@@ -1,0 +1,107 @@
+"""Troubles by name, for people at a terminal: what a service, its gateway or the network does.
+
+A name is the status of an answer (`503`) or says what befalls the connection (`lost-reply`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from recurly_klaviyo_sandbox.faults import Fault, Trouble
+from recurly_klaviyo_sandbox.klaviyo.errors import Refusal as KlaviyoRefusal
+from recurly_klaviyo_sandbox.recurly.errors import Refusal as RecurlyRefusal
+
+Service: TypeAlias = Literal["recurly", "klaviyo"]
+
+NAMES = {
+    "403": "a proxy's page of HTML instead of an answer",
+    "429": "too many requests, come back in a second",
+    "500": "the service breaks before it acts",
+    "502": "a gateway's page of HTML instead of an answer",
+    "503": "the service is not available",
+    "504": "a gateway gave up waiting",
+    "524": "a proxy gave up waiting",
+    "reset": "the connection breaks before the service acts",
+    "lost-reply": "the service acts, then the connection breaks",
+    "truncated": "half of the answer comes, then the connection breaks",
+    "garbled": "the service acts, but its answer is not JSON",
+    "hang": "no answer for some seconds, then the connection breaks",
+    "slow": "the right answer, some seconds late",
+}
+"""Every trouble there is, in words."""
+
+_OF_THE_CONNECTION = {
+    "reset": Trouble.RESET_BEFORE,
+    "lost-reply": Trouble.RESET_AFTER,
+    "truncated": Trouble.TRUNCATE,
+    "garbled": Trouble.REPLACE_BODY,
+    "hang": Trouble.HANG,
+    "slow": Trouble.SLOW,
+}
+# The statuses that the services answer themselves; all others come from what stands before them.
+_RECURLY_ERRORS = {
+    429: "rate_limited",
+    500: "internal_server_error",
+    503: "service_not_available",
+}
+_KLAVIYO_ERRORS = {429: "throttled", 500: "error", 503: "service_unavailable"}
+
+
+class TroubleOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """A trouble somebody wants: what befalls which requests, as sent over HTTP."""
+
+    service: Service
+    name: str
+    times: int | None = 1
+    every: int = 1
+    path: str = ""
+    method: str = ""
+    seconds: float = 5.0
+
+    def fault(self) -> Fault:
+        """The fault that does it.
+
+        Raises:
+            ValueError: With a sentence, when there is no such trouble or it could strike nothing.
+        """
+        if self.name not in NAMES:
+            raise ValueError(f"There is no trouble '{self.name}': take one of {', '.join(NAMES)}.")
+        if self.every < 1 or (self.times is not None and self.times < 1):
+            raise ValueError("Trouble strikes at least once: times and every are 1 or more.")
+        try:
+            re.compile(self.path)
+        except re.error as reason:
+            raise ValueError(f"'{self.path}' is no regular expression: {reason}.") from reason
+        aim: dict[str, Any] = {
+            "path": self.path,
+            "method": self.method.upper(),
+            "times": self.times,
+            "every": self.every,
+        }
+        trouble = _OF_THE_CONNECTION.get(self.name)
+        if trouble:
+            return Fault(trouble, seconds=self.seconds, body=b'{"data": [', **aim)
+        status = int(self.name)
+        headers, body = _answer(self.service, status)
+        return Fault(Trouble.ANSWER, status=status, headers=headers, body=body, **aim)
+
+
+def _answer(service: Service, status: int) -> tuple[dict[str, str], bytes]:
+    errors = _RECURLY_ERRORS if service == "recurly" else _KLAVIYO_ERRORS
+    if status not in errors:
+        page = f"<!doctype html><title>{status}</title><h1>{status}</h1>"
+        return {"Content-Type": "text/html"}, page.encode()
+    kind, message = errors[status], "Trouble that was asked for."
+    document: dict[str, Any]
+    if service == "recurly":
+        headers = {"Content-Type": "application/json; charset=utf-8"}
+        document = RecurlyRefusal(status, kind, message).body
+    else:
+        headers = {"Content-Type": "application/vnd.api+json"}
+        document = {"errors": KlaviyoRefusal.one(status, kind, message, message).errors}
+    if status == 429:  # noqa: PLR2004  (HTTP)
+        headers["Retry-After"] = "1"
+    return headers, msgspec.json.encode(document)

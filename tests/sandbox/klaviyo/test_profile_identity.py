@@ -1,0 +1,94 @@
+"""Who is who: identifiers, and what happens when they meet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.sandbox.klaviyo.conftest import Bodies, Client
+
+    from recurly_klaviyo_sandbox.klaviyo import KlaviyoAccount
+
+Opened = tuple["KlaviyoAccount", "Client"]
+
+
+def test_one_person_one_profile(
+    account: KlaviyoAccount, client: Client, bodies: type[Bodies]
+) -> None:
+    """Address in any case and phone number lead to the same profile."""
+    client.upsert(bodies.profile("Ann@Shop.se", phone_number="+46701234567"))
+    client.upsert(bodies.profile("ann@shop.se", first_name="Ann"))
+    client.upsert(bodies.profile(None, phone_number="+46701234567", last_name="Berg"))
+    (ann,) = account.profiles()
+    assert ann.attributes == {"first_name": "Ann", "last_name": "Berg"}
+
+
+def test_external_id_takes_no_part_in_merging(
+    account: KlaviyoAccount, client: Client, bodies: type[Bodies]
+) -> None:
+    """Alone it finds its profile; beside an unknown address it makes a duplicate."""
+    client.upsert(bodies.profile(None, external_id="acct-1"))
+    client.upsert(bodies.profile(None, external_id="acct-1", first_name="Ann"))
+    assert len(account.profiles()) == 1
+    client.upsert(bodies.profile("ann@shop.se", external_id="acct-1"))
+    assert [profile.external_id for profile in account.profiles()] == ["acct-1", "acct-1"]
+
+
+def test_identifiers_of_two_people_are_refused(
+    open_account: Callable[..., Opened], bodies: type[Bodies]
+) -> None:
+    """Singly it is 400 "Duplicate email found" or, as reported, 409; in bulk an import error."""
+    mixed = bodies.profile("ann@shop.se", phone_number="+46701234567")
+    for status in (400, 409):
+        account, client = open_account(conflict_status=status)
+        client.upsert(bodies.profile("ann@shop.se"))
+        client.upsert(bodies.profile("bob@shop.se", phone_number="+46701234567"))
+        assert client.upsert(mixed).status_code == status
+        job = client.bulk_import(mixed).json()["data"]["id"]
+        account.profiles()
+        (error,) = client.pages(f"/api/profile-bulk-import-jobs/{job}/import-errors")
+        assert error["attributes"]["detail"] == "Duplicate email found."
+        assert len(account.profiles()) == 2
+
+
+def test_profile_import_tells_new_from_known(client: Client, bodies: type[Bodies]) -> None:
+    """201 for a new profile, 200 for an updated one, 404 for an unknown id."""
+    first = client.upsert(bodies.profile())
+    assert first.status_code == 201
+    identifier = first.json()["data"]["id"]
+    assert client.upsert(bodies.profile()).status_code == 200
+    renamed = client.upsert(bodies.profile("new@shop.se", id=identifier))
+    assert renamed.status_code == 200
+    assert renamed.json()["data"]["attributes"]["email"] == "new@shop.se"
+    assert client.upsert(bodies.profile(id="unknown")).status_code == 404
+
+
+def test_creating_a_known_person_is_a_conflict(client: Client, bodies: type[Bodies]) -> None:
+    """POST /api/profiles answers 409 and names the profile that has the identifier."""
+    created = client.post("/api/profiles", {"data": bodies.profile()})
+    assert created.status_code == 201
+    again = client.post("/api/profiles", {"data": bodies.profile()})
+    assert again.status_code == 409
+    (error,) = again.json()["errors"]
+    assert error["code"] == "duplicate_profile"
+    assert error["meta"] == {"duplicate_profile_id": created.json()["data"]["id"]}
+
+
+def test_a_profile_can_be_changed_by_id(client: Client, bodies: type[Bodies]) -> None:
+    """PATCH clears nulls, keeps the rest, refuses another's address and an id not in the path."""
+    ann = client.upsert(bodies.profile(first_name="Ann", title="Dr")).json()["data"]["id"]
+    client.upsert(bodies.profile("bob@shop.se"))
+
+    def patch(**attributes: Any) -> Any:
+        data = {"type": "profile", "id": ann, "attributes": attributes}
+        return client.call("PATCH", f"/api/profiles/{ann}", json={"data": data})
+
+    changed = patch(title=None, last_name="Berg").json()["data"]["attributes"]
+    assert (changed["first_name"], changed["last_name"], changed["title"]) == ("Ann", "Berg", None)
+    assert patch(email="bob@shop.se").status_code == 409
+    other = {"data": {"type": "profile", "id": "x", "attributes": {}}}
+    assert client.call("PATCH", f"/api/profiles/{ann}", json=other).status_code == 400
+    unknown = client.call("PATCH", "/api/profiles/x", json=other)
+    assert unknown.status_code == 404
