@@ -38,7 +38,7 @@ campaign: setup  ## Run the long campaigns: thousands of fuzz cases, hundreds of
 	$(BIN)/pytest -m campaign
 
 bench: setup  ## Measure tap and target beside their peers (ten minutes).
-	$(BIN)/python bench/run.py
+	$(BIN)/python -m bench
 
 docs: setup  ## Write what the documents repeat of the code.
 	$(BIN)/python docs/generate.py
