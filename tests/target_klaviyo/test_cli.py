@@ -149,8 +149,8 @@ def command(tmp_path: Path, forker: subprocess.Popen[str]) -> Command:
             {"api_key": "k", "transform": "nope"},
             (
                 "The setting 'transform' names 'nope', which is not installed beside "
-                "target-klaviyo (installed: 'recurly'); correct the name, or pip install the package "
-                "that brings it into the same environment."
+                "target-klaviyo (installed: 'recurly'); correct the name, or pip install the "
+                "package that brings it into the same environment."
             ),
         ),
         (

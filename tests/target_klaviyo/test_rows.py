@@ -229,3 +229,31 @@ def test_nothing_but_a_rejection_comes_of_a_bad_row(value: Any, name: str) -> No
     for row in (value, {**EVENT, name: value}, {**EVENT, "profile": {name: value}}):
         for read in (READER.event, READER.profile):
             assert reason_of(read, row).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("earliest", "reason"),
+    [
+        ("last week", "The event's earliest_time is not ISO 8601 (like 2026-01-31T12:00:00Z)."),
+        (1_767_225_600, "The event's earliest_time is not ISO 8601 (like 2026-01-31T12:00:00Z)."),
+        ("1989-12-31", "The event's earliest_time lies before 1990."),
+        ("2026-01-31T12:00:01Z", "The event's earliest_time lies after its time."),
+    ],
+)
+def test_an_impossible_earliest_time_is_a_reason(earliest: object, reason: str) -> None:
+    """It is checked like the time, and cannot lie after it."""
+    row = EVENT | {"time": "2026-01-31T12:00:00Z", "earliest_time": earliest}
+    with pytest.raises(RowRejected) as rejected:
+        READER.event(row, ORIGIN)
+    assert rejected.value.reason == reason
+
+
+@pytest.mark.parametrize("earliest", ["2026-01-31T12:00:00Z", "2026-01-29", None])
+def test_the_earliest_time_is_never_sent(earliest: str | None) -> None:
+    """Klaviyo gets the same event with or without it."""
+    row = EVENT | {"time": "2026-01-31T12:00:00Z"}
+    bare = READER.event(row, ORIGIN)
+    read = READER.event({**row, "earliest_time": earliest}, ORIGIN)
+    assert (read.payload, read.profile) == (bare.payload, bare.profile)
+    assert bare.earliest is None
+    assert read.earliest is None or read.earliest <= read.time

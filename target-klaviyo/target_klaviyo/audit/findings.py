@@ -256,9 +256,9 @@ class AuditResult:
             )
         kept = [each for each in _KEPT if counts[each]]
         if kept:
-            which = enumeration(each.value for each in kept)
+            names = enumeration(each.value for each in kept)
             advice.append(
-                f"{which} events cannot be repaired, because Klaviyo keeps the first event it gets "
+                f"{names} events cannot be repaired, because Klaviyo keeps the first event it gets "
                 "under a unique_id and deletes none"
             )
         if any(metric.unexplained for metric in self.metrics):
