@@ -86,7 +86,7 @@ class MetricResult:
         findings: the first of each difference, for the report.
         unexplained: days whose sum differs although nothing about single events can be said.
         sums: sum of the expected values by currency; nothing without values.
-        comparable: whether those are all in the account's currency. Klaviyo tells one sum for
+        comparable: whether those are all in the account's currency. Klaviyo's sum is one over
             all currencies, which it may convert, so beside others it means nothing.
         followed: events stored under an earlier time than the source tells by now, rightly.
     """

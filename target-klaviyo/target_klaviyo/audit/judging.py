@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 EVENTS_AGREE = "Klaviyo's counts differ, yet each of its events is in place"
 NO_VALUES_SHOWN = "the sum differs, and Klaviyo's events do not show their values"
 NOT_ALL_SEARCHED = (
-    "Klaviyo does not have it within the period, and it may stand under more days before that than "
-    "were read: set audit_from earlier"
+    "not found under the days that were read, and it may stand under more: look for it in Klaviyo, "
+    "on its profile"
 )
 SILENTLY_DROPPED = "Klaviyo drops events for addresses at example.com and test.com without a word"
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from target_klaviyo.audit.sightings import Sightings
     from target_klaviyo.audit.timezones import Amount
 
-MOST_PAGES_ELSEWHERE = 100
-"""How many pages of events, of a metric, are read from outside the period."""
+MOST_EXTRA_PAGES = 100
+"""How many pages of a metric's events are read for the sake of those whose time moves."""
 
 
 class EventSearch:
@@ -57,7 +57,7 @@ class EventSearch:
         self._zone = zone
         self._found = found
         self._elsewhere: set[date] = set()
-        self._pages_left = MOST_PAGES_ELSEWHERE
+        self._pages_left = MOST_EXTRA_PAGES
         self.read: set[date] = set()
         self.exhaustive = True
         sightings.begin_matching()
@@ -85,7 +85,7 @@ class EventSearch:
         match(self._sightings, self._metric)
 
     def _look_where_times_moved(self) -> set[date]:
-        """Read the days outside the period on which events may stand; return those within it."""
+        """Read days outside the period under which events may stand; return those within it."""
         reach: set[date] = set()
         for event in self._sightings.moving_unpaired(self._metric):
             reach.update(days(day_of(event.earliest, self._zone), day_of(event.latest, self._zone)))
@@ -96,10 +96,11 @@ class EventSearch:
             counts = {day: there[day].count for day in outside & there.keys()}
             self._fetch(self._affordable(counts))
             match(self._sightings, self._metric)
-        return (reach & self._found.keys()) - self.read
+        inside = (reach & self._found.keys()) - self.read
+        return set(self._affordable({day: self._found[day].count for day in inside}))
 
     def _affordable(self, counts: Mapping[date, int]) -> Iterable[date]:
-        """Of days outside the period those that may be read, the latest first."""
+        """Of days those that hold events and may still be read, the latest first."""
         for day in sorted((day for day, count in counts.items() if count), reverse=True):
             pages = 1 + counts[day] // EVENTS_PER_PAGE
             if pages > self._pages_left:
