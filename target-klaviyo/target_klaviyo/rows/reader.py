@@ -157,12 +157,11 @@ class RowReader:
         return time, text
 
     def _earliest(self, value: object, time: datetime) -> datetime | None:
+        """The earliest time, None when it is no earlier: a source's clock may be ahead of ours."""
         if value is None:
             return None
         earliest, _ = self._time(value, "The event's earliest_time")
-        if earliest > time:
-            raise RowRejected("The event's earliest_time lies after its time.")
-        return earliest
+        return earliest if earliest < time else None
 
 
 @lru_cache(maxsize=1024)

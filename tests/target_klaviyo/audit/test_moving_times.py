@@ -152,9 +152,11 @@ def test_days_within_the_period_are_read_within_the_same_bounds(shop: Any) -> No
     ]
     shop.sync()
     shop.account.delete_events(["debit"])
+    before = shop.site.requests("/api/events")
     verdict = shop.audit()
     assert verdict.named("missing") == {"debit"}
     assert verdict.report["totals"]["unexpected"] == 0
+    assert shop.site.requests("/api/events") - before <= search.MOST_EXTRA_PAGES + 20
 
 
 def test_days_outside_the_period_are_read_within_bounds(shop: Any) -> None:
