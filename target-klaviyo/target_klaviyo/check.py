@@ -30,7 +30,7 @@ from target_klaviyo.klaviyo.endpoints import (
     Call,
 )
 from target_klaviyo.klaviyo.verdicts import Missing, SlowDown, TryAgain
-from target_klaviyo.settings import enumeration
+from target_klaviyo.wording import counted, enumeration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,20 +80,20 @@ def check(given: Settings, reader: Reader, today: date) -> str:
         _look_up_list(given.list_id, reader, scopes)
     for question in questions(given):
         _note(question, reader, scopes, once=question.endpoint.method == "POST")
-    lacking = scopes.lacking
-    if given.mode == "write":
-        lacking -= set(ACCOUNTS.scopes)
+    # Writing needs no account: its name and time zone only say whose key it is.
+    beyond = set(ACCOUNTS.scopes) if given.mode == "write" else set()
+    lacking, held = scopes.lacking - beyond, scopes.held - beyond
     if lacking:
-        needed = lacking | scopes.held | scopes.unknown
+        needed = lacking | held | scopes.unknown
         raise KlaviyoError(
-            f"The API key of {_described(account)} lacks {_listed(lacking)}; mode {given.mode} "
+            f"The API key of {_described(account)} lacks {_listed(lacking)}; mode '{given.mode}' "
             f"needs {_listed(needed)}: create a private key with all of them (Settings > API "
-            "keys) and set it as api_key."
+            "keys) and set it as 'api_key'."
         )
     unknown = f"; not checked: {_listed(scopes.unknown)}" if scopes.unknown else ""
     return (
-        f"Connected to {_described(account)}: the key has what mode {given.mode} needs "
-        f"({_listed(scopes.held)}{unknown}); API revision {given.revision}"
+        f"Connected to {_described(account)}: the key has what mode '{given.mode}' needs "
+        f"({_listed(held)}{unknown}); API revision {given.revision}"
         f"{revision_age(given.revision, today)}."
     )
 
@@ -121,7 +121,7 @@ def revision_age(revision: str, today: date) -> str:
     months = max(
         0, (today.year - born.year) * 12 + today.month - born.month - (today.day < born.day)
     )
-    age = f" ({months} months old)" if months != 1 else " (1 month old)"
+    age = f" ({counted(months, 'month')} old)"
     if months < 12 * STABLE_YEARS:
         return age
     return (
@@ -146,7 +146,7 @@ def _look_up_list(list_id: str, reader: Reader, scopes: Scopes) -> None:
     call = Call(LIST, LIST.path.format(id=quote(list_id, safe="")))
     if isinstance(_note(call, reader, scopes, once=False), Missing):
         raise KlaviyoError(
-            f"Klaviyo knows no list {list_id}; set list_id to the id that stands in the list's "
+            f"Klaviyo knows no list {list_id}; set 'list_id' to the id that stands in the list's "
             "address in Klaviyo."
         )
 
@@ -168,8 +168,8 @@ def _note(call: Call, reader: Reader, scopes: Scopes, *, once: bool) -> object:
 def _described(account: Account | None) -> str:
     if account is None:
         return "an account it may not name (accounts:read)"
-    kind = "test" if account.is_test else "live"
-    return f"{account.name} ({kind} account, time zone {account.timezone})"
+    purpose = "test" if account.is_test else "live"
+    return f"{account.name} ({purpose} account, time zone {account.timezone})"
 
 
 def _listed(scopes: set[str]) -> str:

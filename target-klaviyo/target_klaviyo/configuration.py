@@ -14,7 +14,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import orjson
 
 from target_klaviyo.errors import SettingsError
-from target_klaviyo.settings import SETTINGS, TESTED_REVISION, TYPE_NAMES, Setting, enumeration
+from target_klaviyo.settings import (
+    SETTINGS,
+    TESTED_REVISION,
+    TYPE_NAMES,
+    WITHOUT_EFFECT,
+    Setting,
+)
+from target_klaviyo.wording import enumeration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -51,12 +58,22 @@ class Settings:
 
 
 def check_names(config: Mapping[str, Any], builtin: Iterable[str]) -> None:
-    """Raise SettingsError for a setting that does not exist; `builtin` are the SDK's own."""
-    known = [setting.name for setting in SETTINGS]
-    allowed = {*known, *builtin}
-    for name in config:
-        if name not in allowed:
-            raise SettingsError(f"There is no setting {name}{_suggestion(name, known)}.")
+    """Raise SettingsError for a setting that does not exist, or that has no effect.
+
+    Args:
+        config: what is given; a setting of the SDK's that is null counts as not given.
+        builtin: names of the SDK's own settings, as far as they work here.
+    """
+    known = [*(setting.name for setting in SETTINGS), *builtin]
+    for name, value in config.items():
+        if name in WITHOUT_EFFECT:
+            if value is not None and value != "":
+                raise SettingsError(
+                    f"The setting '{name}' has no effect in target-klaviyo, since "
+                    f"{WITHOUT_EFFECT[name]}; remove it."
+                )
+        elif name not in known:
+            raise SettingsError(f"There is no setting '{name}'; {_suggestion(name, known)}")
 
 
 def check_environment(environment: Mapping[str, str]) -> None:
@@ -76,7 +93,7 @@ def check_environment(environment: Mapping[str, str]) -> None:
         if near:
             raise SettingsError(
                 f"There is no setting for the variable {variable}; did you mean "
-                f"{ENV_PREFIX}{near[0].upper()}?"
+                f"{ENV_PREFIX}{near[0].upper()}? Correct or remove it."
             )
 
 
@@ -104,7 +121,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         if given is None or given == "":
             if setting.required:
                 raise SettingsError(
-                    f"The setting {setting.name} is missing: set it, or the variable "
+                    f"The setting '{setting.name}' is missing: set it, or the variable "
                     f"{ENV_PREFIX}{setting.name.upper()} ({setting.description.rstrip('.')})."
                 )
             values[setting.name] = setting.default
@@ -115,15 +132,18 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     both = sorted(event_streams & profile_streams)
     if both:
         raise SettingsError(
-            f"The stream {both[0]} stands in event_streams and in profile_streams; it can only "
-            "be one of them."
+            f"The stream '{both[0]}' stands in the settings 'event_streams' and 'profile_streams'; "
+            "take it out of one of them."
         )
     if values["transform_config"] and not values["transform"]:
-        raise SettingsError("The setting transform_config needs the setting transform beside it.")
+        raise SettingsError(
+            "The setting 'transform_config' needs the setting 'transform' beside it: add that, or "
+            "remove this."
+        )
     audit_from = _checked_day("audit_from", values["audit_from"])
     audit_to = _checked_day("audit_to", values["audit_to"])
     if audit_from and audit_to and audit_from > audit_to:
-        raise SettingsError("The setting audit_from lies after audit_to; exchange them.")
+        raise SettingsError("The setting 'audit_from' lies after 'audit_to'; exchange them.")
     return Settings(
         api_key=_checked_key(values["api_key"]),
         api_url=_checked_url(values["api_url"]),
@@ -154,15 +174,15 @@ def _checked_key(text: str) -> str:
     key = text.strip()
     if not key or not re.fullmatch(r"[!-~]+", key):
         raise SettingsError(
-            "The setting api_key is not a Klaviyo private key: it holds spaces or characters that "
-            "no key has; copy it again from Settings > API keys."
+            "The setting 'api_key' is not a Klaviyo private key: it holds spaces or characters "
+            "that no key has; copy it again from Settings > API keys."
         )
     return key
 
 
 def _checked_url(text: str) -> str:
     sentence = (
-        "The setting api_url must be a plain address like https://a.klaviyo.com, without a query "
+        "The setting 'api_url' must be a plain address like https://a.klaviyo.com, without a query "
         "or a password."
     )
     try:
@@ -182,7 +202,7 @@ def _checked_revision(text: str) -> str:
         date.fromisoformat(match[1] if match else "")
     except ValueError as error:
         raise SettingsError(
-            f"The setting revision must be a date like {TESTED_REVISION}, an API revision of "
+            f"The setting 'revision' must be a date like {TESTED_REVISION}, an API revision of "
             "Klaviyo."
         ) from error
     return text
@@ -196,7 +216,7 @@ def _checked_day(name: str, text: str | None) -> date | None:
     try:
         return date.fromisoformat(match[1] if match else "")
     except ValueError as error:
-        raise SettingsError(f"The setting {name} must be a day like 2026-01-31.") from error
+        raise SettingsError(f"The setting '{name}' must be a day like 2026-01-31.") from error
 
 
 def _checked_zone(name: str | None) -> str | None:
@@ -206,7 +226,7 @@ def _checked_zone(name: str | None) -> str | None:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise SettingsError(
-            f"The setting source_timezone names no time zone: {name[:60]!r}; give an IANA name "
+            f"The setting 'source_timezone' names no time zone: {name[:60]!r}; give an IANA name "
             "like America/New_York."
         ) from error
     return name
@@ -216,7 +236,7 @@ def _checked_report_path(text: str) -> Path:
     path = Path(text)
     if path.suffix.lower() == ".json" or not path.name:
         raise SettingsError(
-            "The setting report_path names the page, like output/audit.html; the JSON is put "
+            "The setting 'report_path' names the page, like output/audit.html; the JSON is put "
             "beside it."
         )
     return path
@@ -225,5 +245,5 @@ def _checked_report_path(text: str) -> Path:
 def _suggestion(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, 1)
     if near:
-        return f"; did you mean {near[0]}?".rstrip("?") + "?"
-    return f"; the settings are {enumeration(known)}"
+        return f"did you mean '{near[0]}'? Correct or remove it."
+    return f"remove it, or take one of {enumeration(known, 'or')}."

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from target_klaviyo.rows.contract import EventRow, Origin, ProfileRow
 
 
-class RowConsumer(Protocol):
-    """Takes the row stream, in order."""
+class RowReceiver(Protocol):
+    """Takes rows, in order."""
 
     def event(self, row: EventRow) -> None:
         """A valid event."""
@@ -22,11 +22,15 @@ class RowConsumer(Protocol):
     def profile(self, row: ProfileRow) -> None:
         """A valid profile."""
 
-    def seen(self, kind: str) -> None:
+    def seen(self, label: str) -> None:
         """A row, or a record for the transform, was read; `reject` may follow."""
 
-    def reject(self, kind: str, rejection: RowRejected, origin: Origin) -> None:
-        """A row, or a record the transform refused; `kind` names what it is in summaries."""
+    def reject(self, label: str, rejection: RowRejected, origin: Origin) -> None:
+        """A row, or a record the transform refused; `label` names what it is in summaries."""
+
+
+class RowConsumer(RowReceiver, Protocol):
+    """Takes a run's rows, and brings them to an end."""
 
     def state(self, value: Any) -> None:
         """A STATE, which stands for all rows before it."""

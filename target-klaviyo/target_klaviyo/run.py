@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from target_klaviyo.configuration import Settings
-    from target_klaviyo.consumer import RowConsumer
+    from target_klaviyo.consumer import RowConsumer, RowReceiver
     from target_klaviyo.reading.transforms import Transform
     from target_klaviyo.rows.contract import Origin
 
-log = logging.getLogger("target-klaviyo")
+logger = logging.getLogger("target-klaviyo")
 
 
 class Run:
@@ -73,11 +73,11 @@ class Run:
     def stop(self, reason: BaseException) -> None:
         """End before the time: finish or hear what is under way, print what it covers."""
         if isinstance(reason, RunInterrupted):
-            log.warning("Stopping on a signal: finishing what is under way.")
+            logger.warning("Stopping on a signal: finishing what is under way.")
             try:
                 self.consumer.wind_down()
             except TargetError as error:
-                log.error("%s", error)  # noqa: TRY400  (a sentence, not a fault)
+                logger.error("%s", error)  # noqa: TRY400  (a sentence, not a fault)
         else:
             self.consumer.abandon()
         if not isinstance(reason, AuditDiffers):
@@ -89,7 +89,7 @@ class Run:
 
     def _consumer(self, source: int | None) -> RowConsumer:
         if self._writes:
-            log.info(
+            logger.info(
                 "Events before %s (live_window_days) are history: recorded without triggering "
                 "flows.",
                 self._reader.live_from.isoformat(timespec="seconds"),
@@ -123,17 +123,17 @@ class Run:
         tally = Tally(max_reject_percent=self._given.max_reject_percent)
         return self._writer(RejectsFile(self._given.rejects_path), tally)
 
-    def _intake_for(self, consumer: RowConsumer) -> Callable[[str, object, Origin], None]:
+    def _intake_for(self, receiver: RowReceiver) -> Callable[[str, object, Origin], None]:
         """Another way for records to become rows: those that an earlier run rejected."""
         transform = configured_transform(self._given)
-        return Intake(self._given, transform, self._reader, consumer, Tally(100)).take
+        return Intake(self._given, transform, self._reader, receiver, Tally(100)).take
 
     def _log_summary(self) -> None:
         """Say what the run has done."""
         transform_says = self._transform.summary() if self._transform is not None else []
-        lines = summary(self._tally, str(self._given.rejects_path)) if self._writes else ()
+        lines = summary(self._tally, self._given.rejects_path) if self._writes else ()
         for line in (*lines, *transform_says):
-            log.info("%s", line)
+            logger.info("%s", line)
 
 
 def _print_state(value: Any) -> None:
@@ -144,5 +144,7 @@ def _print_state(value: Any) -> None:
         # What is left in the buffer must not fail once more when the interpreter shuts down.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise TargetError(
-            f"STATE cannot be handed on, since nobody reads it any more ({error.strerror})."
+            f"STATE cannot be handed on, since nobody reads it any more ({error.strerror}): check "
+            "the command that target-klaviyo's output is piped into, and run again; what was sent "
+            "is stored once all the same."
         ) from error

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from typing import Any
 
 from target_klaviyo.errors import SettingsError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from target_klaviyo.wording import enumeration
 
 TESTED_REVISION = "2026-07-15"
 
@@ -37,8 +37,8 @@ class Setting:
 
     def schema(self) -> dict[str, Any]:
         """The setting in JSON Schema, as the SDK shows it with --about."""
-        kind = [self.type] if self.required else [self.type, "null"]
-        schema: dict[str, Any] = {"type": kind, "description": self.description}
+        types = [self.type] if self.required else [self.type, "null"]
+        schema: dict[str, Any] = {"type": types, "description": self.description}
         if self.type == "array":
             schema["items"] = {"type": "string"}
         if self.default is not None:
@@ -68,16 +68,19 @@ class Setting:
             raise self._wrong()
         if self.choices and value not in self.choices:
             raise SettingsError(
-                f"The setting {self.name} must be one of {enumeration(self.choices)}."
+                f"The setting '{self.name}' must be one of {enumeration(self.choices)}."
             )
         return value
 
     def _number(self, value: Any) -> float:
         number: float
         try:
-            if isinstance(value, bool) or not isinstance(value, str | int | float):
+            # The SDK reads fractions of a settings file as Decimal.
+            if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
                 raise self._wrong()
             number = float(value)
+            if not math.isfinite(number):
+                raise self._wrong()
             if self.type == "integer":
                 if number != int(number):
                     raise self._wrong()
@@ -89,11 +92,11 @@ class Setting:
         if low or high:
             bounds = [f"at least {self.minimum:g}"] if self.minimum is not None else []
             bounds += [f"at most {self.maximum:g}"] if self.maximum is not None else []
-            raise SettingsError(f"The setting {self.name} must be {' and '.join(bounds)}.")
+            raise SettingsError(f"The setting '{self.name}' must be {' and '.join(bounds)}.")
         return number
 
     def _wrong(self) -> SettingsError:
-        return SettingsError(f"The setting {self.name} must be {TYPE_NAMES[self.type]}.")
+        return SettingsError(f"The setting '{self.name}' must be {TYPE_NAMES[self.type]}.")
 
 
 SETTINGS = (
@@ -231,6 +234,13 @@ SETTINGS = (
     ),
 )
 
+WITHOUT_EFFECT = {
+    "add_record_metadata": "Klaviyo has no columns for it",
+    "load_method": "events are always added and profiles always updated",
+    "validate_records": "every row is always checked, against Klaviyo's limits",
+}
+"""Settings that the SDK gives every target and that change nothing here, each with the reason."""
+
 
 def json_schema() -> dict[str, Any]:
     """All settings in JSON Schema; a name that is not among them is a mistake."""
@@ -240,9 +250,3 @@ def json_schema() -> dict[str, Any]:
         "required": [setting.name for setting in SETTINGS if setting.required],
         "additionalProperties": False,
     }
-
-
-def enumeration(names: Iterable[str]) -> str:
-    """Names as a sentence lists them."""
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last

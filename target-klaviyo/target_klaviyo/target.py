@@ -16,27 +16,30 @@ from singer_sdk.exceptions import (
     RecordsWithoutSchemaException,
     SingerSDKError,
 )
+from singer_sdk.helpers.capabilities import PluginCapabilities
 
 from target_klaviyo.check import check
 from target_klaviyo.configuration import Settings, check_environment, check_names, read_settings
 from target_klaviyo.errors import (
     InputError,
+    RowRejected,
     RunInterrupted,
     SettingsError,
 )
 from target_klaviyo.klaviyo.client import Client
 from target_klaviyo.klaviyo.reader import Reader
-from target_klaviyo.reading import messages
+from target_klaviyo.reading import messages, stream_maps
 from target_klaviyo.reading.bytes_reader import BytesReader
 from target_klaviyo.reading.transforms import configured_transform
 from target_klaviyo.rows.contract import Origin
 from target_klaviyo.run import Run
-from target_klaviyo.settings import SETTINGS, json_schema
+from target_klaviyo.settings import SETTINGS, WITHOUT_EFFECT, json_schema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
+    from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.mapper import StreamMap
     from singer_sdk.plugin_base import _ConfigInput
 
@@ -45,6 +48,17 @@ if sys.version_info >= (3, 12):
     from typing import override
 else:
     from typing_extensions import override
+
+_MAP_ERRORS = (
+    SingerSDKError,
+    NotImplementedError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+)
+"""What a mistake in the setting `stream_maps` can raise: its expressions are the user's own."""
 
 
 class RecordBeforeSchemaError(InputError, RecordsWithoutSchemaException):
@@ -61,6 +75,12 @@ class TargetKlaviyo(Target):
     name = "target-klaviyo"
     package_name = "target-klaviyo"
     config_jsonschema: ClassVar[dict[str, Any]] = json_schema()
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.STRUCTURED_LOGGING,
+    ]
     message_reader_class = BytesReader
     message_reader: BytesReader
 
@@ -82,8 +102,15 @@ class TargetKlaviyo(Target):
     # Settings.
 
     @classmethod
+    @override
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        super().append_builtin_config(config_jsonschema)
+        for name in WITHOUT_EFFECT:
+            config_jsonschema["properties"].pop(name, None)
+
+    @classmethod
     def _builtin_settings(cls) -> set[str]:
-        """Names of the settings that the SDK adds."""
+        """Names of the settings that the SDK adds, as far as they work here."""
         schema: dict[str, Any] = {"properties": {}}
         cls.append_builtin_config(schema)
         return set(schema["properties"])
@@ -150,7 +177,11 @@ class TargetKlaviyo(Target):
         keys = message_dict.get("key_properties") or []
         self._key_properties[stream] = keys
         if self._maps_streams:
-            self.mapper.register_raw_stream_schema(stream, schema, keys)
+            try:
+                self.mapper.register_raw_stream_schema(stream, schema, keys)
+            except _MAP_ERRORS as error:
+                maps = self.config.get("stream_maps")
+                raise stream_maps.unreadable_map(stream, maps, error) from error
 
     @override
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
@@ -178,9 +209,9 @@ class TargetKlaviyo(Target):
             alias = stream_map.stream_alias
             try:
                 mapped = stream_map.transform(copy.copy(record))
-            except (SingerSDKError, ValueError, TypeError, LookupError, AttributeError) as fault:
-                reason = f"The stream map fails on this record ({type(fault).__name__}: {fault})."
-                self._intake.refuse(alias, reason, origin)
+            except _MAP_ERRORS as error:
+                rejection = stream_maps.failure(stream, self.config.get("stream_maps"), error)
+                self._intake.refuse(alias, rejection, origin)
                 continue
             if mapped is not None:
                 self._intake.take(alias, mapped, origin)
@@ -197,7 +228,8 @@ class TargetKlaviyo(Target):
     def _refuse_deep(self, stream: str) -> None:
         reader = self.message_reader
         origin = Origin(stream, reader.line, self._schemas.get(stream, b""))
-        self._intake.refuse(stream, "The record is nested too deeply to be read.", origin)
+        rejection = RowRejected("The record is nested too deeply to be read.")
+        self._intake.refuse(stream, rejection, origin)
 
     @override
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:

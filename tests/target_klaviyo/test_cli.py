@@ -78,30 +78,120 @@ def command(tmp_path: Path, forker: subprocess.Popen[str]) -> Command:
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({}, "The setting api_key is missing"),
-        ({"api_key": ""}, "The setting api_key is missing"),
-        ({"api_key": "a key"}, "The setting api_key is not a Klaviyo private key"),
-        ({"api_key": "k", "list": "x"}, "There is no setting list; did you mean list_id?"),
-        ({"api_key": "k", "api_url": "klaviyo"}, "The setting api_url must be a plain address"),
-        ({"api_key": "k", "revision": "v3"}, "The setting revision must be a date"),
-        ({"api_key": "k", "concurrency": "many"}, "The setting concurrency must be a whole"),
-        ({"api_key": "k", "concurrency": 0}, "The setting concurrency must be at least 1"),
-        ({"api_key": "k", "clear_with": "fire"}, "must be one of bulk and single"),
-        ({"api_key": "k", "mode": "read"}, "must be one of write, audit and repair"),
-        ({"api_key": "k", "transform": "nope"}, "names nope, which is not installed"),
-        ({"api_key": "k", "transform_config": {"a": 1}}, "needs the setting transform"),
-        ({"api_key": "k", "profile_streams": ["events"]}, "The stream events stands in"),
+        (
+            {},
+            (
+                "The setting 'api_key' is missing: set it, or the variable TARGET_KLAVIYO_API_KEY "
+                "(Klaviyo private API key, made in Klaviyo under Settings > API keys)."
+            ),
+        ),
+        (
+            {"api_key": ""},
+            (
+                "The setting 'api_key' is missing: set it, or the variable TARGET_KLAVIYO_API_KEY "
+                "(Klaviyo private API key, made in Klaviyo under Settings > API keys)."
+            ),
+        ),
+        (
+            {"api_key": "a key"},
+            (
+                "The setting 'api_key' is not a Klaviyo private key: it holds spaces or characters "
+                "that no key has; copy it again from Settings > API keys."
+            ),
+        ),
+        (
+            {"api_key": "k", "list": "x"},
+            "There is no setting 'list'; did you mean 'list_id'? Correct or remove it.",
+        ),
+        (
+            {"api_key": "k", "live_windw_days": 1},
+            (
+                "There is no setting 'live_windw_days'; did you mean 'live_window_days'? Correct "
+                "or remove it."
+            ),
+        ),
+        (
+            {"api_key": "k", "api_url": "klaviyo"},
+            (
+                "The setting 'api_url' must be a plain address like https://a.klaviyo.com, without "
+                "a query or a password."
+            ),
+        ),
+        (
+            {"api_key": "k", "revision": "v3"},
+            "The setting 'revision' must be a date like 2026-07-15, an API revision of Klaviyo.",
+        ),
+        (
+            {"api_key": "k", "concurrency": "many"},
+            "The setting 'concurrency' must be a whole number.",
+        ),
+        (
+            {"api_key": "k", "concurrency": 0},
+            "The setting 'concurrency' must be at least 1 and at most 64.",
+        ),
+        (
+            {"api_key": "k", "concurrency": 1.5},
+            "The setting 'concurrency' must be a whole number.",
+        ),
+        (
+            {"api_key": "k", "settle_minutes": True},
+            "The setting 'settle_minutes' must be a number.",
+        ),
+        (
+            {"api_key": "k", "clear_with": "fire"},
+            "The setting 'clear_with' must be one of bulk and single.",
+        ),
+        (
+            {"api_key": "k", "mode": "read"},
+            "The setting 'mode' must be one of write, audit and repair.",
+        ),
+        (
+            {"api_key": "k", "transform": "nope"},
+            (
+                "The setting 'transform' names 'nope', which is not installed beside "
+                "target-klaviyo (installed: 'recurly'); correct the name, or pip install the "
+                "package that brings it into the same environment."
+            ),
+        ),
+        (
+            {"api_key": "k", "transform_config": {"a": 1}},
+            (
+                "The setting 'transform_config' needs the setting 'transform' beside it: add that, "
+                "or remove this."
+            ),
+        ),
+        (
+            {"api_key": "k", "profile_streams": ["events"]},
+            (
+                "The stream 'events' stands in the settings 'event_streams' and 'profile_streams'; "
+                "take it out of one of them."
+            ),
+        ),
+        (
+            {"api_key": "k", "load_method": "upsert"},
+            (
+                "The setting 'load_method' has no effect in target-klaviyo, since events are "
+                "always added and profiles always updated; remove it."
+            ),
+        ),
+        (
+            {"api_key": "k", "validate_records": False},
+            (
+                "The setting 'validate_records' has no effect in target-klaviyo, since every row "
+                "is always checked, against Klaviyo's limits; remove it."
+            ),
+        ),
     ],
 )
 def test_a_wrong_setting_is_named(command: Command, settings: Any, sentence: str) -> None:
     """A settings file with a mistake is answered with what is wrong and what to do."""
-    assert sentence in command("--config", command.config(**settings)).complaint
+    assert command("--config", command.config(**settings)).complaint == sentence
 
 
 def test_a_setting_that_does_not_exist_is_named_with_about(command: Command) -> None:
     """--about, too, says so when the settings given with it are wrong."""
     ended = command("--about", "--config", command.config(api_kee="k"))
-    assert "no setting api_kee" in ended.complaint
+    assert "no setting 'api_kee'; did you mean 'api_key'?" in ended.complaint
 
 
 def test_about_needs_no_settings(command: Command) -> None:
@@ -110,14 +200,29 @@ def test_about_needs_no_settings(command: Command) -> None:
     assert ended.code == 0
     settings = json.loads(ended.out)["settings"]["properties"]
     assert settings["api_key"]["secret"]
-    assert "stream_maps" in settings
+    assert {"stream_maps", "flattening_enabled", "batch_size_rows"} <= settings.keys()
+
+
+def test_about_promises_nothing_that_has_no_effect(command: Command) -> None:
+    """Capabilities and settings of the SDK that change nothing here are not advertised."""
+    told = json.loads(command("--about", "--format", "json").out)
+    assert "validate-records" not in told["capabilities"]
+    assert {"stream-maps", "schema-flattening"} <= {*told["capabilities"]}
+    idle = {"validate_records", "load_method", "add_record_metadata"}
+    assert idle.isdisjoint(told["settings"]["properties"])
 
 
 @pytest.mark.parametrize(
     ("variables", "sentence"),
     [
         ({}, "TARGET_KLAVIYO_API_KEY"),
-        ({"TARGET_KLAVIYO_API_KEE": "k"}, "did you mean TARGET_KLAVIYO_API_KEY?"),
+        (
+            {"TARGET_KLAVIYO_API_KEE": "k"},
+            (
+                "There is no setting for the variable TARGET_KLAVIYO_API_KEE; did you mean "
+                "TARGET_KLAVIYO_API_KEY? Correct or remove it."
+            ),
+        ),
         (
             {"TARGET_KLAVIYO_API_KEY": "k", "TARGET_KLAVIYO_CONCURRENCY": "many"},
             "The variable TARGET_KLAVIYO_CONCURRENCY must be a whole number",
@@ -128,7 +233,7 @@ def test_about_needs_no_settings(command: Command) -> None:
         ),
         (
             {"TARGET_KLAVIYO_API_KEY": "k", "TARGET_KLAVIYO_LIVE_WINDOW_DAYS": "x"},
-            "The setting live_window_days must be a number",
+            "The setting 'live_window_days' must be a number",
         ),
     ],
 )
@@ -182,6 +287,34 @@ def test_the_key_stays_out_of_all_output(command: Command, site: Site, sample: S
     assert b"pk_secret" not in site.rejects_path.read_bytes()
 
 
+@pytest.mark.parametrize("from_file", [True, False])
+def test_numbers_may_have_fractions(
+    command: Command, site: Site, sample: Samples, *, from_file: bool
+) -> None:
+    """Half a day, two and a half percent and twelve seconds, from a file or from variables."""
+    source = sample.lines(site.messages("events", [sample.event(1)]))
+    numbers = {
+        "live_window_days": 0.5,
+        "max_reject_percent": 2.5,
+        "settle_minutes": 0.2,
+        "request_timeout": 7.5,
+    }
+    given = {**site.config, **numbers}
+    if from_file:
+        ended = command("--config", command.config(**given), source=source)
+    else:
+        variables = {f"TARGET_KLAVIYO_{name.upper()}": str(of) for name, of in given.items()}
+        ended = command("--config", "ENV", source=source, **variables)
+    assert ended.code == 0, ended.log
+    assert len(site.account.events()) == 1
+
+
+def test_settings_that_are_null_count_as_not_given(command: Command, site: Site) -> None:
+    """Also those of the SDK's that have no effect: a plugin's definition may list them."""
+    idle = {"load_method": None, "validate_records": None, "add_record_metadata": ""}
+    assert command("--config", command.config(**site.config, **idle)).code == 0
+
+
 def test_a_run_from_variables_with_a_transform_config(
     command: Command, site: Site, sample: Samples
 ) -> None:
@@ -199,5 +332,5 @@ def test_a_run_from_variables_with_a_transform_config(
     )
     assert ended.code == 0, ended.log
     assert ended.out == '{"done": 1}\n'
-    assert "Klaviyo took 1 events" in ended.log
+    assert "Klaviyo took 1 event and" in ended.log
     assert len(site.account.events()) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -35,7 +36,7 @@ EVENTS, PROFILES = "bulk event creation", "bulk profile import"
                 {EVENTS: Pace(1, math.inf), PROFILES: Pace(2, 150)},
             ),
             (
-                "1 events and 0 profiles sent, 0 rejected; 2 import jobs pending; requests in the "
+                "1 event and 0 profiles sent, 0 rejected; 2 import jobs pending; requests in the "
                 "last minute: 1 (bulk event creation), 2 of 150 (bulk profile import)."
             ),
         ),
@@ -84,15 +85,15 @@ def test_the_summary_is_a_table_and_what_needs_words() -> None:
     tally.reject("events", "The event has no metric.")
     tally.reject("records of invoices", "No account.")
     tally.requests, tally.jobs, tally.backfilled, tally.slowed_down = 14, 1, 11_000, 2
-    assert list(summary(tally, "output/rejected.singer")) == [
+    assert list(summary(tally, Path("rejects"))) == [
         "                       read  stored  merged  rejected",
         "events               12,000  11,989      10         1",
         "profiles                  7       6       0         0",
         "records of invoices     900                         1",
-        "Klaviyo took 11,989 events and 6 profiles in 14 requests and 1 import jobs.",
+        "Klaviyo took 11,989 events and 6 profiles in 14 requests and 1 import job.",
         "11,000 of the events are history and trigger no flows.",
-        "0 requests were sent again after failing; Klaviyo asked 2 times to slow down.",
-        "1 events rejected: The event has no metric.",
-        "1 records of invoices rejected: No account.",
-        "The rejects are in output/rejected.singer; replay them with < output/rejected.singer.",
+        "Klaviyo asked 2 times to slow down.",
+        "1 event rejected: The event has no metric.",
+        "1 record of invoices rejected: No account.",
+        "The rejects are in rejects; replay them with `target-klaviyo --config … < rejects`.",
     ]

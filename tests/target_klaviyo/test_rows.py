@@ -229,3 +229,33 @@ def test_nothing_but_a_rejection_comes_of_a_bad_row(value: Any, name: str) -> No
     for row in (value, {**EVENT, name: value}, {**EVENT, "profile": {name: value}}):
         for read in (READER.event, READER.profile):
             assert reason_of(read, row).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("earliest", "reason"),
+    [
+        ("last week", "The event's earliest_time is not ISO 8601 (like 2026-01-31T12:00:00Z)."),
+        (1_767_225_600, "The event's earliest_time is not ISO 8601 (like 2026-01-31T12:00:00Z)."),
+        ("1989-12-31", "The event's earliest_time lies before 1990."),
+    ],
+)
+def test_an_impossible_earliest_time_is_a_reason(earliest: object, reason: str) -> None:
+    """It is checked like the time."""
+    row = EVENT | {"time": "2026-01-31T12:00:00Z", "earliest_time": earliest}
+    with pytest.raises(RowRejected) as rejected:
+        READER.event(row, ORIGIN)
+    assert rejected.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("earliest", "kept"),
+    [("2026-01-29", True), ("2026-01-31T12:00:00Z", False), ("2026-02-01", False), (None, False)],
+)
+def test_the_earliest_time_is_never_sent(earliest: str | None, *, kept: bool) -> None:
+    """Klaviyo gets the same event with or without it; one that is no earlier means nothing."""
+    row = EVENT | {"time": "2026-01-31T12:00:00Z"}
+    bare = READER.event(row, ORIGIN)
+    read = READER.event({**row, "earliest_time": earliest}, ORIGIN)
+    assert (read.payload, read.profile) == (bare.payload, bare.profile)
+    assert bare.earliest is None
+    assert (read.earliest is not None) is kept

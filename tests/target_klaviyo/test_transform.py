@@ -97,5 +97,5 @@ def test_a_refused_record_is_rejected_raw_and_replayed_through_the_transform(
 
 def test_a_transform_that_does_not_take_its_settings_is_named(site: Site, shop: str) -> None:
     """What the transform says about its settings reaches the user."""
-    with pytest.raises(SettingsError, match="transform_config is not right: metric is missing"):
+    with pytest.raises(SettingsError, match="'transform_config' is not right: metric is missing"):
         site.sync([], transform=shop)

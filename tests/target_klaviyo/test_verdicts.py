@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from target_klaviyo.errors import KlaviyoError
-from target_klaviyo.klaviyo.endpoints import BULK_EVENTS, IMPORT_JOB, Endpoint, NoReply, Reply
+from target_klaviyo.klaviyo.endpoints import BULK_EVENTS, IMPORT_JOB, Answer, Endpoint, NoAnswer
+from target_klaviyo.klaviyo.patience import pause_before
 from target_klaviyo.klaviyo.verdicts import (
     Done,
     Missing,
@@ -17,7 +18,6 @@ from target_klaviyo.klaviyo.verdicts import (
     TooLarge,
     TryAgain,
     judge,
-    pause_before,
 )
 
 
@@ -30,20 +30,20 @@ def refusal(detail: str, pointer: str = "/data") -> bytes:
 @pytest.mark.parametrize(
     ("answer", "endpoint", "kind"),
     [
-        (Reply(202, {}, b""), BULK_EVENTS, Done),
-        (Reply(202, {}, b"{gar"), BULK_EVENTS, Done),
-        (Reply(200, {}, b'{"data": {}}'), IMPORT_JOB, Done),
-        (Reply(200, {}, b"<html>"), IMPORT_JOB, TryAgain),
-        (Reply(429, {"Retry-After": "7"}, b""), BULK_EVENTS, SlowDown),
-        (Reply(500, {}, b""), BULK_EVENTS, TryAgain),
-        (Reply(524, {}, b"<html>"), BULK_EVENTS, TryAgain),
-        (Reply(408, {}, b""), BULK_EVENTS, TryAgain),
-        (Reply(403, {}, b"<html>"), BULK_EVENTS, TryAgain),
-        (Reply(413, {}, b""), BULK_EVENTS, TooLarge),
-        (Reply(400, {}, refusal("Invalid email.", "/data/x")), BULK_EVENTS, Refused),
-        (Reply(409, {}, refusal("Duplicate.")), BULK_EVENTS, Refused),
-        (Reply(404, {}, refusal("A profile-bulk-import-job is gone.")), IMPORT_JOB, Missing),
-        (NoReply("reset", connected=True), BULK_EVENTS, TryAgain),
+        (Answer(202, {}, b""), BULK_EVENTS, Done),
+        (Answer(202, {}, b"{gar"), BULK_EVENTS, Done),
+        (Answer(200, {}, b'{"data": {}}'), IMPORT_JOB, Done),
+        (Answer(200, {}, b"<html>"), IMPORT_JOB, TryAgain),
+        (Answer(429, {"Retry-After": "7"}, b""), BULK_EVENTS, SlowDown),
+        (Answer(500, {}, b""), BULK_EVENTS, TryAgain),
+        (Answer(524, {}, b"<html>"), BULK_EVENTS, TryAgain),
+        (Answer(408, {}, b""), BULK_EVENTS, TryAgain),
+        (Answer(403, {}, b"<html>"), BULK_EVENTS, TryAgain),
+        (Answer(413, {}, b""), BULK_EVENTS, TooLarge),
+        (Answer(400, {}, refusal("Invalid email.", "/data/x")), BULK_EVENTS, Refused),
+        (Answer(409, {}, refusal("Duplicate.")), BULK_EVENTS, Refused),
+        (Answer(404, {}, refusal("A profile-bulk-import-job is gone.")), IMPORT_JOB, Missing),
+        (NoAnswer("reset", connected=True), BULK_EVENTS, TryAgain),
     ],
 )
 def test_an_answer_is_understood(answer: Any, endpoint: Endpoint, kind: type) -> None:
@@ -54,18 +54,18 @@ def test_an_answer_is_understood(answer: Any, endpoint: Endpoint, kind: type) ->
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (Reply(401, {}, refusal("No.")), "api_key"),
-        (Reply(403, {}, refusal("Lacks scope.")), "events:write"),
-        (Reply(404, {}, b"<html>"), "api_url"),
-        (Reply(405, {}, b""), "no longer offers"),
-        (Reply(410, {}, b""), "upgrade"),
-        (Reply(301, {"Location": "/"}, b""), "redirects"),
-        (Reply(415, {}, b""), "415"),
-        (Reply(400, {}, refusal("'x' is not a valid revision.", "/data/")), "revision"),
-        (Reply(404, {}, refusal("A list with id X does not exist.")), "list_id"),
+        (Answer(401, {}, refusal("No.")), "api_key"),
+        (Answer(403, {}, refusal("Lacks scope.")), "events:write"),
+        (Answer(404, {}, b"<html>"), "api_url"),
+        (Answer(405, {}, b""), "no longer offers"),
+        (Answer(410, {}, b""), "upgrade"),
+        (Answer(301, {"Location": "/"}, b""), "redirects"),
+        (Answer(415, {}, b""), "415"),
+        (Answer(400, {}, refusal("'x' is not a valid revision.", "/data/")), "revision"),
+        (Answer(404, {}, refusal("A list with id X does not exist.")), "list_id"),
     ],
 )
-def test_what_concerns_the_whole_run_stops_it(answer: Reply, sentence: str) -> None:
+def test_what_concerns_the_whole_run_stops_it(answer: Answer, sentence: str) -> None:
     """Keys, scopes, addresses, revisions and lists are settings, not rows."""
     with pytest.raises(KlaviyoError, match=sentence):
         judge(answer, BULK_EVENTS, wants_document=False)

@@ -16,6 +16,7 @@ from target_klaviyo.audit.sightings import Sightings
 from target_klaviyo.audit.store import open_store
 from target_klaviyo.audit.timezones import DAY, day_of, midnight, zone_named
 from target_klaviyo.audit.zones import judge_zones
+from target_klaviyo.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 LOOK_FOR_SIGNALS_SECONDS = 0.5
 
-log = logging.getLogger("target-klaviyo")
+logger = logging.getLogger("target-klaviyo")
 
 
 class Auditor:
@@ -68,7 +69,7 @@ class Auditor:
         self._zone = zone_named(self._account.timezone, "Klaviyo's account")
         self._source_zone: ZoneInfo | None = None
         if options.source_timezone:
-            self._source_zone = zone_named(options.source_timezone, "The setting source_timezone")
+            self._source_zone = zone_named(options.source_timezone, "The setting 'source_timezone'")
         self._from, self._until = self._bounds()
         self._store = open_store()
         self._expectations = Expectations(
@@ -91,23 +92,24 @@ class Auditor:
 
     # Rows in.
 
-    def seen(self, kind: str) -> None:
+    def seen(self, label: str) -> None:
         """A row was read."""
 
     def event(self, row: EventRow) -> None:
-        """Expect an event, if its time matters; its metric is compared in any case."""
+        """Expect an event, if it may be stored when it matters; its metric is compared anyway."""
         self._expectations.know(row.metric)
-        if self._from <= row.time.timestamp() < self._until:
+        earliest = row.earliest or row.time
+        if row.time.timestamp() >= self._from and earliest.timestamp() < self._until:
             self._expectations.add_event(row)
 
     def profile(self, row: ProfileRow) -> None:
         """Expect a profile."""
         self._expectations.add_profile(row)
 
-    def reject(self, kind: str, rejection: RowRejected, origin: Origin) -> None:
+    def reject(self, label: str, rejection: RowRejected, origin: Origin) -> None:
         """Count what could never be sent; an audit adds nothing to the rejects file."""
         del origin
-        self._rejections[kind, rejection.rule] += 1
+        self._rejections[label, rejection.rule] += 1
 
     def state(self, value: Any) -> None:
         """An audit moves no bookmark."""
@@ -154,9 +156,9 @@ class Auditor:
         names = self._expectations.metrics()
         self._sightings.begin_findings()
         first, last = self._period()
-        log.info(
-            "Comparing %d metrics from %s to %s (%s) with %s.",
-            len(names),
+        logger.info(
+            "Comparing %s from %s to %s (%s) with %s.",
+            counted(len(names), "metric"),
             first,
             last,
             self._zone.key,
@@ -169,6 +171,7 @@ class Auditor:
             self._sightings,
             zone=self._zone,
             source_zone=self._source_zone,
+            currency=self._account.currency,
             audit_key=self._options.audit_key,
             first=first,
             last=last,
@@ -191,7 +194,7 @@ class Auditor:
             metrics=metrics,
             profiles=self._profiles.compare(),
             rejections=[
-                Rejection(kind, rule, count) for (kind, rule), count in self._rejections.items()
+                Rejection(label, rule, count) for (label, rule), count in self._rejections.items()
             ],
             other_metrics=sorted(identifiers.keys() - set(names)),
             settle_minutes=self._options.settle.total_seconds() / 60,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from target_klaviyo.audit.store import Candidate, read_candidate, read_identity, who
+from target_klaviyo.audit.store import EXPECTED, Candidate, read_candidate, read_identity, who
 from target_klaviyo.audit.timezones import SLOT_SECONDS, Amount
 from target_klaviyo.rows.contract import Origin, ProfileRow
 from target_klaviyo.rows.identity import SILENT_DOMAIN
@@ -75,13 +75,16 @@ class Expectations:
         self.know(row.metric)
         attributes = orjson.loads(row.payload)["attributes"]
         key = attributes["properties"].get(self._audit_key)
+        time = int(row.time.timestamp())
         self._events.append(
             (
                 self._metrics[row.metric],
                 row.unique_id,
                 who(row.identity),
                 orjson.dumps(row.identity),
-                int(row.time.timestamp()),
+                time,
+                int(row.earliest.timestamp()) if row.earliest else time,
+                time,
                 row.value,
                 attributes.get("value_currency"),
                 "" if key is None else str(key),
@@ -133,9 +136,11 @@ class Expectations:
         return sorted(self._metrics)
 
     def span(self) -> tuple[int, int] | None:
-        """Times of the first and the last event, None without any."""
+        """Times of the first and the last event as the source tells them, None without any."""
         self._write_events()
-        first, last = self._database.execute("SELECT min(time), max(time) FROM expected").fetchone()
+        first, last = self._database.execute(
+            "SELECT min(latest), max(latest) FROM expected"
+        ).fetchone()
         return None if first is None else (first, last)
 
     def slots(self, metric: str, start: int, end: int) -> Iterator[Slot]:
@@ -150,10 +155,31 @@ class Expectations:
         for slot, count, value, silent, silent_value, foreign in rows:
             yield Slot(slot, Amount(count, value), Amount(int(silent), silent_value), int(foreign))
 
+    def sums(self, metric: str, start: int, end: int) -> dict[str, float]:
+        """Sum of the expected values from `start` up to `end`, by currency.
+
+        What names no currency is in the account's, as Klaviyo takes it.
+        """
+        rows = self._database.execute(
+            "SELECT coalesce(currency, ?), total(value) FROM expected"
+            " WHERE metric = ? AND time >= ? AND time < ? AND value <> 0 GROUP BY 1 ORDER BY 1",
+            (self._currency, self._metrics[metric], start, end),
+        )
+        return dict(rows.fetchall())
+
+    def followed(self, metric: str, start: int, end: int) -> int:
+        """How many events are stored under an earlier time than the source tells by now."""
+        row = self._database.execute(
+            "SELECT count(*) FROM expected"
+            " WHERE metric = ? AND time >= ? AND time < ? AND time < latest",
+            (self._metrics[metric], start, end),
+        ).fetchone()
+        return int(row[0])
+
     def silent(self, metric: str, start: int, end: int) -> Iterator[Candidate]:
         """Expected events of a span of time that Klaviyo drops without a word."""
         rows = self._database.execute(
-            "SELECT number, key, unique_id, time, value, identity FROM expected"
+            f"SELECT {EXPECTED} FROM expected"  # noqa: S608  (a constant)
             " WHERE metric = ? AND time >= ? AND time < ? AND silent ORDER BY time, number",
             (self._metrics[metric], start, end),
         )
@@ -200,9 +226,9 @@ class Expectations:
         if self._events:
             self._database.execute("BEGIN")
             self._database.executemany(
-                "INSERT OR IGNORE INTO expected (metric, unique_id, who, identity, time, value,"
-                " currency, key, silent, profile, payload)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO expected (metric, unique_id, who, identity, time, earliest,"
+                " latest, value, currency, key, silent, profile, payload)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 self._events,
             )
             self._database.execute("COMMIT")

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from target_klaviyo.wording import counted, enumeration
+
 if TYPE_CHECKING:
     from datetime import date, datetime
 
     from target_klaviyo.audit.timezones import Amount
 
 
-class Kind(str, Enum):
+class Difference(str, Enum):
     """How an event differs. The last three are explained: they need no mending, or allow none."""
 
     MISSING = "missing"  # should be there and is not
@@ -25,8 +27,11 @@ class Kind(str, Enum):
     PENDING = "pending"  # so young that Klaviyo may not show it yet
 
 
-EXPLAINED = frozenset({Kind.DROPPED, Kind.REJECTED, Kind.PENDING})
+EXPLAINED = frozenset({Difference.DROPPED, Difference.REJECTED, Difference.PENDING})
 """Kinds that leave an audit clean."""
+
+_KEPT = (Difference.UNEXPECTED, Difference.MOVED, Difference.ALTERED)
+"""What no sending mends."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class Finding:
         who: an identifier of its profile.
     """
 
-    kind: Kind
+    difference: Difference
     metric: str
     key: str
     unique_id: str
@@ -47,6 +52,7 @@ class Finding:
     found_time: int | None
     value: float | None
     found_value: float | None
+    currency: str | None
     reason: str
 
 
@@ -76,18 +82,25 @@ class MetricResult:
         id: Klaviyo's id of it; None while no event of it has ever come.
         days: all days of the period.
         source_days: day of the source's zone -> (expected, found) counts; empty without a zone.
-        counts: findings by kind.
-        findings: the first of each kind, for the report.
+        counts: findings by difference.
+        findings: the first of each difference, for the report.
         unexplained: days whose sum differs although nothing about single events can be said.
+        sums: sum of the expected values by currency; nothing without values.
+        comparable: whether those are all in the account's currency. Klaviyo's sum is one over
+            all currencies, which it may convert, so beside others it means nothing.
+        followed: events stored under an earlier time than the source tells by now, rightly.
     """
 
     name: str
     id: str | None
     days: list[Day]
     source_days: dict[date, tuple[int, int]] = field(default_factory=dict)
-    counts: Counter[Kind] = field(default_factory=Counter)
+    counts: Counter[Difference] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
     unexplained: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    comparable: bool = True
+    followed: int = 0
 
     @property
     def expected(self) -> int:
@@ -103,7 +116,7 @@ class MetricResult:
     def agrees(self) -> bool:
         """Whether nothing is wrong that is not explained."""
         return not self.unexplained and not any(
-            count for kind, count in self.counts.items() if kind not in EXPLAINED
+            count for difference, count in self.counts.items() if difference not in EXPLAINED
         )
 
 
@@ -165,9 +178,9 @@ class ZoneVerdict:
 
 @dataclass(frozen=True)
 class Rejection:
-    """Rows, or records, that never came to be sent, by rule."""
+    """Rows, or records, that never came to be sent, by rule; `label` as in the summary."""
 
-    kind: str
+    label: str
     rule: str
     count: int
 
@@ -200,8 +213,8 @@ class AuditResult:
     repair: Repair | None = None
 
     @property
-    def counts(self) -> Counter[Kind]:
-        """Findings of all metrics by kind."""
+    def counts(self) -> Counter[Difference]:
+        """Findings of all metrics by difference."""
         return sum((metric.counts for metric in self.metrics), Counter())
 
     @property
@@ -212,7 +225,7 @@ class AuditResult:
     def sentence(self) -> str:
         """The verdict in one sentence, without its full stop."""
         expected = sum(metric.expected for metric in self.metrics)
-        explained = _listed(self._explained())
+        explained = enumeration(self._explained())
         if self.agrees:
             known = f", but for {explained}" if explained else ""
             if self.zones.is_cause:
@@ -221,53 +234,71 @@ class AuditResult:
                     f"and {self.zones.account}"
                 )
             return (
-                f"Klaviyo agrees with the source: {_many(expected, 'event')} and "
-                f"{_many(self.profiles.checked, 'profile')} compared{known}"
+                f"Klaviyo agrees with the source: {counted(expected, 'event')} and "
+                f"{counted(self.profiles.checked, 'profile')} compared{known}"
             )
         known = f"; explained are {explained}" if explained else ""
-        return f"Klaviyo differs from the source: {_listed(self._wrong())}{known}"
+        return f"Klaviyo differs from the source: {enumeration(self._wrong())}{known}"
+
+    def advice(self) -> list[str]:
+        """What to do about it, in clauses."""
+        advice = []
+        counts = self.counts
+        events, profiles = counts[Difference.MISSING], self.profiles.differing
+        if (events or profiles) and self.repair is None:
+            which = [counted(events, "missing event")] if events else []
+            which += [counted(profiles, "differing profile")] if profiles else []
+            advice.append(f"run it again in mode 'repair', which sends {enumeration(which)} again")
+        elif events or profiles:
+            advice.append(
+                "Klaviyo does not show all that was sent again: audit once more in an hour, and if "
+                "nothing has changed by then, ask Klaviyo's support about one of the events"
+            )
+        kept = [each for each in _KEPT if counts[each]]
+        if kept:
+            names = enumeration(each.value for each in kept)
+            advice.append(
+                f"{names} events cannot be repaired, because Klaviyo keeps the first event it gets "
+                "under a unique_id and deletes none"
+            )
+        if any(metric.unexplained for metric in self.metrics):
+            advice.append(
+                "days with another sum cannot be repaired, because Klaviyo does not show which "
+                "event it is: look at their values in Klaviyo"
+            )
+        return advice
 
     def _wrong(self) -> list[str]:
         counts = self.counts
         found = [
-            f"{_many(counts[kind], 'event')} {kind.value}"
-            for kind in Kind
-            if kind not in EXPLAINED and counts[kind]
+            f"{counted(counts[difference], 'event')} {difference.value}"
+            for difference in Difference
+            if difference not in EXPLAINED and counts[difference]
         ]
         unexplained = sum(metric.unexplained for metric in self.metrics)
         if unexplained:
-            found.append(f"{_many(unexplained, 'day')} with another sum")
+            found.append(f"{counted(unexplained, 'day')} with another sum")
         if self.profiles.differing:
-            found.append(f"{_many(self.profiles.differing, 'profile')} altered")
+            found.append(f"{counted(self.profiles.differing, 'profile')} altered")
         return found
 
     def _explained(self) -> list[str]:
         counts = self.counts
         words = {
-            Kind.DROPPED: "dropped by Klaviyo without a word",
-            Kind.REJECTED: "in the rejects file",
-            Kind.PENDING: "too young to be visible",
+            Difference.DROPPED: "dropped by Klaviyo without a word",
+            Difference.REJECTED: "in the rejects file",
+            Difference.PENDING: "too young to be visible",
         }
         found = [
-            f"{_many(counts[kind], 'event')} {said}" for kind, said in words.items() if counts[kind]
+            f"{counted(counts[difference], 'event')} {said}"
+            for difference, said in words.items()
+            if counts[difference]
         ]
         if self.profiles.explained:
-            found.append(_many(self.profiles.explained, "profile") + " that Klaviyo does not keep")
+            found.append(
+                counted(self.profiles.explained, "profile") + " that Klaviyo does not keep"
+            )
         refused = sum(each.count for each in self.rejections)
         if refused:
-            found.append(_many(refused, "row") + " that cannot be sent at all")
+            found.append(counted(refused, "row") + " that cannot be sent at all")
         return found
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
-
-
-def _listed(parts: list[str]) -> str:
-    return (
-        parts[0]
-        if len(parts) == 1
-        else ", ".join(parts[:-1]) + " and " + parts[-1]
-        if parts
-        else ""
-    )

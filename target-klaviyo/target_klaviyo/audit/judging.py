@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from target_klaviyo.audit.findings import EXPLAINED, Kind
+from target_klaviyo.audit.findings import EXPLAINED, Difference
 from target_klaviyo.audit.matching import same_value
 from target_klaviyo.audit.timezones import day_of
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 EVENTS_AGREE = "Klaviyo's counts differ, yet each of its events is in place"
 NO_VALUES_SHOWN = "the sum differs, and Klaviyo's events do not show their values"
+NOT_ALL_SEARCHED = (
+    "not found under the days that were read, and it may stand under more: look for it in Klaviyo, "
+    "on its profile"
+)
 SILENTLY_DROPPED = "Klaviyo drops events for addresses at example.com and test.com without a word"
 
 
@@ -30,22 +34,25 @@ class EventJudge:
         days: the days of the period; what is found decides which of them differ.
         zone: the account's.
         settled_until: expected events from then on may not be visible yet.
+        searched_everywhere: whether all days were read under which an event may stand.
         log: takes the findings.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what it judges by, each by name)
         self,
         sightings: Sightings,
         *,
         days: Mapping[date, Day],
         zone: ZoneInfo,
         settled_until: int,
+        searched_everywhere: bool,
         log: FindingLog,
     ) -> None:
         self._sightings = sightings
         self._days = days
         self._zone = zone
         self._settled_until = settled_until
+        self._searched_everywhere = searched_everywhere
         self._log = log
         self._wrong: set[date] = set()
         self._explained: set[date] = set()
@@ -72,38 +79,42 @@ class EventJudge:
         if here != there:
             if here in self._days or there in self._days:
                 reason = f"stored under {there} instead of {here}"
-                self._log.add(Kind.MOVED, expected, found, reason)
+                self._log.add(Difference.MOVED, expected, found, reason)
                 self._wrong |= {here, there}
         elif here in self._days and not same_value(expected, found):
-            self._log.add(Kind.ALTERED, expected, found, "stored with another value")
+            self._log.add(Difference.ALTERED, expected, found, "stored with another value")
             self._wrong.add(here)
 
     def _absent(self, expected: Candidate) -> None:
         day = self._days.get(day_of(expected.time, self._zone))
         if day is None:
             return
-        kind, reason = self._why_absent(expected)
-        self._log.add(kind, expected, None, reason)
-        if kind in EXPLAINED:
+        difference, reason = self._why_absent(expected)
+        self._log.add(difference, expected, None, reason)
+        if difference in EXPLAINED:
             day.explained += 1
             self._explained.add(day.day)
         else:
             self._wrong.add(day.day)
 
-    def _why_absent(self, expected: Candidate) -> tuple[Kind, str]:
+    def _why_absent(self, expected: Candidate) -> tuple[Difference, str]:
         silent, rejected = self._sightings.silent_or_rejected(expected.number)
         if rejected is not None:
-            return Kind.REJECTED, rejected
+            return Difference.REJECTED, rejected
         if silent:
-            return Kind.DROPPED, SILENTLY_DROPPED
+            return Difference.DROPPED, SILENTLY_DROPPED
         if expected.time >= self._settled_until:
-            return Kind.PENDING, "so young that Klaviyo may not show it yet"
-        return Kind.MISSING, "Klaviyo does not have it"
+            return Difference.PENDING, "so young that Klaviyo may not show it yet"
+        if expected.earliest < expected.latest and not self._searched_everywhere:
+            return Difference.MISSING, NOT_ALL_SEARCHED
+        return Difference.MISSING, "Klaviyo does not have it"
 
     def _surplus(self, found: Candidate) -> None:
         day = day_of(found.time, self._zone)
         if day in self._days:
-            self._log.add(Kind.UNEXPECTED, None, found, "nothing like it came from the source")
+            self._log.add(
+                Difference.UNEXPECTED, None, found, "nothing like it came from the source"
+            )
             self._wrong.add(day)
 
     def _acquit(self, day: Day) -> None:

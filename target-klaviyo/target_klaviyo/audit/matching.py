@@ -26,6 +26,11 @@ def match(sightings: Sightings, metric: str) -> None:
     for key, group in groupby(keyed, key=attrgetter("key")):
         for expected, found in _closest(list(group), sightings.found_unpaired(key=key)):
             sightings.pair(expected.number, found.number)
+    for expected in sightings.moving_elsewhere(metric):
+        for found in sightings.found_unpaired(key=expected.key):
+            if _within_reach(expected, found):
+                sightings.pair(expected.number, found.number)
+                break
     for expected in sightings.expected_unpaired(metric):
         for found in sightings.found_unpaired(time=expected.time):
             if same_value(expected, found) and _may_be_one(expected, found):
@@ -43,17 +48,29 @@ def same_value(expected: Candidate, found: Candidate) -> bool:
 def _closest(
     expected: list[Candidate], found: list[Candidate]
 ) -> Iterator[tuple[Candidate, Candidate]]:
-    """Pairs of one key: those of the same second first, the others in order of time."""
-    left = list(found)
-    waiting = []
-    for each in expected:
-        same = next((other for other in left if other.time == each.time), None)
-        if same is None:
-            waiting.append(each)
-        else:
-            left.remove(same)
-            yield each, same
+    """Pairs of one key: the likeliest first, what is left over in order of time."""
+    waiting, left = list(expected), list(found)
+    for likely in (_same_moment_and_value, _same_moment, _within_reach):
+        for each in tuple(waiting):
+            other = next((it for it in left if likely(each, it)), None)
+            if other is not None:
+                waiting.remove(each)
+                left.remove(other)
+                yield each, other
     yield from zip(waiting, left, strict=False)
+
+
+def _same_moment_and_value(expected: Candidate, found: Candidate) -> bool:
+    return _same_moment(expected, found) and same_value(expected, found)
+
+
+def _same_moment(expected: Candidate, found: Candidate) -> bool:
+    return expected.time == found.time
+
+
+def _within_reach(expected: Candidate, found: Candidate) -> bool:
+    """Whether the found event's time is one that the expected one can have had."""
+    return expected.earliest <= found.time <= expected.latest
 
 
 def _may_be_one(expected: Candidate, found: Candidate) -> bool:

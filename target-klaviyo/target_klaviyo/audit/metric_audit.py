@@ -5,22 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from target_klaviyo.audit.comparison import ExpectedDay, compare_days
-from target_klaviyo.audit.findings import Kind, MetricResult
+from target_klaviyo.audit.findings import Difference, MetricResult
 from target_klaviyo.audit.judging import NO_VALUES_SHOWN, SILENTLY_DROPPED, EventJudge
-from target_klaviyo.audit.matching import match
-from target_klaviyo.audit.timezones import (
-    DAY,
-    NOTHING,
-    Amount,
-    by_day,
-    day_of,
-    days,
-    midnight,
-    runs,
-    widened,
-)
+from target_klaviyo.audit.search import EventSearch
+from target_klaviyo.audit.timezones import DAY, NOTHING, Amount, by_day, day_of, days, midnight
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from datetime import date
     from zoneinfo import ZoneInfo
 
@@ -42,6 +33,7 @@ class MetricAudit:
         sightings: keeps what is there.
         zone: the account's.
         source_zone: the zone of the source's reports, when it was told.
+        currency: the account's.
         audit_key: name of the event property by which events are known again.
         first: first day of the period, in the account's zone.
         last: last day of the period.
@@ -56,6 +48,7 @@ class MetricAudit:
         *,
         zone: ZoneInfo,
         source_zone: ZoneInfo | None,
+        currency: str,
         audit_key: str,
         first: date,
         last: date,
@@ -66,6 +59,7 @@ class MetricAudit:
         self._sightings = sightings
         self._zone = zone
         self._source_zone = source_zone
+        self._currency = currency
         self._audit_key = audit_key
         self._first = first
         self._last = last
@@ -79,21 +73,17 @@ class MetricAudit:
             metric_id: Klaviyo's id of it; None when it has none of that name.
         """
         outer = (self._first - MARGIN, self._last + MARGIN)
-        wanted = self._expected_days(name, *outer)
         found = self._inquiry.by_day(metric_id, *outer, self._zone) if metric_id else {}
-        compared = compare_days(days(*outer), wanted, found)
-        inside = {day.day: day for day in compared if self._first <= day.day <= self._last}
+        found = {day: found.get(day, NOTHING) for day in days(*outer)}
+        compared = self._compared(name, found)
         log = self._sightings.log_of(name)
-        self._log_silent(name, inside, log)
-        if any(day.differs for day in inside.values()):
-            self._match_events(name, metric_id, compared)
-            EventJudge(
-                self._sightings,
-                days=inside,
-                zone=self._zone,
-                settled_until=self._settled_until,
-                log=log,
-            ).judge(name)
+        if any(day.differs for day in self._inside(compared).values()):
+            compared = self._compared_by_event(name, metric_id, found, compared, log)
+        else:
+            self._log_silent(name, compared, log)
+        inside = self._inside(compared)
+        period = self._seconds(self._first, self._last + DAY)
+        sums = self._expectations.sums(name, *period)
         return MetricResult(
             name,
             metric_id,
@@ -101,8 +91,58 @@ class MetricAudit:
             self._source_days(name, metric_id),
             log.counts,
             log.listed,
-            sum(day.note == NO_VALUES_SHOWN for day in inside.values()),
+            unexplained=sum(day.note == NO_VALUES_SHOWN for day in inside.values()),
+            sums=sums,
+            comparable=sums.keys() <= {self._currency},
+            followed=self._expectations.followed(name, *period),
         )
+
+    def _compared(self, name: str, found: Mapping[date, Amount]) -> list[Day]:
+        """The days, the margin's too, in numbers."""
+        wanted = self._expected_days(name, min(found), max(found))
+        return compare_days(found, wanted, found)
+
+    def _inside(self, compared: Iterable[Day]) -> dict[date, Day]:
+        return {day.day: day for day in compared if self._first <= day.day <= self._last}
+
+    def _compared_by_event(
+        self,
+        name: str,
+        metric_id: str | None,
+        found: Mapping[date, Amount],
+        compared: list[Day],
+        log: FindingLog,
+    ) -> list[Day]:
+        """Read the events of days that differ, and judge them.
+
+        An event that is found under an earlier time that it had is expected there from then on,
+        so that afterwards other days may differ; until none does that has not been read.
+        """
+        search = EventSearch(
+            self._inquiry,
+            self._sightings,
+            metric=name,
+            metric_id=metric_id,
+            audit_key=self._audit_key,
+            zone=self._zone,
+            found=found,
+        )
+        while differing := {day.day for day in compared if day.differs} - search.read:
+            search.look_into(differing)
+            compared = self._compared(name, found)
+        self._log_silent(name, (day for day in compared if day.day not in search.read), log)
+        for day in compared:
+            if day.day in search.read:
+                day.explained = 0  # the judge counts them, one by one
+        EventJudge(
+            self._sightings,
+            days=self._inside(compared),
+            zone=self._zone,
+            settled_until=self._settled_until,
+            searched_everywhere=search.exhaustive,
+            log=log,
+        ).judge(name)
+        return compared
 
     def _expected_days(self, name: str, first: date, last: date) -> dict[date, ExpectedDay]:
         slots = list(self._expectations.slots(name, *self._seconds(first, last + DAY)))
@@ -114,37 +154,14 @@ class MetricAudit:
             for day, amount in total.items()
         }
 
-    def _log_silent(self, name: str, days: dict[date, Day], log: FindingLog) -> None:
+    def _log_silent(self, name: str, compared: Iterable[Day], log: FindingLog) -> None:
         """Days that agree without the events that Klaviyo drops: name those events."""
-        for day in days.values():
+        for day in self._inside(compared).values():
             if day.explained:
                 for event in self._expectations.silent(
                     name, *self._seconds(day.day, day.day + DAY)
                 ):
-                    log.add(Kind.DROPPED, event, None, SILENTLY_DROPPED)
-
-    def _match_events(self, name: str, metric_id: str | None, compared: list[Day]) -> None:
-        """Read the events of differing days and their neighbours, and match them.
-
-        A neighbour that agrees may still hold what is missing, when it lost as many itself; then
-        its own neighbours are read too.
-        """
-        there = {day.day: day.found.count for day in compared}
-        differing = {day.day for day in compared if day.differs}
-        self._sightings.begin_matching()
-        chosen: set[date] = set()
-        unread = set(widened(differing, there))
-        while unread:
-            chosen |= unread
-            self._sightings.match_within(self._seconds(*run) for run in runs(sorted(chosen)))
-            if metric_id is not None:
-                for run in runs(day for day in sorted(unread) if there[day]):
-                    self._sightings.add_found(
-                        self._inquiry.events(metric_id, *self._seconds(*run), self._audit_key)
-                    )
-            match(self._sightings, name)
-            loose = {day_of(time, self._zone) for time in self._sightings.loose_times(name)}
-            unread = set(widened(loose - differing, there)) - chosen
+                    log.add(Difference.DROPPED, event, None, SILENTLY_DROPPED)
 
     def _source_days(self, name: str, metric_id: str | None) -> dict[date, tuple[int, int]]:
         """Counts per day of the source's zone, of what is expected and of what is there."""

@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 
     from target_klaviyo.audit.findings import AuditResult
     from target_klaviyo.configuration import Settings
-    from target_klaviyo.consumer import RowConsumer
+    from target_klaviyo.consumer import RowReceiver
     from target_klaviyo.klaviyo.client import Client
     from target_klaviyo.rows.contract import Origin
     from target_klaviyo.writing.writer import Writer
 
-log = logging.getLogger("target-klaviyo")
+logger = logging.getLogger("target-klaviyo")
 
 
 def audit_consumer(  # noqa: PLR0913  (what the target lends)
     given: Settings,
     *,
     client: Client,
-    intake_for: Callable[[RowConsumer], Callable[[str, object, Origin], None]],
+    intake_for: Callable[[RowReceiver], Callable[[str, object, Origin], None]],
     make_writer: Callable[[], Writer],
     interruption: Interruption | None = None,
     clock: Callable[[], float] = monotonic,
@@ -48,7 +48,7 @@ def audit_consumer(  # noqa: PLR0913  (what the target lends)
     Args:
         given: the settings.
         client: sends requests.
-        intake_for: makes a function that turns records into rows for a consumer.
+        intake_for: makes a function that turns records into rows for a receiver.
         make_writer: makes a writer, for a repair.
         interruption: knows of signals, and how to wait.
         clock: seconds of a monotonic clock.
@@ -99,8 +99,8 @@ def publish(result: AuditResult, path: Path) -> None:
     said = document(result)
     write_report(said, path)
     for line in table(said):
-        log.info("%s", line)
-    verdict = f"{result.sentence()}; the report is {path}."
+        logger.info("%s", line)
+    verdict = "; ".join((result.sentence(), *result.advice(), f"the report is {path}."))
     if not result.agrees:
         raise AuditDiffers(verdict)
-    log.info("%s", verdict)
+    logger.info("%s", verdict)

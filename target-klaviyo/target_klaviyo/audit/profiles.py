@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from target_klaviyo.audit.findings import ProfileDifference
-from target_klaviyo.rows.identity import IDENTIFIER_KINDS
+from target_klaviyo.rows.identity import IDENTIFIER_KINDS, comparable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -56,8 +56,7 @@ def index(found: Iterable[dict[str, Any]]) -> dict[tuple[str, str], list[dict[st
         for kind in IDENTIFIER_KINDS:
             value = profile.get(kind)
             if isinstance(value, str) and value:
-                name = (kind, value.lower() if kind == "email" else value)
-                indexed.setdefault(name, []).append(profile)
+                indexed.setdefault(comparable(kind, value), []).append(profile)
     return indexed
 
 

@@ -12,6 +12,8 @@ import orjson
 from target_klaviyo.audit.timezones import Amount, bucket_day
 from target_klaviyo.klaviyo.documents import as_object, objects, resources
 from target_klaviyo.klaviyo.endpoints import AGGREGATES, EVENTS, METRICS, PROFILES, Call
+from target_klaviyo.moments import parse_moment
+from target_klaviyo.rows.identity import IDENTIFIER_KINDS, comparable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,6 +46,7 @@ class FoundEvent:
     key: str
     unique_id: str
     value: float | None
+    currency: str | None
     who: dict[str, str]
 
 
@@ -131,18 +134,21 @@ def read_events(document: Any, audit_key: str) -> Iterator[FoundEvent]:
         owner = as_object(as_object(resource.get("relationships")).get("profile"))
         profile_id = str(as_object(owner.get("data")).get("id") or "")
         known = people.get(profile_id, {})
-        who = {"id": profile_id} if profile_id else {}
-        for kind in ("email", "phone_number", "external_id"):
-            if isinstance(known.get(kind), str) and known[kind]:
-                who[kind] = known[kind].lower() if kind == "email" else known[kind]
+        identifiers = {**known, "id": profile_id}
+        who = dict(
+            comparable(kind, identifiers[kind])
+            for kind in IDENTIFIER_KINDS
+            if isinstance(identifiers.get(kind), str) and identifiers[kind]
+        )
         key, value = properties.get(audit_key), properties.get("$value")
-        unique_id = properties.get("$event_id")
+        unique_id, currency = properties.get("$event_id"), properties.get("$value_currency")
         yield FoundEvent(
             str(resource.get("id")),
             _moment(attributes),
             "" if key is None else str(key),
             "" if unique_id is None else str(unique_id),
             float(value) if isinstance(value, int | float) else None,
+            currency if isinstance(currency, str) else None,
             who,
         )
 
@@ -188,6 +194,4 @@ def _moment(attributes: dict[str, Any]) -> int:
     timestamp = attributes.get("timestamp")
     if isinstance(timestamp, int | float):
         return int(timestamp)
-    text = str(attributes.get("datetime"))
-    moment = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp())
+    return int(parse_moment(str(attributes.get("datetime"))).timestamp())

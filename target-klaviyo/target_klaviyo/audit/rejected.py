@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class RowCollector:
-    """A consumer that keeps the rows of one record; what is rejected again was never expected."""
+    """A receiver that keeps the rows of one record; what is rejected again was never expected."""
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
@@ -33,29 +33,11 @@ class RowCollector:
         """Keep a profile."""
         self.rows.append(row)
 
-    def seen(self, kind: str) -> None:
+    def seen(self, label: str) -> None:
         """A row was read."""
 
-    def reject(self, kind: str, rejection: RowRejected, origin: Origin) -> None:
+    def reject(self, label: str, rejection: RowRejected, origin: Origin) -> None:
         """A row was rejected again."""
-
-    def state(self, value: Any) -> None:
-        """A rejects file holds no STATE."""
-
-    def pump(self, source: Any = None) -> None:
-        """There is nothing to wait for."""
-
-    def finish(self, *, all_taken: bool) -> None:
-        """There is nothing to bring to an end."""
-
-    def wind_down(self) -> None:
-        """There is nothing under way."""
-
-    def abandon(self) -> None:
-        """There is nothing under way."""
-
-    def interrupt(self, signum: int) -> None:
-        """Whoever reads the file minds signals."""
 
 
 def rejected_rows(path: Path, take: Take, collector: RowCollector) -> Iterator[tuple[Row, str]]:

@@ -13,7 +13,9 @@ import orjson
 
 from target_klaviyo.audit.findings import Repair
 from target_klaviyo.errors import RunInterrupted
+from target_klaviyo.rows.clearing import attributes_with_nulls
 from target_klaviyo.rows.contract import EventRow, Origin
+from target_klaviyo.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 
-log = logging.getLogger("target-klaviyo")
+logger = logging.getLogger("target-klaviyo")
 
 
 class Repairer:
@@ -72,11 +74,11 @@ class Repairer:
         pause = FIRST_PAUSE_SECONDS
         result = auditor.compare()
         while auditor.sent_and_missing() and self._clock() + pause <= deadline:
-            log.info("Waiting %g s for Klaviyo to show what was sent.", pause)
+            logger.info("Waiting %g s for Klaviyo to show what was sent.", pause)
             self._wait(pause)
             pause = min(LONGEST_PAUSE_SECONDS, 2 * pause)
             result = auditor.compare()
-        counts = {kind.value: count for kind, count in before.counts.items()}
+        counts = {each.value: count for each, count in before.counts.items()}
         counts["profiles"] = before.profiles.differing
         return replace(result, repair=Repair(events, profiles, counts))
 
@@ -96,7 +98,9 @@ class Repairer:
                 writer.profile(self._with_origin(row))
                 writer.pump()
                 profiles += 1
-            log.info("Sending %d missing events and %d profiles.", events, profiles)
+            logger.info(
+                "Sending %s and %s again.", counted(events, "event"), counted(profiles, "profile")
+            )
             writer.finish(all_taken=False)
         except RunInterrupted:
             writer.wind_down()
@@ -118,33 +122,32 @@ class Repairer:
             owner["id"] = profile["id"]
         attributes["metric"] = missing.metric
         record = {**attributes, "profile": owner}
+        if missing.earliest < missing.time:
+            record["earliest_time"] = _moment(missing.earliest).isoformat()
         return EventRow(
             _origin(self._event_stream, record),
             missing.identity,
             missing.metric,
             missing.unique_id,
-            datetime.fromtimestamp(missing.time, timezone.utc),
+            _moment(missing.time),
             missing.value,
             backfill,
             missing.profile,
             missing.payload,
             [],
+            earliest=_moment(missing.earliest),
         )
 
     def _with_origin(self, row: ProfileRow) -> ProfileRow:
         """The profile with a record of its own, for the rejects file."""
-        record = orjson.loads(row.attributes)
-        for name in row.cleared_properties:
-            record.setdefault("properties", {})[name] = None
-        for name in row.cleared_attributes:
-            outer, _, inner = name.partition(".")
-            if inner:
-                record.setdefault(outer, {})[inner] = None
-            else:
-                record[outer] = None
+        record = attributes_with_nulls(row)
         if row.profile_id:
             record["id"] = row.profile_id
         return replace(row, origin=_origin(self._profile_stream, record))
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, timezone.utc)
 
 
 def _origin(stream: str, record: dict[str, Any]) -> Origin:

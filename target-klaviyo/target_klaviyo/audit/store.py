@@ -7,7 +7,7 @@ process.
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -22,7 +22,9 @@ CREATE TABLE expected (
   unique_id TEXT NOT NULL,
   who TEXT NOT NULL,            -- the identifier that decides, as 'kind:value'
   identity BLOB NOT NULL,       -- all of them, as JSON
-  time INTEGER NOT NULL,
+  time INTEGER NOT NULL,        -- where it is looked for; follows a stored time between these two:
+  earliest INTEGER NOT NULL,
+  latest INTEGER NOT NULL,      -- the time that the source tells
   value REAL,
   currency TEXT,
   key TEXT NOT NULL,            -- the property by which Klaviyo's event is known again, or ''
@@ -42,6 +44,7 @@ CREATE TABLE found (
   key TEXT NOT NULL,
   unique_id TEXT NOT NULL,
   value REAL,
+  currency TEXT,
   identity BLOB NOT NULL,
   pair INTEGER
 );
@@ -78,14 +81,29 @@ def open_store() -> sqlite3.Connection:
 
 
 class Candidate(NamedTuple):
-    """An event to be matched, expected or found."""
+    """An event to be matched, expected or found.
+
+    Attributes:
+        earliest: the earliest time it may be stored under.
+        latest: the latest; both are `time` unless that moves as the source record changes.
+    """
 
     number: int
     key: str
     unique_id: str
     time: int
     value: float | None
+    currency: str | None
     identity: Identity
+    earliest: int
+    latest: int
+
+
+EXPECTED = "number, key, unique_id, time, value, currency, identity, earliest, latest"
+"""What `read_candidate` reads of an expected event."""
+
+FOUND = "number, key, unique_id, time, value, currency, identity, time, time"
+"""The same of a found one."""
 
 
 def who(identity: Identity) -> str:
@@ -94,10 +112,12 @@ def who(identity: Identity) -> str:
     return f"{kind}:{value}"
 
 
-def read_candidate(row: tuple[int, str, str, int, float | None, bytes]) -> Candidate:
+def read_candidate(row: tuple[Any, ...]) -> Candidate:
     """An event from its row in the store."""
-    number, key, unique_id, time, value, identity = row
-    return Candidate(number, key, unique_id, time, value, read_identity(identity))
+    number, key, unique_id, time, value, currency, identity, earliest, latest = row
+    return Candidate(
+        number, key, unique_id, time, value, currency, read_identity(identity), earliest, latest
+    )
 
 
 def read_identity(serialised: bytes) -> Identity:

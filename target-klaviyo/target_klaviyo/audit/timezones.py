@@ -6,12 +6,14 @@ keeps an offset of whole quarters, so counts per slot can be gathered into days 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from target_klaviyo.errors import SettingsError
+from target_klaviyo.moments import parse_moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +23,7 @@ DAY = timedelta(days=1)
 LONGEST_RANGE = timedelta(days=364)
 """Klaviyo answers for a year at most; one day less, since a year can be an hour too long."""
 
+_WITHOUT_ZONE = re.compile(r"\d{4}-\d\d-\d\d(?:T[\d:.]+)?", re.ASCII)
 _KLAVIYO_NAMES = {
     "Europe/Kyiv": "Europe/Kiev",
     "Pacific/Kanton": "Pacific/Enderbury",
@@ -134,10 +137,9 @@ def bucket_day(label: str, zone: ZoneInfo) -> date:
     whether a label is a moment at all or the local day in disguise, its reference does not say:
     a label that is midnight in the zone means that day, else one that reads midnight does.
     """
-    text = label[:-1] + "+00:00" if label.endswith(("Z", "z")) else label
-    face = datetime.fromisoformat(text)
-    if face.tzinfo is None:
-        return face.date()
+    if _WITHOUT_ZONE.fullmatch(label):
+        return date.fromisoformat(label[:10])
+    face = parse_moment(label)
     local = face.astimezone(zone)
     if int(face.timestamp()) == midnight(local.date(), zone):
         return local.date()

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
 
-from target_klaviyo.audit.findings import Kind, ZoneVerdict
+from target_klaviyo.audit.findings import Difference, ZoneVerdict
 from target_klaviyo.audit.timezones import LIKELY_ZONES, zone_that_agrees
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from target_klaviyo.audit.findings import Finding, MetricResult
     from target_klaviyo.audit.timezones import Amount
 
-_OUT_OF_PLACE = (Kind.MISSING, Kind.UNEXPECTED, Kind.MOVED)
+_OUT_OF_PLACE = (Difference.MISSING, Difference.UNEXPECTED, Difference.MOVED)
 
 
 def judge_zones(
@@ -33,7 +33,9 @@ def judge_zones(
         account: zone of the Klaviyo account.
         source: zone of the source's reports, when it was told.
     """
-    in_place = not any(metric.counts[kind] for metric in metrics for kind in _OUT_OF_PLACE)
+    in_place = not any(
+        metric.counts[difference] for metric in metrics for difference in _OUT_OF_PLACE
+    )
     differing = sum(_differing_days(metric) for metric in metrics)
     sentences = [_who_counts_how(account, source)]
     if differing:
@@ -59,7 +61,7 @@ def _who_counts_how(account: ZoneInfo, source: ZoneInfo | None) -> str:
     if source is None:
         return (
             f"Klaviyo's account counts its days in {account.key}. If the source's reports count "
-            "theirs in another zone, set source_timezone to it, and both appear side by side."
+            "theirs in another zone, set 'source_timezone' to it, and both appear side by side."
         )
     if source.key == account.key:
         return f"Klaviyo's account and the source's reports count their days in {account.key}."
@@ -110,7 +112,12 @@ def _suggestion(
             "The counts per day differ, but would agree if the source's days were those of "
             f"{name}: it looks as if its local times had been taken for times in {account.key}."
         )
-    moved = [each for metric in metrics for each in metric.findings if each.kind is Kind.MOVED]
+    moved = [
+        each
+        for metric in metrics
+        for each in metric.findings
+        if each.difference is Difference.MOVED
+    ]
     name = _zone_of_shift(moved, preferred)
     if name is None:
         return None, ""

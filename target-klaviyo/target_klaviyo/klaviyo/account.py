@@ -40,4 +40,4 @@ def read_account(document: Any) -> Account:
             str(attributes.get("preferred_currency") or ""),
             is_test=attributes.get("test_account") is True,
         )
-    raise KlaviyoError("Klaviyo names no account for this key; check the setting api_key.")
+    raise KlaviyoError("Klaviyo names no account for this key; check the setting 'api_key'.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import requests
 from requests.auth import AuthBase
 
-from target_klaviyo.klaviyo.endpoints import NoReply, Reply
+from target_klaviyo.klaviyo.endpoints import Answer, NoAnswer
 
 if TYPE_CHECKING:
     from target_klaviyo.configuration import Settings
@@ -73,7 +73,7 @@ class Client:
         for session in self._sessions:
             session.close()
 
-    def send(self, call: Call) -> Reply | NoReply:
+    def send(self, call: Call) -> Answer | NoAnswer:
         """Send one request, once; retrying is for whoever knows the budget."""
         try:
             response = self._session.request(
@@ -85,15 +85,15 @@ class Client:
                 allow_redirects=False,
             )
         except (requests.ConnectTimeout, requests.exceptions.ProxyError) as error:
-            return NoReply(_plain_reason(error), connected=False)
+            return NoAnswer(_plain_reason(error), connected=False)
         except requests.exceptions.SSLError as error:
-            return NoReply(_plain_reason(error), connected=False)
+            return NoAnswer(_plain_reason(error), connected=False)
         except requests.ConnectionError as error:
             refused = "NewConnectionError" in repr(error) or "NameResolution" in repr(error)
-            return NoReply(_plain_reason(error), connected=not refused)
+            return NoAnswer(_plain_reason(error), connected=not refused)
         except requests.RequestException as error:
-            return NoReply(_plain_reason(error), connected=True)
-        return Reply(response.status_code, response.headers, response.content)
+            return NoAnswer(_plain_reason(error), connected=True)
+        return Answer(response.status_code, response.headers, response.content)
 
     @property
     def _session(self) -> requests.Session:

@@ -74,7 +74,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Reply:
+class Answer:
     """An answer, whole: status, headers and body."""
 
     status: int
@@ -90,7 +90,7 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class NoReply:
+class NoAnswer:
     """No answer, or half of one: the request may or may not have been carried out.
 
     `connected` is False when not even a connection came about.

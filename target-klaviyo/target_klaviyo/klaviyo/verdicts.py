@@ -15,23 +15,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.errors import KlaviyoError, ScopeError
-from target_klaviyo.klaviyo.endpoints import NoReply
+from target_klaviyo.klaviyo.endpoints import NoAnswer
+from target_klaviyo.wording import enumeration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from target_klaviyo.klaviyo.endpoints import Endpoint, Reply
+    from target_klaviyo.klaviyo.endpoints import Answer, Endpoint
 
-FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 60.0
-MAX_TRIES = 9  # pauses of 0.5 s doubled each time: two minutes of trouble are outlasted
-MAX_TRIES_UNCONNECTED = 4  # a host never reached is more likely misspelt than down
-MAX_SLOW_DOWNS = 100
-
-Row = TypeVar("Row")
 
 _TRANSIENT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
 _SERVER_ERRORS = 500
@@ -104,7 +98,7 @@ class Refused:
 Verdict = Done | TryAgain | SlowDown | TooLarge | Missing | Refused
 
 
-def judge(answer: Reply | NoReply, endpoint: Endpoint, *, wants_document: bool) -> Verdict:  # noqa: C901, PLR0911  (one branch per kind of answer)
+def judge(answer: Answer | NoAnswer, endpoint: Endpoint, *, wants_document: bool) -> Verdict:  # noqa: C901, PLR0911  (one branch per kind of answer)
     """What `answer` means.
 
     Args:
@@ -115,7 +109,7 @@ def judge(answer: Reply | NoReply, endpoint: Endpoint, *, wants_document: bool) 
     Raises:
         KlaviyoError: no request of this run can succeed.
     """
-    if isinstance(answer, NoReply):
+    if isinstance(answer, NoAnswer):
         return TryAgain(answer.reason, connected=answer.connected)
     status, document = answer.status, answer.document()
     errors = api_errors(document)
@@ -140,7 +134,7 @@ def judge(answer: Reply | NoReply, endpoint: Endpoint, *, wants_document: bool) 
     if status == HTTPStatus.NOT_FOUND and not about_a_profile:
         raise KlaviyoError(
             f"There is no Klaviyo API at the configured address (HTTP status 404 for "
-            f"{endpoint.path}); check the setting api_url."
+            f"{endpoint.path}); check the setting 'api_url'."
         )
     if status in {
         HTTPStatus.BAD_REQUEST,
@@ -150,8 +144,9 @@ def judge(answer: Reply | NoReply, endpoint: Endpoint, *, wants_document: bool) 
     }:
         return Refused(errors or (ApiError("", f"HTTP status {status}", "", ""),))
     raise KlaviyoError(
-        f"Klaviyo answered the {endpoint.name} with HTTP status {status}"
-        f"{_detail(errors)}; check the settings api_url and revision, or upgrade target-klaviyo."
+        f"Klaviyo's {endpoint.name} endpoint answered with HTTP status {status}"
+        f"{_detail(errors)}; check the settings 'api_url' and 'revision', or upgrade "
+        "target-klaviyo."
     )
 
 
@@ -175,45 +170,24 @@ def api_errors(document: Any) -> tuple[ApiError, ...]:
     return tuple(found)
 
 
-def unreachable(api_url: str, why: str) -> KlaviyoError:
-    """The end of a run that never got through."""
-    return KlaviyoError(
-        f"Klaviyo cannot be reached at {api_url} ({why}); check the network and the setting "
-        "api_url."
-    )
-
-
-def pause_before(attempt: int) -> float:
-    """Seconds to wait before try number `attempt` + 1."""
-    return float(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)))
-
-
-def halves(rows: Sequence[Row]) -> list[Sequence[Row]]:
-    """Rows to be sent apart, since nobody says which of them is at fault.
-
-    The second half comes first: each is put at the head of a queue.
-    """
-    middle = len(rows) // 2
-    return [half for half in (rows[middle:], rows[:middle]) if half]
-
-
 def _stop_the_run_if_it_must(status: int, errors: tuple[ApiError, ...], endpoint: Endpoint) -> None:
     if status == HTTPStatus.UNAUTHORIZED:
         raise KlaviyoError(
-            "Klaviyo does not accept the API key: check that the setting api_key holds a private "
+            "Klaviyo does not accept the API key: check that the setting 'api_key' holds a private "
             "key (Settings > API keys) that has not been deleted."
         )
     if status == HTTPStatus.FORBIDDEN:
         raise ScopeError(
-            f"Klaviyo's API key may not use the {endpoint.name}{_detail(errors)}; create a private "
-            f"key with the scopes {' and '.join(endpoint.scopes)} and set it as api_key."
+            f"Klaviyo's API key may not use the {endpoint.name} endpoint"
+            f"{_detail(errors)}; create a private key with the scopes "
+            f"{enumeration(endpoint.scopes)} and set it as 'api_key'."
         )
     for error in errors:
         text = f"{error.code} {error.title} {error.detail}".lower()
         of_a_row = error.pointer.startswith("/data/attributes")
         if not of_a_row and ("revision" in text or "revision" in error.pointer.lower()):
             raise KlaviyoError(
-                f"Klaviyo refuses the API revision{_detail((error,))}; set `revision` to one that "
+                f"Klaviyo refuses the API revision{_detail((error,))}; set 'revision' to one that "
                 "Klaviyo supports, or remove the setting to use the default."
             )
         if "/relationships" in error.pointer or (
@@ -221,17 +195,17 @@ def _stop_the_run_if_it_must(status: int, errors: tuple[ApiError, ...], endpoint
         ):
             raise KlaviyoError(
                 f"Klaviyo refuses the list that profiles are to join{_detail((error,))}; check "
-                "the setting list_id."
+                "the setting 'list_id'."
             )
     if status in {HTTPStatus.GONE, HTTPStatus.METHOD_NOT_ALLOWED}:
         raise KlaviyoError(
-            f"Klaviyo no longer offers the {endpoint.name} in this API revision (HTTP status "
-            f"{status}); upgrade target-klaviyo or check the setting revision."
+            f"Klaviyo no longer offers the {endpoint.name} endpoint in this API revision (HTTP "
+            f"status {status}); upgrade target-klaviyo or check the setting 'revision'."
         )
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         raise KlaviyoError(
             f"The configured address redirects (HTTP status {status}) instead of answering; check "
-            "the setting api_url."
+            "the setting 'api_url'."
         )
 
 

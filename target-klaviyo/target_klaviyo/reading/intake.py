@@ -1,4 +1,4 @@
-"""From records to rows: which stream is what, through the transform, to the consumer."""
+"""From records to rows: which stream is what, through the transform, to the receiver."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from target_klaviyo.errors import RowRejected
 
 if TYPE_CHECKING:
     from target_klaviyo.configuration import Settings
-    from target_klaviyo.consumer import RowConsumer
+    from target_klaviyo.consumer import RowReceiver
     from target_klaviyo.reading.transforms import Transform
     from target_klaviyo.rows.contract import Origin
     from target_klaviyo.rows.reader import RowReader
     from target_klaviyo.writing.tally import Tally
 
-log = logging.getLogger("target-klaviyo")
+logger = logging.getLogger("target-klaviyo")
 
 
 class Intake:
@@ -30,7 +30,7 @@ class Intake:
         settings: Settings,
         transform: Transform | None,
         reader: RowReader,
-        consumer: RowConsumer,
+        receiver: RowReceiver,
         tally: Tally,
     ) -> None:
         self._event_streams = settings.event_streams
@@ -38,7 +38,7 @@ class Intake:
         self._transform = transform
         self._raw_streams = transform.streams if transform is not None else frozenset()
         self._reader = reader
-        self._consumer = consumer
+        self._receiver = receiver
         self._tally = tally
         self._ignored: set[str] = set()
         self.all_taken = True
@@ -62,16 +62,16 @@ class Intake:
         else:
             self._ignore(stream)
 
-    def refuse(self, stream: str, reason: str, origin: Origin) -> None:
+    def refuse(self, stream: str, rejection: RowRejected, origin: Origin) -> None:
         """Reject a record that could not even be read."""
-        kind = self._kind(stream)
-        if kind is None:
+        label = self._label(stream)
+        if label is None:
             self._ignore(stream)
             return
-        self._consumer.seen(kind)
-        self._consumer.reject(kind, RowRejected(reason), origin)
+        self._receiver.seen(label)
+        self._receiver.reject(label, rejection, origin)
 
-    def _kind(self, stream: str) -> str | None:
+    def _label(self, stream: str) -> str | None:
         if stream in self._event_streams:
             return "events"
         if stream in self._profile_streams:
@@ -79,43 +79,43 @@ class Intake:
         return f"records of {stream}" if stream in self._raw_streams else None
 
     def _take_event(self, row: object, origin: Origin) -> None:
-        self._consumer.seen("events")
+        self._receiver.seen("events")
         try:
             event = self._reader.event(row, origin)
         except RowRejected as rejection:
-            self._consumer.reject("events", rejection, origin)
+            self._receiver.reject("events", rejection, origin)
             return
         if event.warnings:
             self._warn(event.warnings)
-        self._consumer.event(event)
+        self._receiver.event(event)
 
     def _take_profile(self, row: object, origin: Origin) -> None:
-        self._consumer.seen("profiles")
+        self._receiver.seen("profiles")
         try:
             profile = self._reader.profile(row, origin)
         except RowRejected as rejection:
-            self._consumer.reject("profiles", rejection, origin)
+            self._receiver.reject("profiles", rejection, origin)
             return
         if profile.warnings:
             self._warn(profile.warnings)
-        self._consumer.profile(profile)
+        self._receiver.profile(profile)
 
     def _take_raw(self, transform: Transform, stream: str, record: object, origin: Origin) -> None:
-        kind = f"records of {stream}"
-        self._consumer.seen(kind)
+        label = f"records of {stream}"
+        self._receiver.seen(label)
         if not isinstance(record, dict):
-            self._consumer.reject(kind, RowRejected("The record is not an object."), origin)
+            self._receiver.reject(label, RowRejected("The record is not an object."), origin)
             return
         try:
             rows = list(transform.rows(stream, record))
         except ValueError as refusal:
-            self._consumer.reject(kind, RowRejected(str(refusal)), origin)
+            self._receiver.reject(label, RowRejected(str(refusal)), origin)
             return
-        except (TypeError, LookupError, AttributeError, ArithmeticError) as fault:
+        except (TypeError, LookupError, AttributeError, ArithmeticError) as error:
             # A record of a shape its author did not think of concerns that record, not the run.
-            sentence = f"The transform fails on this record ({type(fault).__name__}: {fault})."
-            rule = f"The transform fails on it ({type(fault).__name__})."
-            self._consumer.reject(kind, RowRejected(sentence, rule=rule), origin)
+            sentence = f"The transform fails on this record ({type(error).__name__}: {error})."
+            rule = f"The transform fails on it ({type(error).__name__})."
+            self._receiver.reject(label, RowRejected(sentence, rule=rule), origin)
             return
         for row_kind, row in rows:
             if row_kind == "event":
@@ -126,14 +126,14 @@ class Intake:
     def _warn(self, warnings: list[str]) -> None:
         for warning in warnings:
             if not self._tally.warnings[warning]:
-                log.warning("For the first time in this run, %s.", warning)
+                logger.warning("For the first time in this run, %s.", warning)
             self._tally.warnings[warning] += 1
 
     def _ignore(self, stream: str) -> None:
         self.all_taken = False
         if stream not in self._ignored:
             self._ignored.add(stream)
-            log.info(
+            logger.info(
                 "Stream %s is ignored: it is neither among event_streams or profile_streams nor "
                 "known to a transform.",
                 stream,

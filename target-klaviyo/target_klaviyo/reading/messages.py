@@ -112,7 +112,10 @@ def _parse_leniently(line: bytes, line_number: int) -> Any:
         stream = _STREAM.search(line)
         if stream is not None and _RECORD.search(line):
             raise TooDeep(stream[1].decode("utf-8", "replace")) from None
-        raise InputError(f"Line {line_number} of the input is nested too deeply.") from None
+        raise InputError(
+            f"Line {line_number} of the input is nested too deeply to be read, and is no RECORD "
+            "that could be rejected; check the tap."
+        ) from None
     except ValueError as error:
         raise InputError(
             f"Line {line_number} of the input is not JSON ({_shortly(error)}); check what is piped "
@@ -133,14 +136,14 @@ def _shortly(error: ValueError) -> str:
     return error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
 
 
-def require(message: dict[str, Any], name: str, kind: type, line_number: int) -> Any:
+def require(message: dict[str, Any], name: str, of_type: type, line_number: int) -> Any:
     """`message[name]`.
 
     Raises:
         InputError: it is missing or of another type.
     """
     value = message.get(name)
-    if name not in message or not isinstance(value, kind):
+    if name not in message or not isinstance(value, of_type):
         raise InputError(
             f"The {message['type']} message on line {line_number} of the input has no {name}; "
             "check the tap."

@@ -10,12 +10,16 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Protocol
 
 from target_klaviyo.errors import SettingsError
+from target_klaviyo.wording import enumeration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from target_klaviyo.configuration import Settings
-    from target_klaviyo.rows.contract import Kind
+    from target_klaviyo.rows.contract import RowKind
+
+PACKAGES = {"recurly": "recurly-to-klaviyo"}
+"""The packages that bring transforms we know of; anybody's may bring more."""
 
 GROUP = "target_klaviyo.transforms"
 
@@ -25,7 +29,9 @@ class Transform(Protocol):
 
     streams: frozenset[str]
 
-    def rows(self, stream: str, record: Mapping[str, Any]) -> Iterable[tuple[Kind, dict[str, Any]]]:
+    def rows(
+        self, stream: str, record: Mapping[str, Any]
+    ) -> Iterable[tuple[RowKind, dict[str, Any]]]:
         """The rows of a record, in order; ValueError with a sentence refuses the record."""
 
     def summary(self) -> list[str]:
@@ -51,10 +57,12 @@ def load_transform(name: str, config: Mapping[str, Any]) -> Transform:
     """
     found = {entry.name: entry for entry in entry_points(group=GROUP)}
     if name not in found:
-        installed = ", ".join(sorted(found)) or "none"
+        beside = enumeration(f"'{each}'" for each in sorted(found)) or "none"
+        package = PACKAGES.get(name, "the package that brings it")
         raise SettingsError(
-            f"The setting transform names {name}, which is not installed beside target-klaviyo "
-            f"(installed: {installed})."
+            f"The setting 'transform' names '{name}', which is not installed beside target-klaviyo "
+            f"(installed: {beside}); correct the name, or pip install {package} into the same "
+            "environment."
         )
     try:
         transform: Transform = found[name].load()(config)
@@ -63,5 +71,5 @@ def load_transform(name: str, config: Mapping[str, Any]) -> Transform:
             f"The transform {name} cannot be loaded ({error}); install its package again."
         ) from error
     except ValueError as error:
-        raise SettingsError(f"The setting transform_config is not right: {error}") from error
+        raise SettingsError(f"The setting 'transform_config' is not right: {error}") from error
     return transform

@@ -6,7 +6,7 @@ import re
 import sys
 from collections import defaultdict
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.etree import ElementTree as ET
 
 import pygal  # type: ignore[import-untyped]
@@ -23,10 +23,13 @@ sys.meta_path[:] = [
 MOST_BARS = 400
 """More bars than that could not be told apart: then they stand for weeks or months."""
 
-_WIDTH, _HEIGHT = 960, 240
+_WIDTH, _HEIGHT = 840, 240  # as wide as the page lets it be on a laptop; a phone scrolls
+_LABEL_HALF = 40.0  # half of what a day's label takes
 _FLAG_WIDTH = 4.0
 _PLACE = ("x", "y", "width", "height")
-_PARTS = ("in-place", "explained", "missing", "surplus")
+
+PARTS = ("in-place", "explained", "missing", "surplus")
+"""What a bar is stacked of, from below."""
 
 
 def period(days: int) -> str:
@@ -36,7 +39,21 @@ def period(days: int) -> str:
     return "week" if days <= 7 * MOST_BARS else "month"
 
 
-def metric_chart(days: Sequence[Mapping[str, Any]]) -> str:
+class Chart(NamedTuple):
+    """A drawing in two parts of one height, so that the scale stays when the plot is scrolled.
+
+    Attributes:
+        scale: the labels of the vertical axis, SVG.
+        plot: bars and days, SVG.
+        parts: what occurs in it, of `PARTS`.
+    """
+
+    scale: str
+    plot: str
+    parts: tuple[str, ...]
+
+
+def metric_chart(days: Sequence[Mapping[str, Any]]) -> Chart:
     """Expected and found per day, stacked: what is in place, and on top of it what differs.
 
     Args:
@@ -50,12 +67,14 @@ def metric_chart(days: Sequence[Mapping[str, Any]]) -> str:
         for start, numbers in periods.items()
     ]
     chart = _chart(pygal.StackedBar, list(periods), (sum(of) for of in parts))
-    for index, name in enumerate(_PARTS):
+    for index, name in enumerate(PARTS):
         chart.add(name, [of[index] for of in parts])
-    return _drawn(chart, titles, [start in differing for start in periods])
+    scale, plot = _drawn(chart, titles, [start in differing for start in periods])
+    occurring = tuple(name for index, name in enumerate(PARTS) if any(of[index] for of in parts))
+    return Chart(scale, plot, occurring)
 
 
-def zones_chart(days: Sequence[Mapping[str, Any]]) -> str:
+def zones_chart(days: Sequence[Mapping[str, Any]]) -> Chart:
     """By how much Klaviyo's activity feed of a day exceeds the source's report of that day.
 
     Args:
@@ -70,7 +89,7 @@ def zones_chart(days: Sequence[Mapping[str, Any]]) -> str:
     shifts = [of["klaviyo_feed"] - of["source_report"] for of in periods.values()]
     chart = _chart(pygal.Bar, list(periods), shifts)
     chart.add("shift", shifts)
-    return _drawn(chart, titles)
+    return Chart(*_drawn(chart, titles), ("shift",))
 
 
 def _parts(numbers: Mapping[str, int]) -> tuple[int, int, int, int]:
@@ -106,9 +125,9 @@ def _said(start: date, days: int) -> str:
     return start.strftime(formats[period(days)])
 
 
-def _chart(kind: Callable[..., Any], starts: list[date], heights: Iterable[int]) -> Any:
+def _chart(drawing: Callable[..., Any], starts: list[date], heights: Iterable[int]) -> Any:
     ticks = _ticks(list(heights))
-    return kind(
+    return drawing(
         # The page draws the text; pygal needs its size to leave room for it.
         style=Style(label_font_size=13, major_label_font_size=13),
         css=[],
@@ -151,8 +170,9 @@ def _major_labels(starts: list[date]) -> list[str]:
     return [_label(start) for start in starts[::step]]
 
 
-def _drawn(chart: Any, titles: list[str], marked: Sequence[bool] = ()) -> str:
-    """The SVG without what pygal adds for its script, with a title per bar and flags."""
+def _drawn(chart: Any, titles: list[str], marked: Sequence[bool] = ()) -> tuple[str, str]:
+    """Scale and plot without what pygal adds for its script, with a title per bar and flags."""
+    scale = ET.Element("svg")
 
     def finish(root: ET.Element) -> ET.Element:
         for parent in list(root.iter()):
@@ -167,11 +187,33 @@ def _drawn(chart: Any, titles: list[str], marked: Sequence[bool] = ()) -> str:
             _title(each, titles)
         root.attrib.pop("id", None)
         root.set("role", "img")
+        _move_scale(root, scale)
         return root
 
     chart.add_xml_filter(finish)
-    svg: str = chart.render(is_unicode=True)
-    return svg
+    plot: str = chart.render(is_unicode=True)
+    return ET.tostring(scale, "unicode"), plot
+
+
+def _move_scale(root: ET.Element, scale: ET.Element) -> None:
+    """Take the vertical axis' labels out of the drawing, into one of their own beside it."""
+    plot = root.find(".//g[@class='plot']")
+    place = (
+        re.match(r"translate\(([\d.]+), ([\d.]+)\)", plot.get("transform", "")) if plot else None
+    )
+    left, top = (float(place[1]), float(place[2])) if place else (0.0, 0.0)
+    labels = ET.SubElement(scale, "g", {"transform": f"translate({left}, {top})"})
+    for guide in root.iterfind(".//g[@class='axis y always_show']/g"):
+        for text in guide.findall("text"):
+            guide.remove(text)
+            labels.append(text)
+    for text in root.iterfind(".//g[@class='axis x']//text"):
+        if float(text.get("x", "0")) < _LABEL_HALF:
+            text.set("class", "first")  # else its beginning would be cut off
+    for part, start, width in ((scale, 0.0, left), (root, left, _WIDTH - left)):
+        part.set("viewBox", f"{start:g} 0 {width:g} {_HEIGHT}")
+        part.set("width", f"{width:g}")
+        part.set("height", f"{_HEIGHT}")
 
 
 def _flag(root: ET.Element, bars: list[ET.Element]) -> None:

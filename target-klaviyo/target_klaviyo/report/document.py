@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from target_klaviyo.audit.findings import EXPLAINED, Kind
+from target_klaviyo.audit.findings import EXPLAINED, Difference
 
 if TYPE_CHECKING:
     from target_klaviyo.audit.findings import AuditResult, Day, Finding, MetricResult
 
 PROFILE_DIFFERENCES_LISTED = 1_000
+_SEVERAL = 2
 
 
 def document(result: AuditResult) -> dict[str, Any]:
@@ -18,9 +19,10 @@ def document(result: AuditResult) -> dict[str, Any]:
     return {
         "agrees": result.agrees,
         "sentence": result.sentence() + ".",
+        "advice": [f"{each[0].upper()}{each[1:]}." for each in result.advice()],
         "made_at": result.made_at.isoformat(timespec="seconds"),
         "account": result.account,
-        "currency": result.currency,
+        "account_currency": result.currency,
         "first_day": result.first.isoformat(),
         "last_day": result.last.isoformat(),
         "totals": _totals(result),
@@ -35,7 +37,7 @@ def document(result: AuditResult) -> dict[str, Any]:
         "metrics": [_metric(metric) for metric in result.metrics],
         "profiles": _profiles(result),
         "never_sent": [
-            {"what": each.kind, "count": each.count, "reason": each.rule}
+            {"what": each.label, "count": each.count, "reason": each.rule}
             for each in result.rejections
         ],
         "repair": _repair(result),
@@ -50,7 +52,7 @@ def _totals(result: AuditResult) -> dict[str, int]:
     return {
         "expected": sum(metric.expected for metric in result.metrics),
         "found": sum(metric.found for metric in result.metrics),
-        **{kind.value: counts[kind] for kind in Kind},
+        **{each.value: counts[each] for each in Difference},
         "profiles_checked": result.profiles.checked,
         "profiles_differing": result.profiles.differing,
     }
@@ -63,22 +65,32 @@ def _metric(metric: MetricResult) -> dict[str, Any]:
         "agrees": metric.agrees,
         "expected": metric.expected,
         "found": metric.found,
-        "expected_value": round(sum(day.expected.value for day in metric.days), 2),
-        "found_value": round(sum(day.found.value for day in metric.days), 2),
-        "findings_by_kind": {kind.value: metric.counts[kind] for kind in Kind},
-        "days": [_day(day) for day in metric.days],
+        "expected_sums": {currency: round(total, 2) for currency, total in metric.sums.items()},
+        "found_sum": _found_sum(metric),
+        "stored_under_an_earlier_time": metric.followed,
+        "findings_by_kind": {each.value: metric.counts[each] for each in Difference},
+        "days": [
+            _day(day, one_currency=len(metric.sums) < _SEVERAL, comparable=metric.comparable)
+            for day in metric.days
+        ],
         "days_both_ways": _days_both_ways(metric),
         "findings": [_finding(each) for each in metric.findings],
     }
 
 
-def _day(day: Day) -> dict[str, Any]:
+def _found_sum(metric: MetricResult) -> float | None:
+    """Klaviyo's sum, if it can be set beside the expected one."""
+    return round(sum(day.found.value for day in metric.days), 2) if metric.comparable else None
+
+
+def _day(day: Day, *, one_currency: bool, comparable: bool) -> dict[str, Any]:
+    """A day; several currencies have no sum, and of a foreign one Klaviyo's means nothing."""
     return {
         "day": day.day.isoformat(),
         "expected": day.expected.count,
         "found": day.found.count,
-        "expected_value": round(day.expected.value, 2),
-        "found_value": round(day.found.value, 2),
+        "expected_value": round(day.expected.value, 2) if one_currency else None,
+        "found_value": round(day.found.value, 2) if comparable else None,
         "explained": day.explained,
         "differs": day.differs,
         **({"note": day.note} if day.note else {}),
@@ -103,8 +115,8 @@ def _days_both_ways(metric: MetricResult) -> list[dict[str, Any]]:
 
 def _finding(finding: Finding) -> dict[str, Any]:
     return {
-        "kind": finding.kind.value,
-        "explained": finding.kind in EXPLAINED,
+        "kind": finding.difference.value,
+        "explained": finding.difference in EXPLAINED,
         "key": finding.key,
         "unique_id": finding.unique_id,
         "profile": finding.who,
@@ -112,6 +124,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "found_time": _iso(finding.found_time),
         "value": finding.value,
         "found_value": finding.found_value,
+        "currency": finding.currency,
         "reason": finding.reason,
     }
 

@@ -45,7 +45,7 @@ def write_report(document: Mapping[str, Any], path: Path) -> None:
     except OSError as error:
         raise TargetError(
             f"The report {path} cannot be written ({error.strerror}); check the setting "
-            "report_path."
+            "'report_path'."
         ) from error
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timezone
+from datetime import date
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, StrictUndefined
 
+from target_klaviyo.moments import parse_moment
 from target_klaviyo.report.charts import metric_chart, period, zones_chart
+from target_klaviyo.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-KINDS = {
+DIFFERENCES = {
     "missing": "Missing",
     "unexpected": "Unexpected",
     "moved": "Moved to another day",
@@ -22,6 +24,12 @@ KINDS = {
     "dropped": "Dropped by Klaviyo",
     "rejected": "In the rejects file",
     "pending": "Too young to judge",
+}
+PARTS = {
+    "in-place": "in place",
+    "explained": "absent, explained",
+    "missing": "missing",
+    "surplus": "unexpected",
 }
 LISTED_DAYS = 120
 NONE = "\N{EN DASH}"
@@ -34,6 +42,7 @@ def page(document: Mapping[str, Any]) -> str:
     )
     zone = ZoneInfo(document["time_zones"]["account"])
     environment.filters.update(
+        counted=counted,
         number=_number,
         money=_money,
         day=_day,
@@ -45,7 +54,8 @@ def page(document: Mapping[str, Any]) -> str:
     return environment.from_string(source).render(
         audit=document,
         style=style,
-        kinds=KINDS,
+        differences=DIFFERENCES,
+        parts=PARTS,
         listed_days=LISTED_DAYS,
         metric_chart=metric_chart,
         zones_chart=zones_chart,
@@ -69,9 +79,7 @@ def _moment(text: str | None, zone: ZoneInfo) -> str:
     """A moment in the account's zone, as Klaviyo's activity feed shows it."""
     if text is None:
         return NONE
-    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    return f"{aware.astimezone(zone):%d %b %Y %H:%M:%S}"
+    return f"{parse_moment(text).astimezone(zone):%d %b %Y %H:%M:%S}"
 
 
 def _shown(value: Any) -> str:

@@ -21,7 +21,7 @@ def table(document: Mapping[str, Any]) -> Iterator[str]:
     profiles = document["profiles"]
     yield (
         f"Profiles: {profiles['checked']:,} of {profiles['expected']:,} compared, "
-        f"{profiles['differing']:,} differ."
+        f"{profiles['differing']:,} differing."
     )
     yield from document["time_zones"]["sentences"]
 

@@ -10,6 +10,9 @@ An event row:
      "profile": {"email": "ada@shop.example"}, "properties": {"Plan": "Gold"},
      "value": 49.0, "value_currency": "EUR"}
 
+Where `time` can move as the source record changes, `earliest_time` is the earliest it can have
+been; an audit accepts any stored time between the two as the same. It is never sent.
+
 A profile row; a null means *clear it*:
 
     {"email": "ada@shop.example", "first_name": "Ada", "properties": {"Plan": "Gold", "Card": null}}

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from target_klaviyo.rows.identity import Identity
 
-Kind = Literal["event", "profile"]
+RowKind = Literal["event", "profile"]
 
 MAX_PROFILE_BYTES = 100 * 1024
 
@@ -43,6 +43,8 @@ class EventRow:
         profile: the JSON:API resource of its profile, as JSON.
         payload: the JSON:API resource of the event, as JSON.
         backfill: the event is history: recorded without triggering flows.
+        earliest: the earliest its time can have been, when that moves as the source record
+            changes; None when it does not. Klaviyo is never told.
     """
 
     origin: Origin
@@ -56,6 +58,7 @@ class EventRow:
     payload: bytes
     warnings: list[str]
     epoch: int = 0
+    earliest: datetime | None = None
 
     @property
     def origins(self) -> list[Origin]:

@@ -89,12 +89,15 @@ def read_identifiers(profile: Mapping[str, Any]) -> tuple[dict[str, str], list[s
 
 
 def identity_of(identifiers: Mapping[str, str]) -> Identity:
-    """The identity that `read_identifiers` has found; e-mail addresses compare in lower case."""
+    """The identity that `read_identifiers` has found."""
     return tuple(
-        (kind, identifiers[kind].lower() if kind == "email" else identifiers[kind])
-        for kind in IDENTIFIER_KINDS
-        if kind in identifiers
+        comparable(kind, identifiers[kind]) for kind in IDENTIFIER_KINDS if kind in identifiers
     )
+
+
+def comparable(kind: str, value: str) -> tuple[str, str]:
+    """An identifier as it is compared: e-mail addresses in lower case."""
+    return kind, value.lower() if kind == "email" else value
 
 
 def e164(text: str) -> str | None:

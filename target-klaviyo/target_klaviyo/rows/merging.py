@@ -16,12 +16,7 @@ def merge_profiles(earlier: ProfileRow, later: ProfileRow) -> ProfileRow | None:
 
     Returns None when together they would be too large for one profile.
     """
-    attributes = orjson.loads(earlier.attributes)
-    update = orjson.loads(later.attributes)
-    for name in ("properties", "location"):
-        if name in attributes and name in update:
-            update[name] = {**attributes[name], **update[name]}
-    attributes.update(update)
+    attributes = updated(orjson.loads(earlier.attributes), orjson.loads(later.attributes))
     properties = attributes.get("properties", {})
     for name in later.cleared_properties:
         properties.pop(name, None)
@@ -43,6 +38,15 @@ def merge_profiles(earlier: ProfileRow, later: ProfileRow) -> ProfileRow | None:
         epoch=earlier.epoch,
         parts=[*(earlier.parts or [earlier]), *(later.parts or [later])],
     )
+
+
+def updated(attributes: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
+    """Attributes with later ones over them, property by property and place by place."""
+    both = {**attributes, **later}
+    for name in ("properties", "location"):
+        if name in attributes and name in later:
+            both[name] = {**attributes[name], **later[name]}
+    return both
 
 
 def _forget(attributes: dict[str, Any], name: str) -> None:

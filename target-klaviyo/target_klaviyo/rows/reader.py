@@ -36,8 +36,14 @@ LATEST_AHEAD = timedelta(days=365)
 
 EVENT_FIELDS = frozenset(
     {
-        *("metric", "unique_id", "time", "earliest_time", "profile", "properties"),
-        *("value", "value_currency"),
+        "metric",
+        "unique_id",
+        "time",
+        "earliest_time",
+        "profile",
+        "properties",
+        "value",
+        "value_currency",
     }
 )
 TEXT_ATTRIBUTES = frozenset(
@@ -72,7 +78,10 @@ class RowReader:
         _refuse_unknown(row, EVENT_FIELDS, "an event")
         metric = _required_text(row, "metric", MAX_METRIC_CHARS)
         unique_id = _required_text(row, "unique_id", MAX_UNIQUE_ID_CHARS)
-        time, time_text = self._time(row.get("time"))
+        if row.get("time") is None:
+            raise RowRejected("The event has no time.")
+        time, time_text = self._time(row["time"], "The event's time")
+        earliest = self._earliest(row.get("earliest_time"), time)
         properties = _object(row.get("properties"), "The event's properties")
         if len(properties) > MAX_EVENT_PROPERTIES:
             raise RowRejected("The event has more than 400 properties.")
@@ -94,7 +103,17 @@ class RowReader:
             attributes["backfill"] = True
         payload = serialise({"type": "event", "attributes": attributes})
         return EventRow(
-            origin, identity, metric, unique_id, time, value, backfill, profile, payload, warnings
+            origin,
+            identity,
+            metric,
+            unique_id,
+            time,
+            value,
+            backfill,
+            profile,
+            payload,
+            warnings,
+            earliest=earliest,
         )
 
     def profile(self, row: object, origin: Origin) -> ProfileRow:
@@ -129,15 +148,20 @@ class RowReader:
             warnings,
         )
 
-    def _time(self, value: object) -> tuple[datetime, str]:
-        if value is None:
-            raise RowRejected("The event has no time.")
-        time, text = instant(value)
+    def _time(self, value: object, what: str) -> tuple[datetime, str]:
+        time, text = instant(value, what)
         if time < EARLIEST:
-            raise RowRejected("The event's time lies before 1990.")
+            raise RowRejected(f"{what} lies before 1990.")
         if time > self._latest:
-            raise RowRejected("The event's time lies more than a year ahead.")
+            raise RowRejected(f"{what} lies more than a year ahead.")
         return time, text
+
+    def _earliest(self, value: object, time: datetime) -> datetime | None:
+        """The earliest time, None when it is no earlier: a source's clock may be ahead of ours."""
+        if value is None:
+            return None
+        earliest, _ = self._time(value, "The event's earliest_time")
+        return earliest if earliest < time else None
 
 
 @lru_cache(maxsize=1024)

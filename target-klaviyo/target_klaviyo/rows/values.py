@@ -115,7 +115,7 @@ def number(value: Any, what: str) -> float:
     return plain
 
 
-def instant(value: Any) -> tuple[datetime, str]:
+def instant(value: Any, what: str) -> tuple[datetime, str]:
     """An ISO 8601 time as (UTC datetime, text for Klaviyo); no zone means UTC.
 
     Text that already is RFC 3339 goes out as it came, anything else as UTC to the second, the
@@ -126,7 +126,7 @@ def instant(value: Any) -> tuple[datetime, str]:
     """
     moment = _parse(value)
     if moment is None:
-        raise RowRejected("The event's time is not ISO 8601 (like 2026-01-31T12:00:00Z).")
+        raise RowRejected(f"{what} is not ISO 8601 (like 2026-01-31T12:00:00Z).")
     if isinstance(value, str) and _RFC_3339.fullmatch(value):
         return moment, value
     return moment, moment.replace(microsecond=0).isoformat()

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import logging
 import math
 from collections import Counter, deque
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from target_klaviyo.errors import KlaviyoError
 from target_klaviyo.klaviyo.endpoints import (
     BULK_EVENTS,
     BULK_PROFILES,
@@ -22,34 +19,22 @@ from target_klaviyo.klaviyo.endpoints import (
     IMPORT_JOB,
     PROFILE_IMPORT,
     Endpoint,
-    NoReply,
-    Reply,
 )
 from target_klaviyo.klaviyo.limiter import Limiter
-from target_klaviyo.klaviyo.verdicts import (
-    MAX_SLOW_DOWNS,
-    MAX_TRIES,
-    MAX_TRIES_UNCONNECTED,
-    SlowDown,
-    TryAgain,
-    Verdict,
-    judge,
-    pause_before,
-    unreachable,
-)
+from target_klaviyo.klaviyo.patience import Patience, limits_told
+from target_klaviyo.klaviyo.verdicts import SlowDown, TryAgain, Verdict, judge
 from target_klaviyo.writing.pool import Pool
 from target_klaviyo.writing.progress import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from target_klaviyo.klaviyo.client import Client
+    from target_klaviyo.klaviyo.endpoints import Answer, NoAnswer
     from target_klaviyo.writing.tally import Tally
     from target_klaviyo.writing.tasks import Task
 
 ENDPOINTS_BY_URGENCY = (IMPORT_JOB, IMPORT_ERRORS, PROFILE_IMPORT, BULK_PROFILES, BULK_EVENTS)
-
-log = logging.getLogger("target-klaviyo")
 
 
 class Dispatcher:
@@ -72,10 +57,10 @@ class Dispatcher:
         self._ready: dict[Endpoint, deque[Task]] = {each: deque() for each in ENDPOINTS_BY_URGENCY}
         self._delayed: list[tuple[float, int, Task]] = []
         self._order = itertools.count()
-        self._pool: Pool[Task, Reply | NoReply] = Pool(
+        self._pool: Pool[Task, Answer | NoAnswer] = Pool(
             concurrency, lambda task: client.send(task.call())
         )
-        self._connected = False
+        self._patience = Patience(client.api_url, safe="nothing up to the last STATE is lost")
         self._requests: Counter[Endpoint] = Counter()
 
     def submit(self, task: Task) -> None:
@@ -121,8 +106,8 @@ class Dispatcher:
         """
         for task, answer in self._pool.results():
             now = self._clock()
-            self._limiters[task.endpoint].answered(now, _headers_with_limits(answer))
-            self._connected = self._connected or isinstance(answer, Reply)
+            self._limiters[task.endpoint].answered(now, limits_told(answer))
+            self._patience.hear(answer)
             verdict = judge(answer, task.endpoint, wants_document=task.wants_document)
             if isinstance(verdict, SlowDown):
                 self._slow_down(task, verdict, now)
@@ -175,40 +160,13 @@ class Dispatcher:
             KlaviyoError: the trouble does not pass.
         """
         task.tries += 1
-        if not trouble.connected and not self._connected and task.tries >= MAX_TRIES_UNCONNECTED:
-            raise unreachable(self._client.api_url, trouble.why)
-        if task.tries >= MAX_TRIES:
-            raise KlaviyoError(
-                f"Klaviyo's {task.endpoint.name} failed {task.tries} times in a row, at last with: "
-                f"{trouble.why}; nothing up to the last STATE is lost, so run again later."
-            )
+        pause = self._patience.after_trouble(task.endpoint, trouble, task.tries)
         self._tally.resent += 1
-        pause = pause_before(task.tries)
-        log.warning(
-            "Klaviyo's %s failed (%s); sending it again in %g s.",
-            task.endpoint.name,
-            trouble.why,
-            pause,
-        )
         self.submit_later(task, pause)
 
     def _slow_down(self, task: Task, verdict: SlowDown, now: float) -> None:
         task.slow_downs += 1
-        if task.slow_downs >= MAX_SLOW_DOWNS:
-            raise KlaviyoError(
-                f"Klaviyo's {task.endpoint.name} asked {task.slow_downs} times in a row to slow "
-                "down; find out what else uses up the account's rate limit, and run again."
-            )
+        asked = self._patience.after_slow_down(task.endpoint, verdict, task.slow_downs)
         self._tally.slowed_down += 1
-        asked = verdict.seconds if verdict.seconds is not None else pause_before(task.slow_downs)
-        log.warning("Klaviyo's %s asks to wait %g s.", task.endpoint.name, asked)
         self._limiters[task.endpoint].pause(now + asked)
         self.submit_first(task)
-
-
-def _headers_with_limits(answer: Reply | NoReply) -> Mapping[str, str] | None:
-    """Klaviyo tells its limits with every answer but a 429; gateways before it tell none."""
-    if isinstance(answer, NoReply):
-        return None
-    succeeded = HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES
-    return answer.headers if succeeded or "RateLimit-Limit" in answer.headers else None

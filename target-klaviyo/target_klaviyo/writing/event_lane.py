@@ -6,9 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from target_klaviyo.klaviyo.endpoints import BULK_EVENTS
-from target_klaviyo.klaviyo.verdicts import ApiError, Done, Verdict, halves
+from target_klaviyo.klaviyo.verdicts import ApiError, Done, Verdict
 from target_klaviyo.writing.batches import MAX_EVENTS, EventBatcher
-from target_klaviyo.writing.lane import Lane, blame, errors_of
+from target_klaviyo.writing.lane import Lane, blame, errors_of, halves
 from target_klaviyo.writing.payloads import blamed_events
 from target_klaviyo.writing.tasks import SendEvents
 

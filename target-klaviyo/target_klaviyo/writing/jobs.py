@@ -7,17 +7,18 @@ listed, page by page, as import errors that carry the payload they are about.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.klaviyo.documents import next_cursor
 from target_klaviyo.klaviyo.verdicts import ApiError, api_errors
-from target_klaviyo.rows.identity import IDENTIFIER_KINDS
+from target_klaviyo.moments import parse_moment
+from target_klaviyo.rows.identity import IDENTIFIER_KINDS, comparable
 from target_klaviyo.writing.payloads import blamed_profiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from target_klaviyo.rows.contract import ProfileRow
 
@@ -123,11 +124,9 @@ def _expired(text: object, today: datetime) -> bool:
     if not isinstance(text, str):
         return False
     try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        return parse_moment(text) <= today
     except ValueError:
         return False
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    return aware <= today
 
 
 def _index(rows: Iterable[ProfileRow]) -> dict[tuple[str, str], ProfileRow]:
@@ -145,7 +144,7 @@ def _row_of(payload: object, index: dict[tuple[str, str], ProfileRow]) -> Profil
         for source in sources:
             value = source.get(kind)
             if isinstance(value, str):
-                row = index.get((kind, value.lower() if kind == "email" else value))
+                row = index.get(comparable(kind, value))
                 if row is not None:
                     return row
     return None

@@ -90,3 +90,12 @@ def blame(
     if not blamed and len(rows) == 1:
         return {rows[0]: errors[0]}
     return blamed
+
+
+def halves(rows: Sequence[Row]) -> list[Sequence[Row]]:
+    """Rows to be sent apart, since nobody says which of them is at fault.
+
+    The second half comes first: each is put at the head of a queue.
+    """
+    middle = len(rows) // 2
+    return [half for half in (rows[middle:], rows[:middle]) if half]

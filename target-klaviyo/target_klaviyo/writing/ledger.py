@@ -37,18 +37,18 @@ class Ledger:
         self.fences.release(row.epoch)
         self.bytes_under_way -= _weight(row)
 
-    def write_reject(self, kind: str, rejection: RowRejected, origin: Origin) -> None:
+    def write_reject(self, label: str, rejection: RowRejected, origin: Origin) -> None:
         """Write a record into the rejects file, before its release: no STATE may overtake it."""
         self._rejects.write(origin, rejection.reason)
-        self.tally.reject(kind, rejection.rule)
+        self.tally.reject(label, rejection.rule)
 
-    def write_refusal(self, kind: str, error: ApiError, origin: Origin) -> None:
+    def write_refusal(self, label: str, error: ApiError, origin: Origin) -> None:
         """The same for a row that Klaviyo has refused."""
-        self.write_reject(kind, RowRejected(error.reason, rule=error.rule), origin)
+        self.write_reject(label, RowRejected(error.reason, rule=error.rule), origin)
 
     def check(self) -> None:
         """Raise TooManyRejects when the rejects speak of a systemic fault."""
-        self.tally.check(str(self._rejects_path))
+        self.tally.check(self._rejects_path)
 
     def flush_rejects(self) -> None:
         """Make the rejects so far outlive this process."""

@@ -1,17 +1,19 @@
 """Request bodies, joined from rows already serialised, and the way back from an error to its rows.
 
 Klaviyo's bulk event body holds entries of one profile and its events, so events are grouped by
-profile. Errors name their place by JSON pointer; `blamed_rows` follows it back.
+profile. Errors name their place by JSON pointer; `blamed_events` and `blamed_profiles`
+follow it back.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from target_klaviyo.rows.contract import CLEARED_LOCATION
+from target_klaviyo.rows.clearing import attributes_with_nulls
+from target_klaviyo.rows.merging import updated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,11 +74,7 @@ def _common_profile(group: Sequence[EventRow]) -> bytes:
         return profiles[0]
     merged = orjson.loads(profiles[0])
     for other in profiles[1:]:
-        update = orjson.loads(other)["attributes"]
-        for name in ("properties", "location"):
-            if name in update and name in merged["attributes"]:
-                update[name] = {**merged["attributes"][name], **update[name]}
-        merged["attributes"].update(update)
+        merged["attributes"] = updated(merged["attributes"], orjson.loads(other)["attributes"])
     return orjson.dumps(merged)
 
 
@@ -105,18 +103,7 @@ def bulk_import(rows: Sequence[ProfileRow], list_id: str | None) -> bytes:
 
 def single_import(row: ProfileRow) -> bytes:
     """Body of POST /api/profile-import, which clears what is null and leaves what is missing."""
-    attributes = orjson.loads(row.attributes)
-    for name in row.cleared_properties:
-        attributes.setdefault("properties", {})[name] = None
-    for name in row.cleared_attributes:
-        outer, _, inner = name.partition(".")
-        if inner:
-            attributes.setdefault(outer, {})[inner] = None
-        else:
-            attributes[outer] = None
-    if row.cleared_attributes >= CLEARED_LOCATION:
-        attributes["location"] = None
-    resource = {"type": "profile", "attributes": attributes}
+    resource: dict[str, Any] = {"type": "profile", "attributes": attributes_with_nulls(row)}
     if row.profile_id:
         resource["id"] = row.profile_id
     return orjson.dumps({"data": resource})

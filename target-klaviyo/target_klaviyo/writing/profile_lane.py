@@ -7,10 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from target_klaviyo.klaviyo.endpoints import BULK_PROFILES
-from target_klaviyo.klaviyo.verdicts import ApiError, Done, TryAgain, Verdict, halves
+from target_klaviyo.klaviyo.verdicts import ApiError, Done, TryAgain, Verdict
 from target_klaviyo.writing.batches import MAX_PROFILES, ProfileBatcher
 from target_klaviyo.writing.jobs import MAX_SUBMISSIONS, ImportJob, JobProgress
-from target_klaviyo.writing.lane import Lane, blame, errors_of
+from target_klaviyo.writing.lane import Lane, blame, errors_of, halves
 from target_klaviyo.writing.payloads import blamed_profiles
 from target_klaviyo.writing.tasks import AskStatus, ImportProfile, ReadErrors, SubmitProfiles
 

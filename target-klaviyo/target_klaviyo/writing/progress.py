@@ -7,6 +7,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from target_klaviyo.wording import counted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -27,7 +29,7 @@ class Standing:
     """How far a run is at one moment.
 
     Attributes:
-        stored: rows that Klaviyo has acknowledged, by kind.
+        stored: rows that Klaviyo has acknowledged, by label.
         rejected: rows in the rejects file.
         jobs: import jobs that Klaviyo is still at.
         paces: by the name of each endpoint that has been used.
@@ -60,12 +62,11 @@ class Progress:
             self._minute.popleft()
         _, before = self._minute[0]
         self._minute.append((now, standing.paces))
-        parts = [
-            " and ".join(f"{standing.stored[kind]:,} {kind}" for kind in ("events", "profiles"))
-            + f" sent, {standing.rejected:,} rejected"
-        ]
+        events = counted(standing.stored["events"], "event")
+        profiles = counted(standing.stored["profiles"], "profile")
+        parts = [f"{events} and {profiles} sent, {standing.rejected:,} rejected"]
         if standing.jobs:
-            parts.append(f"{standing.jobs:,} import jobs pending")
+            parts.append(f"{counted(standing.jobs, 'import job')} pending")
         if standing.paces:
             paces = (
                 _said(name, pace, before.get(name, Pace(0, 0)))

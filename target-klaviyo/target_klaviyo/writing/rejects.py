@@ -1,8 +1,8 @@
 """The dead letter: rejected records, with reason, as a Singer file that can be replayed.
 
-`target-klaviyo < rejected.singer` sends them again. The file holds the records as they came (under
-their raw stream, so that a replay goes through the transform again), each RECORD message with one
-more key, `reason`, and before them the SCHEMA messages they need.
+`target-klaviyo --config … < rejected.singer` sends them again. The file holds the records as they
+came (under their raw stream, so that a replay goes through the transform again), each RECORD
+message with one more key, `reason`, and before them the SCHEMA messages they need.
 
 Nothing in it is ever lost, and a replay never reads what it writes:
 
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from target_klaviyo.rows.contract import Origin
 
 _OLD_REASON = re.compile(rb',"reason":"(?:[^"\\]|\\.)*"\}\Z')
+
+
+def replay(path: Path) -> str:
+    """The command that sends the records of a rejects file again; with the same settings."""
+    return f"target-klaviyo --config … < {path}"
 
 
 class RejectsFile:
@@ -126,7 +131,7 @@ class RejectsFile:
     def _unwritable(self, error: OSError) -> TargetError:
         return TargetError(
             f"The rejects file {self._path} cannot be written ({error.strerror}); check the "
-            "setting rejects_path."
+            "setting 'rejects_path'."
         )
 
 

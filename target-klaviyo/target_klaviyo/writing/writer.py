@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from target_klaviyo.writing.rejects import RejectsFile
     from target_klaviyo.writing.tally import Tally
 
-log = logging.getLogger("target-klaviyo")
+logger = logging.getLogger("target-klaviyo")
 
 WIND_DOWN_SECONDS = 18.0  # supervisors leave about 20 between SIGTERM and SIGKILL
 ABANDON_SECONDS = 10.0
@@ -90,11 +90,11 @@ class Writer:
 
     # Rows in.
 
-    def seen(self, kind: str) -> None:
+    def seen(self, label: str) -> None:
         """Count a row read."""
         tally = self._ledger.tally
-        tally.seen[kind] += 1
-        if tally.seen[kind] == REJECTS_TOLERATED_UNTIL:
+        tally.seen[label] += 1
+        if tally.seen[label] == REJECTS_TOLERATED_UNTIL:
             self._ledger.check()
 
     def event(self, row: EventRow) -> None:
@@ -105,9 +105,9 @@ class Writer:
         """Take a profile."""
         self._profiles.add(row)
 
-    def reject(self, kind: str, rejection: RowRejected, origin: Origin) -> None:
+    def reject(self, label: str, rejection: RowRejected, origin: Origin) -> None:
         """Put a record into the rejects file."""
-        self._ledger.write_reject(kind, rejection, origin)
+        self._ledger.write_reject(label, rejection, origin)
         self._ledger.check()
 
     def state(self, value: Any) -> None:
@@ -199,7 +199,7 @@ class Writer:
                 self._profiles.pending_jobs,
                 self._dispatcher.paces,
             )
-            log.info("%s", self._progress.line(now, standing))
+            logger.info("%s", self._progress.line(now, standing))
 
     def _settle_decided(self) -> None:
         for task, verdict in self._dispatcher.decided():

@@ -96,7 +96,7 @@ def test_events_without_the_key_are_known_by_second_value_and_profile(shop: Any)
 
 
 def test_another_property_can_be_the_key(shop: Any) -> None:
-    """The setting audit_key names it."""
+    """The setting 'audit_key' names it."""
     for number, row in enumerate(shop.events):
         row["properties"] = {"Order": f"o{number}"}
     shop.sync()
@@ -240,12 +240,12 @@ def test_a_key_that_may_not_read_is_told_so_at_once(shop: Any) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"audit_from": "last week"}, "audit_from must be a day"),
-        ({"audit_from": "2026-02-01", "audit_to": "2026-01-01"}, "lies after audit_to"),
+        ({"audit_from": "last week"}, "'audit_from' must be a day"),
+        ({"audit_from": "2026-02-01", "audit_to": "2026-01-01"}, "lies after 'audit_to'"),
         ({"source_timezone": "America/Gotham"}, "names no time zone"),
         ({"report_path": "audit.json"}, "names the page"),
-        ({"settle_minutes": -1}, "settle_minutes must be at least 0"),
-        ({"audit_profiles": -2}, "audit_profiles must be at least -1"),
+        ({"settle_minutes": -1}, "'settle_minutes' must be at least 0"),
+        ({"audit_profiles": -2}, "'audit_profiles' must be at least -1"),
     ],
 )
 def test_wrong_settings_are_sentences(shop: Any, settings: dict[str, Any], said: str) -> None:

@@ -25,7 +25,7 @@ from target_klaviyo.writing.writer import Writer, WriterOptions
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from target_klaviyo.consumer import RowConsumer
+    from target_klaviyo.consumer import RowReceiver
 
 
 def test_audit_names_exactly_what_is_wrong_and_repair_mends_it(shop: Any) -> None:
@@ -177,8 +177,8 @@ def _repair(shop: Any, time: LaggingTime) -> None:
     )
     reader = RowReader(now=datetime.now(timezone.utc), live_window=given.live_window)
 
-    def intake_for(consumer: RowConsumer) -> Callable[[str, object, Origin], None]:
-        return Intake(given, None, reader, consumer, Tally(100)).take
+    def intake_for(receiver: RowReceiver) -> Callable[[str, object, Origin], None]:
+        return Intake(given, None, reader, receiver, Tally(100)).take
 
     def make_writer() -> Writer:
         return Writer(

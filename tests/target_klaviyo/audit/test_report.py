@@ -34,7 +34,7 @@ PROBE = """<!doctype html><title>probe</title>
 onload = () => {
   const page = document.querySelector("iframe").contentDocument;
   const box = each => each.getBoundingClientRect();
-  const charts = [...page.querySelectorAll(".metric > .chart svg")];
+  const charts = [...page.querySelectorAll(".metric > .chart .drawing svg")];
   document.querySelector("#seen").textContent = JSON.stringify({
     agrees: page.querySelector("h1").dataset.agrees,
     totals: Object.fromEntries(
@@ -49,7 +49,16 @@ onload = () => {
       flags: each.querySelectorAll("rect.flag").length,
       colours: [...new Set([...each.querySelectorAll(".bar")].map(
         bar => getComputedStyle(bar).fill))],
-      labels: [...each.querySelectorAll("text")].filter(text => box(text).width > 0).length})),
+      labels: [...each.querySelectorAll("text")].filter(text => box(text).width > 0).length,
+      first: each.querySelector(".axis.x text").getBBox().x,
+      scale: [...each.closest(".chart").querySelectorAll(".scale text")].map(text =>
+        box(text).width > 0 && box(text).left >= 0 &&
+        box(text).right <= box(each.closest(".drawing")).left ? "shown" : "hidden")})),
+    advice: [...page.querySelectorAll(".advice p")].map(each => each.textContent),
+    legends: [...page.querySelectorAll(".legend")].map(
+      each => [...each.querySelectorAll("span")].map(one => one.textContent.trim())),
+    cells: [...page.querySelectorAll("details[open] td")].filter(cell =>
+      box(cell).width > 0 && box(cell).right > page.documentElement.clientWidth).length,
     overflow: page.documentElement.scrollWidth - page.documentElement.clientWidth,
   });
 };
@@ -103,7 +112,7 @@ def _browse(url: str, folder: Path) -> tuple[str, str]:
     return done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("width", [1200, 360])
+@pytest.mark.parametrize("width", [1200, 375])
 def test_the_page_opens_in_a_real_browser(
     shop: Any, served: str, tmp_path: Path, width: int
 ) -> None:
@@ -120,7 +129,10 @@ def test_the_page_opens_in_a_real_browser(
     assert found is not None
     seen = json.loads(html.unescape(found[1]))
     assert seen["agrees"] == "false"
-    assert {name: _number(text) for name, text in seen["totals"].items()} == report["totals"]
+    always = ("expected", "found", "profiles_checked")
+    assert {name: _number(text) for name, text in seen["totals"].items()} == {
+        name: count for name, count in report["totals"].items() if count or name in always
+    }
     for metric in report["metrics"]:
         texts = seen["metrics"][metric["name"]]
         shown = {name: _number(text) for name, text in texts.items()}
@@ -135,7 +147,58 @@ def test_the_page_opens_in_a_real_browser(
         assert len(chart["colours"]) > 1
         assert "rgb(0, 0, 0)" not in chart["colours"]
         assert chart["labels"] >= 6
+        assert chart["first"] >= 0
+        assert chart["scale"] == ["shown"] * len(chart["scale"])
+        assert len(chart["scale"]) >= 2
     assert seen["overflow"] <= 0
+    assert seen["cells"] == 0
+    assert seen["advice"] == [
+        "Run it again in mode 'repair', which sends 10 missing events again.",
+    ]
+    assert (
+        seen["legends"]
+        == [["in place", "absent, explained", "missing", "a day that differs"]]
+        + [["in place", "missing", "a day that differs"]] * 2
+    )
+
+
+def test_the_page_says_what_cannot_be_repaired_and_why(shop: Any) -> None:
+    """What Klaviyo keeps is told apart from what a repair sends, on the page and on stderr."""
+    right = [dict(row) for row in shop.events]
+    shop.events[20]["value"] = 999.0
+    shop.sync()
+    shop.events = right
+    shop.account.delete_events([shop.events[3]["unique_id"]])
+    shop.account.alter_profile("user1@shop.io", **{"Recurly Account Code": "other"})
+    found = shop.audit()
+    assert found.report["advice"] == [
+        "Run it again in mode 'repair', which sends 1 missing event and 1 differing profile again.",
+        (
+            "Altered events cannot be repaired, because Klaviyo keeps the first event it gets "
+            "under a unique_id and deletes none."
+        ),
+    ]
+    assert "run it again in mode 'repair'" in found.sentence
+    assert found.page.read_text().count("cannot be repaired, because") == 1
+
+    repaired = shop.audit("repair")
+    assert [each[:34] for each in repaired.report["advice"]] == [
+        "Altered events cannot be repaired,"
+    ]
+
+
+def test_a_clean_page_gives_no_advice(shop: Any) -> None:
+    """Nor tiles of nothing, nor a legend of what does not occur."""
+    del shop.events[300:]
+    shop.sync()
+    text = shop.audit().page.read_text()
+    assert "What to do" not in text
+    assert set(re.findall(r'data-total="(\w+)"', text)) == {
+        "expected",
+        "found",
+        "profiles_checked",
+    }
+    assert set(re.findall(r'<i class="([\w-]+)"', text)) == {"in-place"}
 
 
 def test_nothing_in_the_page_is_markup_of_the_data(shop: Any) -> None:
@@ -184,7 +247,7 @@ def _days(number: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(("number", "most"), [(1, 1), (400, 400), (401, 59), (3_000, 100)])
 def test_a_chart_of_any_length_has_bars_one_can_tell_apart(number: int, most: int) -> None:
     """Many days are gathered into weeks, very many into months; no event gets lost."""
-    svg = metric_chart(_days(number))
+    svg = metric_chart(_days(number)).plot
     titles = set(re.findall(r"<title>(.*?)</title>", svg))
     assert 1 <= len(titles) <= most
     counts = re.findall(r"([\d,]+) expected", " ".join(titles))
@@ -198,7 +261,7 @@ def test_charts_leave_no_import_hook_behind() -> None:
 
 def test_the_zones_chart_goes_both_ways() -> None:
     """Days on which Klaviyo shows less reach below the line."""
-    svg = zones_chart(_days(90))
+    svg = zones_chart(_days(90)).plot
     assert svg.count('class="bar"') == 60
     assert "3 in the source's report, 2 in Klaviyo's feed" in svg.replace("&#39;", "'")
 
@@ -217,7 +280,7 @@ def test_a_report_that_cannot_be_written_is_a_sentence(shop: Any, tmp_path: Path
     """It names the setting."""
     (tmp_path / "file").write_text("")
     report = shop.audit().report
-    with pytest.raises(TargetError, match="check the setting report_path"):
+    with pytest.raises(TargetError, match="check the setting 'report_path'"):
         write_report(report, tmp_path / "file" / "audit.html")
 
 

@@ -1,0 +1,43 @@
+"""Numbers, lists and moments as sentences and documents have them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+
+from target_klaviyo.moments import parse_moment
+from target_klaviyo.wording import counted, enumeration
+from target_klaviyo.writing.tally import counted_rows
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 import jobs"), (1, "1 import job"), (2_000, "2,000 import jobs")]
+)
+def test_one_of_a_thing_is_singular(count: int, text: str) -> None:
+    """And all others are plural."""
+    assert counted(count, "import job") == text
+
+
+def test_rows_are_counted_by_their_label() -> None:
+    """Records of a stream are records, whatever the stream's name."""
+    assert counted_rows(1, "events") == "1 event"
+    assert counted_rows(2, "profiles") == "2 profiles"
+    assert counted_rows(1, "records of account_snapshots") == "1 record of account_snapshots"
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (list("abc"), "a, b and c")],
+)
+def test_lists_end_with_and(parts: list[str], text: str) -> None:
+    """Of nothing there is nothing to say."""
+    assert enumeration(iter(parts)) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-01-31T12:00:00Z", "2026-01-31T13:00:00+01:00", "2026-01-31T12:00:00"]
+)
+def test_moments_have_a_zone(text: str) -> None:
+    """The one they name, else UTC."""
+    assert parse_moment(text) == datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
