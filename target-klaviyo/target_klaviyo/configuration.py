@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import re
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -25,6 +26,8 @@ from target_klaviyo.wording import enumeration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+logger = logging.getLogger("target-klaviyo")
 
 ENV_PREFIX = "TARGET_KLAVIYO_"
 
@@ -58,22 +61,26 @@ class Settings:
 
 
 def check_names(config: Mapping[str, Any], builtin: Iterable[str]) -> None:
-    """Raise SettingsError for a setting that does not exist, or that has no effect.
+    """Raise SettingsError for a setting that does not exist.
 
     Args:
-        config: what is given; a setting of the SDK's that is null counts as not given.
+        config: what is given.
         builtin: names of the SDK's own settings, as far as they work here.
     """
     known = [*(setting.name for setting in SETTINGS), *builtin]
-    for name, value in config.items():
-        if name in WITHOUT_EFFECT:
-            if value is not None and value != "":
-                raise SettingsError(
-                    f"The setting '{name}' has no effect in target-klaviyo, since "
-                    f"{WITHOUT_EFFECT[name]}; remove it."
-                )
-        elif name not in known:
+    for name in config.keys() - WITHOUT_EFFECT.keys():
+        if name not in known:
             raise SettingsError(f"There is no setting '{name}'; {_suggestion(name, known)}")
+
+
+def leave_out_idle(config: dict[str, Any]) -> None:
+    """Take out the settings that have no effect, and say so of those that have a value.
+
+    Definitions made for other targets list them; they are no reason not to run.
+    """
+    for name, reason in WITHOUT_EFFECT.items():
+        if config.pop(name, None) not in (None, ""):
+            logger.warning("The setting '%s' has no effect, since %s; remove it.", name, reason)
 
 
 def check_environment(environment: Mapping[str, str]) -> None:

@@ -19,7 +19,13 @@ from singer_sdk.exceptions import (
 from singer_sdk.helpers.capabilities import PluginCapabilities
 
 from target_klaviyo.check import check
-from target_klaviyo.configuration import Settings, check_environment, check_names, read_settings
+from target_klaviyo.configuration import (
+    Settings,
+    check_environment,
+    check_names,
+    leave_out_idle,
+    read_settings,
+)
 from target_klaviyo.errors import (
     InputError,
     RowRejected,
@@ -119,6 +125,7 @@ class TargetKlaviyo(Target):
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Our own sentences come before the SDK's, which quote JSON Schema."""
         check_names(self._config, self._builtin_settings())
+        leave_out_idle(self._config)
         self._settings = read_settings(self._config)
         for setting in SETTINGS:
             value = self._config.pop(setting.name, None)

@@ -167,20 +167,6 @@ def command(tmp_path: Path, forker: subprocess.Popen[str]) -> Command:
                 "take it out of one of them."
             ),
         ),
-        (
-            {"api_key": "k", "load_method": "upsert"},
-            (
-                "The setting 'load_method' has no effect in target-klaviyo, since events are "
-                "always added and profiles always updated; remove it."
-            ),
-        ),
-        (
-            {"api_key": "k", "validate_records": False},
-            (
-                "The setting 'validate_records' has no effect in target-klaviyo, since every row "
-                "is always checked, against Klaviyo's limits; remove it."
-            ),
-        ),
     ],
 )
 def test_a_wrong_setting_is_named(command: Command, settings: Any, sentence: str) -> None:
@@ -309,10 +295,17 @@ def test_numbers_may_have_fractions(
     assert len(site.account.events()) == 1
 
 
-def test_settings_that_are_null_count_as_not_given(command: Command, site: Site) -> None:
-    """Also those of the SDK's that have no effect: a plugin's definition may list them."""
-    idle = {"load_method": None, "validate_records": None, "add_record_metadata": ""}
-    assert command("--config", command.config(**site.config, **idle)).code == 0
+def test_settings_without_effect_are_told_and_left_out(command: Command, site: Site) -> None:
+    """Those of the SDK's that change nothing here do not stop a run; given ones get a warning."""
+    idle = {"load_method": "upsert", "validate_records": None, "add_record_metadata": ""}
+    ended = command("--config", command.config(**site.config, **idle))
+    assert ended.code == 0
+    warning = (
+        "The setting 'load_method' has no effect, since events are always added and profiles "
+        "always updated; remove it."
+    )
+    assert warning in ended.log
+    assert ended.log.count("has no effect") == 1
 
 
 def test_a_run_from_variables_with_a_transform_config(
