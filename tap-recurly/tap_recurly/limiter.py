@@ -9,6 +9,10 @@ own systems draw on the same budget, so this tap never takes `Remaining` below t
 When the tap's share is used up, it waits until some of its own requests have surely left the
 window and then sends one single request, the probe, whose answer says how far to go on. When it
 is the others who have used up more than theirs, it asks once a minute.
+
+How finely the window slides is not documented, and `Reset` is cut to the minute. So the last
+request of the first share is kept for a trial: sent when the oldest is five minutes old, it tells
+whether requests leave on time or only when `Reset` says.
 """
 
 from __future__ import annotations
@@ -47,29 +51,37 @@ class RateHeaders(NamedTuple):
     retry_after: float | None = None
 
 
+class Trial(NamedTuple):
+    """A request sent to see whether others have left the window when they are five minutes old.
+
+    `remaining` is the last word before it, `reset` is when Recurly says that they leave.
+    """
+
+    remaining: int
+    reset: float
+
+
 @dataclass(frozen=True)
 class Ticket:
     """One request under way; `sent_at` is in the budget's own order of events."""
 
     sent_at: int
+    trial: Trial | None = None
 
 
 class _Moment(NamedTuple):
-    """A second of Recurly's clock in which it counted requests of ours, and its word on them."""
+    """A second of Recurly's clock in which it counted requests of ours.
+
+    `reset` is its word on when the window would be clear; without one, when they surely are five
+    minutes old.
+    """
 
     second: float
     reset: float
 
-    def counted_after(self, second: float) -> bool:
-        """Whether they were still in the window when an answer of that second was written."""
-        return min(self.reset, self.second + WINDOW_SECONDS) > second
-
     @property
     def free_at(self) -> float:
-        """When they have surely left, however finely the window slides.
-
-        `Date` is cut to the second, so a request may have been counted up to a second later.
-        """
+        """When they have left, if they do so on time; `Date` is cut to the second."""
         return min(self.reset, self.second + WINDOW_SECONDS + 1)
 
 
@@ -91,6 +103,8 @@ class Budget:
         self._answered = False
         self._server_ahead = -inf
         self._spent: Counter[_Moment] = Counter()
+        self._awaited: _Moment | None = None
+        self._leave_on_time: bool | None = None
         self._refusals = 0
         self._refused_since: float | None = None
         self._resume_at = 0.0
@@ -100,13 +114,18 @@ class Budget:
         """Requests of each window that belong to the site's other systems."""
         return ceil((self.limit or 0) * (100 - self._quota_percent) / 100)
 
+    @property
+    def _kept(self) -> int:
+        """The reserve, and one request for a trial as long as that has not been made."""
+        return self.reserve + (self._leave_on_time is None)
+
     def delay(self, now: float) -> float:
         """Seconds until a request may be sent; 0 is now, infinity is after the next answer."""
         if now < self._resume_at:
             return self._resume_at - now
         if self._refusals or not self._answered:
             return inf if self._in_flight else 0.0
-        if self._remaining is None or self._remaining - self._in_flight > self.reserve:
+        if self._remaining is None or self._remaining - self._in_flight > self._kept:
             return 0.0
         if self._in_flight:
             return inf
@@ -120,8 +139,14 @@ class Budget:
         """Count a request that leaves."""
         self._events += 1
         self.sent += 1
+        trial = None if self._leave_on_time is not None else self._trial()
         self._in_flight += 1
-        return Ticket(self._events)
+        return Ticket(self._events, trial)
+
+    def _trial(self) -> Trial | None:
+        if self._in_flight or self._remaining is None or self._remaining > self._kept:
+            return None
+        return None if self._awaited is None else Trial(self._remaining, self._awaited.reset)
 
     def lost(self, now: float) -> None:
         """Note that a request got no answer; Recurly may have counted it."""
@@ -176,13 +201,22 @@ class Budget:
             self._remaining = remaining
             self._learned_at = self._events
             self._learned_second = second
+        if ticket.trial is not None and second < ticket.trial.reset:
+            self._leave_on_time = remaining >= ticket.trial.remaining
 
     def _spend(self, second: float, reset: float | None) -> None:
         """Remember a request of ours for as long as Recurly may count it."""
-        moment = _Moment(second, reset if reset is not None and reset > second else inf)
+        if reset is None or reset <= second:
+            reset = second + WINDOW_SECONDS + 1
+        moment = _Moment(second, reset)
         if moment not in self._spent:
-            self._keep(moment for moment in self._spent if moment.counted_after(second - 1))
+            self._keep(moment for moment in self._spent if self._may_count(moment))
         self._spent[moment] += 1
+
+    def _may_count(self, moment: _Moment) -> bool:
+        """Whether requests may still have been in the window at the last lesson."""
+        free_at = moment.free_at if self._leave_on_time else moment.reset
+        return free_at > self._learned_second
 
     def _keep(self, moments: Iterable[_Moment]) -> None:
         self._spent = Counter({moment: self._spent[moment] for moment in moments})
@@ -195,30 +229,34 @@ class Budget:
         """
         self._forget_what_has_left()
         ours = self._spent.total()
-        must_leave = self.reserve + 1 - (self._remaining or 0)
+        must_leave = self._kept + 1 - (self._remaining or 0)
         moments = []
-        if ours < max(must_leave, (self.limit or 0) - self.reserve):
+        if ours < max(must_leave, (self.limit or 0) - self._kept):
             moments.append((self._learned_second // MINUTE + 1) * MINUTE)
-        if ours >= must_leave:
-            leaving = sorted(self._spent.elements())
-            moments.append(leaving[must_leave - 1].free_at)
+        leaving = sorted(self._spent.elements())
+        self._awaited = leaving[must_leave - 1] if ours >= must_leave else None
+        if self._awaited is not None:
+            late = self._leave_on_time is False
+            moments.append(self._awaited.reset if late else self._awaited.free_at)
         return min(moments) - self._ahead
 
     def _forget_what_has_left(self) -> None:
         """Keep of our requests those that the last lesson may have counted.
 
-        A window that slides by the minute lets requests go up to a minute before their time; that
-        Recurly counted fewer in all than we sent shows how many, and the oldest go first.
+        A window that slides by the minute lets requests go up to a minute before or after they are
+        five minutes old, and Recurly's word on when may be rounded up. That it counted fewer in all
+        than we have sent shows how many have left before that; the oldest go first.
         """
-        moments = sorted(self._spent)
-        self._keep(moment for moment in moments if moment.counted_after(self._learned_second))
-        gone = self._spent.total() - self._counted
+        self._keep(moment for moment in sorted(self._spent) if self._may_count(moment))
+        left_early = self._spent.total() - self._counted
+        if left_early > 0:
+            self._leave_on_time = True
         for moment in list(self._spent):
-            left = min(gone, self._spent[moment])
+            left = min(left_early, self._spent[moment])
             if left <= 0:
                 break
             self._spent[moment] -= left
-            gone -= left
+            left_early -= left
         self._spent = +self._spent
 
     @property
