@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 import difflib
+import json
+import sys
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tap_recurly.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, MutableMapping
+    from collections.abc import Callable, Collection, Mapping
 
 BASE_URLS = {
     "us": "https://v3.recurly.com",
     "eu": "https://v3.eu.recurly.com",
 }
+
+MOST_SHOWN = 60
+"""Characters of a wrong value that an error shows."""
+
+TRUTH = {"true": True, "1": True, "yes": True, "on": True} | {
+    "false": False,
+    "0": False,
+    "no": False,
+    "off": False,
+}
+"""What the SDK takes for true, and the opposite."""
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "integer": int,
+    "boolean": lambda text: TRUTH[text.lower()],
+    "object": json.loads,
+}
+"""How a setting that is no text is read from one, by its JSON type."""
 
 SETTINGS_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -64,7 +86,7 @@ SETTINGS_SCHEMA: dict[str, Any] = {
             "maximum": 100,
             "default": 80,
             "title": "Quota in percent",
-            "description": "Share of the site's rate limit that this tap may use.",
+            "description": "Share of the site's rate limit that this tap may use, in percent.",
         },
         "concurrency": {
             "type": "integer",
@@ -80,7 +102,9 @@ SETTINGS_SCHEMA: dict[str, Any] = {
             "maximum": 31_536_000,
             "default": 300,
             "title": "Lookback in seconds",
-            "description": "Overlap of incremental reads, so that rows committed late are found.",
+            "description": (
+                "Overlap of incremental reads in seconds, so that rows committed late are found."
+            ),
         },
         "account_sweep_hours": {
             "type": "integer",
@@ -89,8 +113,8 @@ SETTINGS_SCHEMA: dict[str, Any] = {
             "default": 24,
             "title": "Hours between account sweeps",
             "description": (
-                "How often all accounts are re-read, because cards change without their account "
-                "saying so, and all parents of streams per parent; 0 = never."
+                "Hours after which all accounts are re-read, because cards change without their "
+                "account saying so, and all parents of streams per parent; 0 = never."
             ),
         },
         "request_timeout": {
@@ -99,7 +123,7 @@ SETTINGS_SCHEMA: dict[str, Any] = {
             "maximum": 3600,
             "default": 60,
             "title": "Request timeout in seconds",
-            "description": "How long Recurly may stay silent on one request.",
+            "description": "How many seconds Recurly may stay silent on one request.",
         },
     },
 }
@@ -145,23 +169,23 @@ class Settings:
 def check_config(
     config: Mapping[str, Any],
     *,
-    builtin: Collection[str] = (),
+    builtin: Mapping[str, Any] = MappingProxyType({}),
     key_needed: bool = True,
 ) -> None:
     """Refuse a configuration with an unknown name, a wrong value or no key.
 
     Args:
         config: What the user gave.
-        builtin: Names of the SDK's own settings, which are allowed too.
+        builtin: JSON Schemas of the SDK's own settings by name, which are allowed too.
         key_needed: False for what needs no network, such as discovery.
 
     Raises:
         ConfigurationError: With one sentence on the first mistake found.
     """
-    own = SETTINGS_SCHEMA["properties"]
+    definitions = {**builtin, **SETTINGS_SCHEMA["properties"]}
     for name in config:
-        if name not in own and name not in builtin:
-            raise ConfigurationError(_unknown_setting(name, [*own, *builtin]))
+        if name not in definitions:
+            raise ConfigurationError(_unknown_setting(name, [*definitions]))
     if key_needed and absent(config.get("api_key")):
         raise ConfigurationError(
             "The setting 'api_key' is missing: create a private API key in Recurly under "
@@ -169,29 +193,49 @@ def check_config(
             "configuration file."
         )
     for name, value in config.items():
-        if name in own and not absent(value):
-            fault = _fault(name, value)
-            if fault:
-                raise ConfigurationError(fault)
+        if not absent(value) and (fault := _fault(name, value, definitions[name])):
+            raise ConfigurationError(f"{fault}.")
+    if config.get("flattening_enabled") and absent(config.get("flattening_max_depth")):
+        raise ConfigurationError(
+            "The setting 'flattening_max_depth' is missing: say how many levels are to be "
+            "flattened, or turn 'flattening_enabled' off."
+        )
 
 
-def check_environment(environment: MutableMapping[str, str], prefix: str) -> None:
-    """Refuse an environment whose whole-number settings are something else.
+def from_environment(
+    environment: Mapping[str, str], prefix: str, definitions: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The settings that environment variables give.
 
-    Empty variables are taken out: Meltano exports settings without a value so.
+    Empty variables give none: Meltano exports settings without a value so.
+
+    Args:
+        environment: The variables.
+        prefix: What their names begin with.
+        definitions: JSON Schemas of all settings by name.
 
     Raises:
-        ConfigurationError: Naming the variable.
+        ConfigurationError: Naming the variable whose value cannot be one of the setting.
     """
-    for name, definition in SETTINGS_SCHEMA["properties"].items():
+    config: dict[str, Any] = {}
+    for name, definition in definitions.items():
         variable = prefix + name.upper()
-        value = environment.get(variable)
-        if value == "":
-            del environment[variable]
-        elif value is not None and definition["type"] == "integer":
-            fault = _fault(name, value)
-            if fault:
-                raise ConfigurationError(f"{fault[:-1]} (environment: {variable}).")
+        if text := environment.get(variable, ""):
+            config[name] = _read_text(text, _kinds(definition))
+            if fault := _fault(name, config[name], definition):
+                raise ConfigurationError(f"{fault} (environment: {variable}).")
+    return config
+
+
+def _read_text(text: str, kinds: Collection[str]) -> Any:
+    """A variable's text as what its setting takes; as it is when it cannot be that."""
+    for kind, read in _READERS.items():
+        if kind in kinds:
+            try:
+                return read(text)
+            except (ValueError, KeyError):
+                break
+    return text
 
 
 def _unknown_setting(name: str, known: list[str]) -> str:
@@ -204,25 +248,42 @@ def absent(value: Any) -> bool:
     return value is None or value == ""
 
 
-def _fault(name: str, value: Any) -> str | None:
-    """What is wrong with a value, in one sentence."""
-    definition = SETTINGS_SCHEMA["properties"][name]
-    if definition["type"] == "integer":
-        return _number_fault(name, value, definition["minimum"], definition["maximum"])
-    if not isinstance(value, str):
-        return f"The setting '{name}' must be a text, not {type(value).__name__}."
-    return _TEXT_FAULTS[name](value)
+def _kinds(definition: Mapping[str, Any]) -> Collection[str]:
+    """The JSON types a setting may have."""
+    kinds = definition["type"]
+    return [kinds] if isinstance(kinds, str) else kinds
 
 
-def _number_fault(name: str, value: Any, least: int, most: int) -> str | None:
-    right = f"must be a whole number from {least} to {most}"
+def _fault(name: str, value: Any, definition: Mapping[str, Any]) -> str | None:
+    """What is wrong with a value, and what would be right."""
+    kinds = _kinds(definition)
+    if "integer" in kinds:
+        return _number_fault(name, value, definition)
+    if "boolean" in kinds and not isinstance(value, bool):
+        return f"The setting '{name}' must be true or false, not {_shown(value)}"
+    if "object" in kinds and not isinstance(value, dict):
+        return f"The setting '{name}' must be a JSON object, not {_shown(value)}"
+    if "string" in kinds and not isinstance(value, str):
+        return f"The setting '{name}' must be a text, not {type(value).__name__}"
+    return _TEXT_FAULTS[name](value) if name in _TEXT_FAULTS else None
+
+
+def _number_fault(name: str, value: Any, definition: Mapping[str, Any]) -> str | None:
+    least, most = definition.get("minimum", 0), definition.get("maximum", sys.maxsize)
+    span = f"from {least} to {most}" if "maximum" in definition else f"of {least} or more"
     try:
         number = int(value) if isinstance(value, (int, str)) else None
     except ValueError:
         number = None
     if number is None or isinstance(value, bool) or not least <= number <= most:
-        return f"The setting '{name}' {right}, not {value!r}."
+        return f"The setting '{name}' must be a whole number {span}, not {_shown(value)}"
     return None
+
+
+def _shown(value: Any) -> str:
+    """A value as a sentence shows it; the SDK reads fractions as `Decimal`."""
+    text = str(value) if isinstance(value, Decimal) else repr(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
 def _api_key_fault(value: str) -> str | None:
@@ -230,7 +291,7 @@ def _api_key_fault(value: str) -> str | None:
     if not key.isascii() or not key.isprintable() or any(mark.isspace() for mark in key):
         return (
             "The setting 'api_key' holds characters that no Recurly key has: copy it again from "
-            "Recurly, Integrations > API Credentials."
+            "Recurly, Integrations > API Credentials"
         )
     return None
 
@@ -239,14 +300,14 @@ def _subdomain_fault(value: str) -> str | None:
     if "/" in value or any(mark.isspace() for mark in value):
         return (
             f"The setting 'subdomain' must be the site's name as in <name>.recurly.com, "
-            f"not {value!r}."
+            f"not {_shown(value)}"
         )
     return None
 
 
 def _region_fault(value: str) -> str | None:
     if value not in BASE_URLS:
-        return f"The setting 'region' must be 'us' or 'eu', not {value!r}."
+        return f"The setting 'region' must be 'us' or 'eu', not {_shown(value)}"
     return None
 
 
@@ -258,9 +319,9 @@ def _api_url_fault(value: str) -> str | None:
     except ValueError:
         usable = False
     if not usable or any(mark.isspace() for mark in value):
-        return f"The setting 'api_url' {right}, not {value!r}."
+        return f"The setting 'api_url' {right}, not {_shown(value)}"
     if parts.username or parts.password or parts.query or parts.fragment:
-        return f"The setting 'api_url' {right}, without credentials, query or fragment."
+        return f"The setting 'api_url' {right}, without credentials, query or fragment"
     return None
 
 
@@ -270,7 +331,7 @@ def _start_date_fault(value: str) -> str | None:
     except ValueError:
         return (
             f"The setting 'start_date' must be a date such as 2024-01-31 or "
-            f"2024-01-31T00:00:00Z, not {value!r}."
+            f"2024-01-31T00:00:00Z, not {_shown(value)}"
         )
     return None
 

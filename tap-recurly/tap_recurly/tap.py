@@ -12,8 +12,12 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 import click
 import orjson
 from singer_sdk import Tap
-from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.configuration._dict_config import parse_environment_config
+from singer_sdk.exceptions import ConfigValidationError, MappingError
+from singer_sdk.helpers._catalog import get_selected_schema
+from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
+from singer_sdk.singerlib import Catalog, CatalogEntry
 from typing_extensions import override
 
 from tap_recurly.check import check_site
@@ -29,9 +33,11 @@ from tap_recurly.settings import (
     SETTINGS_SCHEMA,
     absent,
     check_config,
-    check_environment,
+    from_environment,
 )
 from tap_recurly.site import Site
+from tap_recurly.state import check_state
+from tap_recurly.stream_maps import check_stream_maps
 from tap_recurly.streams import STREAMS, RecurlyStream
 from tap_recurly.streams.writer import LineWriter
 
@@ -40,6 +46,8 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.plugin_base import _ConfigInput
+
+logger = logging.getLogger(__name__)
 
 
 class TapRecurly(Tap):
@@ -61,11 +69,15 @@ class TapRecurly(Tap):
         PluginCapabilities.STRUCTURED_LOGGING,
     ]
 
-    def __init__(self, **kwargs: Any) -> None:
-        if kwargs.get("parse_env_config"):
-            # The SDK turns variables into numbers and does not say which one is none.
-            check_environment(os.environ, prefix="TAP_RECURLY_")
-        super().__init__(**kwargs)
+    @classproperty
+    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805 (a property of the class)
+        # The SDK's own reading ends in a traceback that does not say which variable is at fault;
+        # asked for no setting it reads a .env file and nothing else.
+        parse_environment_config({}, cls._env_var_prefix)
+        cls.append_builtin_config(cls.config_jsonschema)
+        return from_environment(
+            os.environ, cls._env_var_prefix, cls.config_jsonschema["properties"]
+        )
 
     @cached_property
     def site(self) -> Site:
@@ -86,6 +98,7 @@ class TapRecurly(Tap):
         self.append_builtin_config(self.config_jsonschema)
         builtin = self.config_jsonschema["properties"]
         check_config(self._config, builtin=builtin, key_needed=raise_errors)
+        check_stream_maps(self._config.get("stream_maps") or {}, STREAMS)
         self._config = {
             name: int(value) if _is_number(name) else value
             for name, value in self._config.items()
@@ -97,8 +110,33 @@ class TapRecurly(Tap):
             return super()._validate_config(raise_errors=True)
         except ConfigValidationError as fault:
             raise ConfigurationError(
-                f"The configuration is not as it should be: {fault.errors[0]}."
+                f"The configuration is not accepted ({fault.errors[0]}): correct that setting."
             ) from fault
+
+    @override
+    def setup_mapper(self) -> None:
+        super(Tap, self).setup_mapper()
+        try:
+            for entry in self.catalog.streams:
+                selection = entry.metadata.resolve_selection()
+                schema = entry.schema.to_dict()
+                # The SDK leaves no property to a deselected stream, and then a stream map of it
+                # fails the run.
+                if selection[()]:
+                    schema = get_selected_schema(entry.tap_stream_id, schema, selection)
+                self.mapper.register_raw_stream_schema(
+                    entry.tap_stream_id, schema, entry.key_properties
+                )
+        except MappingError as fault:
+            raise ConfigurationError(
+                f"The setting 'stream_maps' cannot be used for stream '{entry.tap_stream_id}' "
+                f"({str(fault).rstrip('.')}): correct it."
+            ) from fault
+
+    @override
+    def load_state(self, state: dict[str, Any]) -> None:
+        check_state(state, [stream.name for stream in STREAMS])
+        super().load_state(state)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
@@ -131,8 +169,8 @@ class TapRecurly(Tap):
         except (OSError, ValueError, TypeError) as fault:
             files = ", ".join(path for path in value if path != "ENV")
             raise ConfigurationError(
-                f"The configuration file cannot be read as a JSON object ({files}): "
-                f"{str(fault).rstrip('.')}."
+                f"The configuration cannot be read as a JSON object ({str(fault).rstrip('.')}): "
+                f"correct what --config names ({files})."
             ) from fault
 
     @classmethod
@@ -167,7 +205,7 @@ class TapRecurly(Tap):
             config=given,
             parse_env_config=config.parse_env if config else False,
             state=_json_object(state, "STATE"),
-            catalog=_json_object(catalog, "catalogue"),
+            catalog=_catalog(catalog),
         )
         try:
             tap.sync_all()
@@ -190,10 +228,36 @@ def _json_object(file: IO[str] | None, what: str) -> dict[str, Any] | None:
     try:
         content = orjson.loads(file.read())
     except (OSError, ValueError) as fault:
-        raise ConfigurationError(f"The {what} file {file.name} is not JSON: {fault}.") from fault
+        raise ConfigurationError(
+            f"The {what} file {file.name} is not JSON ({fault}): correct it, or name another."
+        ) from fault
     if not isinstance(content, dict):
-        raise ConfigurationError(f"The {what} file {file.name} does not hold a JSON object.")
+        raise ConfigurationError(
+            f"The {what} file {file.name} does not hold a JSON object: correct it, or name another."
+        )
     return content
+
+
+def _catalog(file: IO[str] | None) -> Catalog | None:
+    """The catalogue of a file; streams that this tap does not have are said to be none."""
+    content = _json_object(file, "catalogue")
+    if file is None or content is None:
+        return None
+    place = "its beginning"
+    try:
+        for number, entry in enumerate(content["streams"], 1):
+            place = f"stream {number}"
+            place = f"stream '{entry['tap_stream_id']}'"
+            CatalogEntry.from_dict(entry)
+        catalog = Catalog.from_dict(content)
+    except (KeyError, TypeError, ValueError, AttributeError) as fault:
+        raise ConfigurationError(
+            f"The catalogue file {file.name} is not as Singer has it ({place}): make it anew "
+            f"with tap-recurly --discover."
+        ) from fault
+    for name in catalog.keys() - {stream.name for stream in STREAMS}:
+        logger.warning("The catalogue names a stream '%s', which this tap does not have.", name)
+    return catalog
 
 
 def main() -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tap_recurly.errors import ConfigurationError
-from tap_recurly.settings import check_config
+from tap_recurly.settings import check_config, from_environment
+from tap_recurly.state import check_state
 from tap_recurly.streams import STREAMS
+from tap_recurly.tap import TapRecurly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +31,37 @@ WRONG_SETTINGS: list[tuple[dict[str, Any], list[str]]] = [
     ({"start_date": "yesterday"}, ["'start_date'", "'yesterday'"]),
     ({"quota_percent": 0}, ["'quota_percent'", "1 to 100"]),
     ({"concurrency": "many"}, ["'concurrency'", "'many'"]),
+    ({"concurrency": Decimal("1.5")}, ["'concurrency'", "not 1.5"]),
     ({"batch_config": {}}, ["'batch_config'"]),
+    ({"stream_maps": [1]}, ["'stream_maps'", "JSON object", "[1]"]),
+    ({"flattening_enabled": "perhaps"}, ["'flattening_enabled'", "true or false", "'perhaps'"]),
+    ({"flattening_max_depth": -1}, ["'flattening_max_depth'", "whole number", "-1"]),
+    ({"flattening_enabled": True}, ["'flattening_max_depth'", "missing"]),
+    ({"region": "a" * 999}, ["'region'", "aaa..."]),
+]
+
+WRONG_VARIABLES = {
+    "CONCURRENCY": ("two", "whole number"),
+    "FLATTENING_MAX_DEPTH": ("deep", "whole number"),
+    "FLATTENING_ENABLED": ("ture", "true or false"),
+    "STREAM_MAPS": ("{accounts", "JSON object"),
+}
+
+WRONG_CATALOGS: list[tuple[Any, str]] = [
+    ({}, "its beginning"),
+    ({"streams": None}, "its beginning"),
+    ({"streams": [{"tap_stream_id": "plans"}, {"stream": "accounts"}]}, "stream 2"),
+    ({"streams": [{"tap_stream_id": "plans", "schema": 5}]}, "stream 'plans'"),
+    ({"streams": [{"tap_stream_id": "plans", "metadata": [{}]}]}, "stream 'plans'"),
+]
+
+WRONG_STATES: list[tuple[dict[str, Any], str]] = [
+    ({"bookmarks": None}, "'bookmarks'"),
+    ({"type": "STATE", "value": {"bookmarks": {}}}, "the 'value' of"),
+    ({"bookmarks": {"plans": None}}, "'plans'"),
+    ({"bookmarks": {"plans": {"replication_key_value": "x"}}}, "'plans'"),
+    ({"bookmarks": {"plans": {"replication_key_value": 5}}}, "'plans'"),
+    ({"bookmarks": {"account_snapshots": {"last_sweep": "x"}}}, "'account_snapshots'"),
 ]
 
 
@@ -43,9 +76,44 @@ def _is_one_sentence(run: Run, *words: str) -> None:
 @pytest.mark.parametrize(("config", "words"), WRONG_SETTINGS)
 def test_wrong_setting(config: dict[str, Any], words: list[str]) -> None:
     """A wrong setting is named, with what would be right."""
+    TapRecurly.append_builtin_config(TapRecurly.config_jsonschema)
+    builtin = TapRecurly.config_jsonschema["properties"]
     with pytest.raises(ConfigurationError) as error:
-        check_config({"api_key": "key"} | config)
+        check_config({"api_key": "key"} | config, builtin=builtin)
     assert all(word in str(error.value) for word in words)
+    assert len(str(error.value)) < 200
+
+
+@pytest.mark.parametrize("name", WRONG_VARIABLES)
+def test_wrong_variable(name: str) -> None:
+    """A setting of whatever type that an environment variable spoils is named, and the variable."""
+    TapRecurly.append_builtin_config(TapRecurly.config_jsonschema)
+    definitions = TapRecurly.config_jsonschema["properties"]
+    text, right = WRONG_VARIABLES[name]
+    environment = {f"TAP_RECURLY_{name}": text, "TAP_RECURLY_LOOKBACK_SECONDS": ""}
+    with pytest.raises(ConfigurationError, match=right) as error:
+        from_environment(environment, "TAP_RECURLY_", definitions)
+    assert f"TAP_RECURLY_{name}" in str(error.value)
+
+
+def test_variables_become_settings() -> None:
+    """Texts are read as what the settings take; empty variables and those of others are none."""
+    TapRecurly.append_builtin_config(TapRecurly.config_jsonschema)
+    definitions = TapRecurly.config_jsonschema["properties"]
+    environment = {
+        "T_API_KEY": "k",
+        "T_CONCURRENCY": "3",
+        "T_FLATTENING_ENABLED": "Yes",
+        "T_STREAM_MAPS": '{"plans": null}',
+        "T_REGION": "",
+        "T_SHIRT": "red",
+    }
+    assert from_environment(environment, "T_", definitions) == {
+        "api_key": "k",
+        "concurrency": 3,
+        "flattening_enabled": True,
+        "stream_maps": {"plans": None},
+    }
 
 
 def test_missing_key(tap: Callable[..., Run]) -> None:
@@ -93,9 +161,9 @@ def test_settings_from_the_environment(site: TinyRecurly, tap: Callable[..., Run
     run = tap("--config", "ENV", streams=["plans"], environment=environment)
     assert run.code == 0, run.stderr
     assert len(run.records("plans")) == 3
-    environment["TAP_RECURLY_CONCURRENCY"] = "two"
+    environment["TAP_RECURLY_STREAM_MAPS"] = "{plans"
     run = tap("--config", "ENV", environment=environment)
-    _is_one_sentence(run, "TAP_RECURLY_CONCURRENCY", "'two'")
+    _is_one_sentence(run, "TAP_RECURLY_STREAM_MAPS", "'{plans'")
 
 
 @pytest.mark.parametrize("option", ["--config", "--state", "--catalog"])
@@ -106,8 +174,41 @@ def test_file_that_is_not_json(tap: Callable[..., Run], tmp_path: Path, option: 
     _is_one_sentence(tap(option, str(path)), "broken.json")
 
 
+def test_mistyped_stream_map(tap: Callable[..., Run]) -> None:
+    """A stream map that cannot be computed ends the run before it begins."""
+    run = tap(stream_maps={"accounts": {"domain": "email.split("}})
+    _is_one_sentence(run, "'stream_maps'", "'accounts'", "'domain'")
+
+
+@pytest.mark.parametrize(("catalog", "place"), WRONG_CATALOGS)
+def test_file_that_is_no_catalogue(
+    tap: Callable[..., Run], tmp_path: Path, catalog: dict[str, Any], place: str
+) -> None:
+    """A catalogue that Singer would not know is named, with the place and the way to a new one."""
+    path = tmp_path / "broken.json"
+    path.write_text(json.dumps(catalog), encoding="utf-8")
+    _is_one_sentence(tap("--catalog", str(path)), "broken.json", place, "--discover")
+
+
+def test_catalogue_with_a_stream_that_is_none(tap: Callable[..., Run], tmp_path: Path) -> None:
+    """A stream of the catalogue that the tap does not have is a warning."""
+    path = tmp_path / "catalog.json"
+    path.write_text(json.dumps({"streams": [{"tap_stream_id": "plnas"}]}), encoding="utf-8")
+    run = tap("--catalog", str(path))
+    assert run.code == 0, run.stderr
+    assert "'plnas', which this tap does not have" in run.stderr
+
+
+@pytest.mark.parametrize(("state", "words"), WRONG_STATES)
+def test_spoiled_state(state: dict[str, Any], words: str) -> None:
+    """A STATE somebody has spoiled is said to be so, instead of reading all again in silence."""
+    with pytest.raises(ConfigurationError, match="STATE") as error:
+        check_state(state, ["plans", "account_snapshots"])
+    assert words in str(error.value)
+
+
 def test_bookmark_that_is_no_date(tap: Callable[..., Run]) -> None:
-    """A STATE somebody has spoiled is said to be so."""
+    """A bookmark that cannot be read ends the run before it begins."""
     state = {"bookmarks": {"plans": {"replication_key_value": "x", "replication_key": "id"}}}
     _is_one_sentence(tap(state=state, streams=["plans"]), "'plans'", "STATE")
 

@@ -14,9 +14,10 @@ from itertools import dropwhile, islice
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from singer_sdk import Stream
+from singer_sdk.exceptions import MappingError
 from singer_sdk.helpers._util import utc_now
 from singer_sdk.helpers.conform import TypeConformanceLevel
-from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.mapper import CustomStreamMap, SameRecordTransform
 from singer_sdk.singerlib import RecordMessage
 from typing_extensions import override
 
@@ -32,6 +33,7 @@ from tap_recurly.frozen import FrozenList
 from tap_recurly.progress import Progress
 from tap_recurly.rows import Row
 from tap_recurly.schema import resource_schema
+from tap_recurly.stream_maps import place
 from tap_recurly.streams.selection import Tree, deselected, prune
 from tap_recurly.streams.writer import LineWriter, RecordLine
 from tap_recurly.windows import format_time, parse_time
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
     from singer_sdk import Tap
     from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.mapper import StreamMap
 
     from tap_recurly.site import Site
     from tap_recurly.windows import Window
@@ -107,13 +110,7 @@ class RecurlyStream(Stream):
     def bookmark(self) -> datetime | None:
         """Up to where the last run read, None before the first."""
         value = self.stream_state.get("replication_key_value") if self.incremental else None
-        try:
-            return parse_time(value) if value else None
-        except ValueError as fault:
-            raise ConfigurationError(
-                f"The bookmark of stream '{self.name}' in the STATE is no date-time ({value!r}): "
-                f"correct it, or remove it to read the stream from its beginning."
-            ) from fault
+        return parse_time(value) if value else None
 
     def sweep_due(self, now: datetime) -> bool:
         """Whether it is time to read also what has not changed, as far as Recurly's times tell."""
@@ -273,7 +270,7 @@ class RecurlyStream(Stream):
         if self._pruning:
             prune(record, self._pruning)
         for stream_map in self.stream_maps:
-            mapped = stream_map.transform(record)
+            mapped = self._mapped(stream_map, record)
             if mapped is not None:
                 yield RecordMessage(
                     stream=stream_map.stream_alias,
@@ -281,6 +278,24 @@ class RecurlyStream(Stream):
                     version=self._stream_version,
                     time_extracted=utc_now(),
                 )
+
+    def _mapped(self, stream_map: StreamMap, record: Record) -> Record | None:
+        """A record as a stream map wants it; None when it filters the record out."""
+        try:
+            return stream_map.transform(record)
+        except Exception as fault:
+            # Expressions are the user's own code, which can fail in any way.
+            if not isinstance(stream_map, CustomStreamMap):
+                raise
+            expression = stream_map.expr_evaluator.expr
+            where = place(self.config["stream_maps"], self.name, expression)
+            # Python's own words may quote the record, which is not to be shown.
+            quotable = isinstance(fault, MappingError) and fault.__cause__
+            reason = str(quotable or type(fault).__name__).rstrip(".")
+            raise ConfigurationError(
+                f"The setting 'stream_maps' fails on a record at {where} ({expression}: {reason}): "
+                f"correct the expression; any field of a record may be null or missing."
+            ) from fault
 
     @override
     def get_replication_key_signpost(self, context: Context | None = None) -> None:

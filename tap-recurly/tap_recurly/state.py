@@ -1,0 +1,54 @@
+"""The STATE of an earlier run: what is wrong with one that somebody has spoiled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tap_recurly.errors import ConfigurationError
+from tap_recurly.windows import parse_time
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+MOMENTS = ("replication_key_value", "last_sweep", "sweep_began")
+"""What the tap keeps of a stream, each a date-time."""
+
+
+def check_state(state: Mapping[str, Any], streams: Collection[str]) -> None:
+    """Refuse a STATE whose bookmarks cannot be read: a run would begin anew and not say so.
+
+    Args:
+        state: What the user gave; empty before the first run.
+        streams: Names of the tap's streams; of others nothing is known.
+
+    Raises:
+        ConfigurationError: With one sentence on the first mistake found.
+    """
+    bookmarks = state.get("bookmarks", None if state else {})
+    if not isinstance(bookmarks, dict):
+        raise ConfigurationError(
+            "The STATE holds no 'bookmarks': give what the target printed last, or the 'value' of "
+            "the tap's last STATE message, or no STATE to read everything."
+        )
+    for name, bookmark in bookmarks.items():
+        if not isinstance(bookmark, dict):
+            raise _fault(name, f"no object ({bookmark!r})")
+        for key in MOMENTS if name in streams else ():
+            moment = bookmark.get(key)
+            if moment is not None and not _is_moment(moment):
+                raise _fault(name, f"no date-time ({moment!r})")
+
+
+def _fault(stream: str, what: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The bookmark of stream '{stream}' in the STATE is {what}: correct it, or remove it to "
+        f"read the stream from its beginning."
+    )
+
+
+def _is_moment(text: Any) -> bool:
+    try:
+        parse_time(text)
+    except (ValueError, AttributeError):
+        return False
+    return True
