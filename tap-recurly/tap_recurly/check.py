@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tap_recurly.client import ASCENDING
 from tap_recurly.connections import in_order
 from tap_recurly.errors import CredentialsError, ForbiddenError, MissingFeatureError
+from tap_recurly.queries import ASCENDING
 from tap_recurly.session import API_VERSION
 
 if TYPE_CHECKING:
@@ -32,40 +32,54 @@ def refuse_other_site(client: RecurlyClient, subdomain: str) -> None:
 
 
 def check_site(
-    client: RecurlyClient, settings: Settings, sizes: Mapping[str, Callable[[], str]]
+    client: RecurlyClient, settings: Settings, sizes: Mapping[str, Callable[[], int | None]]
 ) -> str:
     """Ask the site what it is and how much it holds.
 
     Args:
         client: A client of the site.
         settings: The settings it was made from.
-        sizes: What to ask for the size of each stream, by its name.
+        sizes: What to ask for the number of records of each stream, by its name; None is unknown.
 
     Returns:
         One message: site, region, currency, API version, records per stream, request budget, and
         the streams that cannot be read.
     """
     sites = list(client.records("/sites", ASCENDING))
-    found = in_order(_found, sizes.values(), connections=settings.concurrency)
-    counts = dict(zip(sizes, found, strict=True))
-    readable = ", ".join(f"{stream} {rows}" for stream, rows in counts.items() if rows)
-    unreadable = ", ".join(stream for stream, rows in counts.items() if not rows)
+    found = dict(
+        zip(sizes, in_order(_found, sizes.values(), connections=settings.concurrency), strict=True)
+    )
+    unreadable = [stream for stream, size in found.items() if size is _UNREADABLE]
     budget = client.limiter.budget
-    shown = "unknown" if budget.limit is None else f"{budget.limit - budget.reserve}"
+    share = "unknown" if budget.limit is None else f"{budget.limit - budget.reserve}"
     return (
-        f"Connected to {', '.join(map(_described, sites)) or 'a site without a name'} "
-        f"(region {settings.region}, API {API_VERSION}): {readable}; request budget of "
-        f"this tap {shown} of {budget.limit or 'unknown'} per 5 minutes; streams this key cannot "
-        f"read: {unreadable or 'none'}."
+        f"Connected to {', '.join(map(_described, sites)) or 'a site without a name'}, "
+        f"region {settings.region}, API {API_VERSION}; records: {_counted(found)}; request budget "
+        f"of this tap: {share} of {budget.limit or 'unknown'} per 5 minutes; streams this key "
+        f"cannot read: {', '.join(unreadable) or 'none'}."
     )
 
 
-def _found(size: Callable[[], str]) -> str:
-    """The size of a stream, empty when the key or the site does not have it."""
+_UNREADABLE = "unreadable"
+"""The size of a stream that the key or the site does not have."""
+
+
+def _found(size: Callable[[], int | None]) -> int | str | None:
     try:
         return size()
     except (ForbiddenError, MissingFeatureError):
-        return ""
+        return _UNREADABLE
+
+
+def _counted(found: Mapping[str, int | str | None]) -> str:
+    """The streams that hold records with their number, and how many others there are."""
+    parts = [f"{stream} {size}" for stream, size in found.items() if isinstance(size, int) and size]
+    sizes = [*found.values()]
+    if empty := sizes.count(0):
+        parts.append(f"{empty} streams are empty")
+    if uncounted := sizes.count(None):
+        parts.append(f"{uncounted} streams cannot be counted beforehand")
+    return ", ".join(parts) or "none"
 
 
 def _described(site: Mapping[str, Any]) -> str:

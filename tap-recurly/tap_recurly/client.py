@@ -15,17 +15,17 @@ from datetime import datetime, timedelta, timezone
 from http import HTTPStatus
 from math import floor
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 import orjson
 
 from tap_recurly.errors import BudgetError, RequestError, UnreachableError
 from tap_recurly.limiter import RateLimiter
+from tap_recurly.queries import encoded, with_smaller_page
 from tap_recurly.refusals import refusal, shown
-from tap_recurly.rows import Count, Page, Row, as_lines, check_utf8
+from tap_recurly.rows import Count, Page, Row, are_objects, as_lines, check_utf8
 from tap_recurly.session import API_VERSION, Answer, FailedAttemptError, SessionPool
-from tap_recurly.windows import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -33,15 +33,6 @@ if TYPE_CHECKING:
     from tap_recurly.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-PAGE_SIZE = 200
-"""Recurly's largest page; its default of 20 would cost ten times the requests."""
-
-SMALLEST_PAGE = 25
-"""Below this a smaller page does not help a list that times out."""
-
-ASCENDING = {"sort": "updated_at", "order": "asc", "limit": str(PAGE_SIZE)}
-"""Recurly's advice: only by ascending `updated_at` do changed rows move ahead of the cursor."""
 
 TIMEOUTS_BEFORE_SMALLER_PAGE = 2
 """Once is chance; twice is a page too heavy to arrive in time."""
@@ -160,6 +151,8 @@ class RecurlyClient:
             lines = as_lines(body.data)
         except (UnicodeDecodeError, msgspec.MsgspecError) as fault:
             raise FailedAttemptError("the answer is not a list in JSON") from fault
+        if not are_objects(body.data):
+            raise FailedAttemptError("the list holds a row that is no object")
         as_of = self._server_time(answer) - timedelta(seconds=floor(answer.seconds))
         page = Page(lines, len(body.data), body.has_more, as_of)
         return page, self._following(body, url) if body.has_more else None
@@ -167,13 +160,13 @@ class RecurlyClient:
     def _following(self, body: _ListBody, url: str) -> str:
         if not body.next:
             raise UnreachableError(
-                f"Recurly says that {shown(url)} goes on but not where; run again, and tell "
+                f"Recurly says that {shown(url)} goes on but not where: run again, and tell "
                 f"Recurly's support if it stays so."
             )
         following = self._here(body.next)
         if following == url:
             raise UnreachableError(
-                f"Recurly's list {shown(url)} leads back to the same page; run again, and tell "
+                f"Recurly's list {shown(url)} leads back to the same page: run again, and tell "
                 f"Recurly's support if it stays so."
             )
         return following
@@ -191,7 +184,7 @@ class RecurlyClient:
         return datetime.now(timezone.utc).replace(microsecond=0)
 
     def _url(self, path: str, params: Mapping[str, str] | None) -> str:
-        query = urlencode(params or {}, quote_via=quote, safe=",:")
+        query = encoded(params or {})
         return f"{self._base_url}{path}{'?' if query else ''}{query}"
 
     def _here(self, address: str) -> str:
@@ -222,7 +215,7 @@ class RecurlyClient:
                 )
             self._sleep(self._retry.pause(failures))
             if timeouts >= TIMEOUTS_BEFORE_SMALLER_PAGE:
-                url = _with_smaller_page(url)
+                url = with_smaller_page(url)
                 timeouts = 0
 
     def _attempt(self, method: str, url: str) -> Answer:
@@ -300,12 +293,6 @@ class _Pages:
         return page
 
 
-def between(begin: datetime | None, end: datetime | None) -> dict[str, str]:
-    """Query parameters for the rows updated between two moments, both included, ascending."""
-    bounds = {"begin_time": begin, "end_time": end}
-    return ASCENDING | {name: format_time(bound) for name, bound in bounds.items() if bound}
-
-
 def _read_object(answer: Answer) -> bytes:
     try:
         readable = isinstance(orjson.loads(answer.body), dict)
@@ -314,14 +301,3 @@ def _read_object(answer: Answer) -> bytes:
     if not readable:
         raise FailedAttemptError("the answer is not an object in JSON")
     return answer.body
-
-
-def _with_smaller_page(url: str) -> str:
-    """The same URL with half the `limit`: a page too heavy to arrive in time may do in halves."""
-    parts = urlsplit(url)
-    params = dict(parse_qsl(parts.query, keep_blank_values=True))
-    limit = params.get("limit", "")
-    if not limit.isdigit() or int(limit) <= SMALLEST_PAGE:
-        return url
-    params["limit"] = str(int(limit) // 2)
-    return urlunsplit(parts._replace(query=urlencode(params, quote_via=quote, safe=",:")))

@@ -1,14 +1,17 @@
 """Everything that can end a run, grouped by what a person does about it.
 
 TapRecurlyError             one sentence: what, where, what to do; exit code 1
-├── ConfigurationError      a setting is missing or wrong: correct it, nothing was read
+├── ConfigurationError      setting, catalogue or STATE missing or wrong: correct it
 ├── CredentialsError        Recurly refuses the key itself: give the right one
 ├── UnreachableError        no answer, or none that can be read, after all tries: run again
 ├── BudgetError             every request refused as too many: give the site air, run again
 ├── RequestError            Recurly refuses this one request
 │   ├── NotFoundError       404: what was asked for is not there
 │   ├── ForbiddenError      403: the key may not read this list
-│   └── MissingFeatureError the site does not have the feature behind this list
+│   ├── MissingFeatureError the site does not have the feature behind this list
+│   ├── ApiVersionError     406: Recurly no longer speaks this version: take a newer tap
+│   └── RedirectedError     3xx: the answer is elsewhere, where the key must not go
+├── OutputClosedError       nobody reads the output any more: look for the target's error
 └── StoppedError            a signal: run again, it continues from the last STATE; exit code 128 + n
 """
 
@@ -20,7 +23,7 @@ class TapRecurlyError(Exception):
 
 
 class ConfigurationError(TapRecurlyError):
-    """A setting is missing or wrong."""
+    """A setting, the catalogue or the STATE is missing or wrong."""
 
 
 class CredentialsError(TapRecurlyError):
@@ -49,6 +52,10 @@ class ForbiddenError(RequestError):
 
 class MissingFeatureError(RequestError):
     """The site does not have the feature behind this list."""
+
+
+class ApiVersionError(RequestError):
+    """Recurly does not speak the API version that this tap asks for."""
 
 
 class RedirectedError(RequestError):

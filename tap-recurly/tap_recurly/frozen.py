@@ -7,26 +7,28 @@ run's lookback. So nothing is lost, whatever happens to the site meanwhile.
 
 from __future__ import annotations
 
-import logging
+from abc import ABC, abstractmethod
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tap_recurly.client import between
-from tap_recurly.reading import ListRead, Part, Plan, Sizes
+from typing_extensions import override
+
+from tap_recurly.planning import SIZES, Plan
+from tap_recurly.queries import between
+from tap_recurly.reading import ListRead, Part
 from tap_recurly.rows import Row, rows_in
 from tap_recurly.windows import BoundaryFilter, Window, lower_bound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from tap_recurly.connections import Connections
+    from tap_recurly.planning import Sizes
     from tap_recurly.rows import Count, Page
-
-logger = logging.getLogger(__name__)
 
 SHORTEST_LOOKBACK = timedelta(seconds=1)
 """`Date` is cut to the second, and so is the bookmark: what was committed in the rest of it by a
@@ -61,11 +63,11 @@ class TimeFilteredList:
 
 @dataclass(frozen=True)
 class FrozenPart:
-    """A span of a list; `reached` is up to when all is out once its rows have been used up."""
+    """A part of a list; `reached` is up to when all is out once its rows have been used up."""
 
     rows: Iterator[Row]
-    _reached: Callable[[], datetime | None]
-    _between: Callable[[datetime], datetime] = lambda moment: moment
+    _at_its_end: Callable[[], datetime | None]
+    _amid: Callable[[datetime], datetime] = lambda moment: moment
 
     @property
     def records(self) -> Iterator[dict[str, Any]]:
@@ -75,11 +77,11 @@ class FrozenPart:
     @property
     def reached(self) -> datetime | None:
         """Up to when the list has been read; None when nothing of it was to be."""
-        return self._reached()
+        return self._at_its_end()
 
     def reached_with(self, moment: datetime) -> datetime:
         """Up to when it has been read when a row of this moment has been used, and not the next."""
-        return self._between(moment)
+        return self._amid(moment)
 
 
 class FrozenRead:
@@ -91,9 +93,9 @@ class FrozenRead:
         self._boundary = BoundaryFilter()
 
     @property
-    def count(self) -> int | None:
+    def row_count(self) -> int | None:
         """How many rows there are in all, None as long as that is not known."""
-        return self._read.count
+        return self._read.row_count
 
     def __iter__(self) -> Iterator[FrozenPart]:
         """Read it; the rows of a part must be used up before the next part is asked for."""
@@ -131,8 +133,33 @@ class FrozenRead:
                     yield row
 
 
-class FrozenList:
-    """One list of the site whose server filters by `updated_at`.
+class BoundedList(ABC):
+    """A list of the site that is read up to a moment frozen beforehand."""
+
+    @abstractmethod
+    def freeze(self, begin: datetime | None) -> Window:
+        """The window from `begin` to the server's present, counted; costs one request."""
+
+    @abstractmethod
+    def read(self, frozen: Window) -> Iterable[FrozenPart]:
+        """Read a window that was frozen, of this list or together with another's."""
+
+    def freeze_since(
+        self, bookmark: datetime | None, start_date: datetime | None, lookback: timedelta
+    ) -> Window | None:
+        """The window of this run, None when `start_date` lies in the server's future."""
+        frozen = self.freeze(lower_bound(bookmark, start_date, lookback))
+        begin = lower_bound(bookmark, start_date, lookback, frozen.end)
+        if begin is not None and begin > frozen.end:
+            return None
+        return replace(frozen, begin=begin)
+
+
+class FrozenList(BoundedList):
+    """A list whose server filters by `updated_at`.
+
+    A list that stands alone is read `since` the bookmark, and its first page freezes the bound.
+    Where other requests depend on the bound, a HEAD freezes it before the list is read.
 
     Args:
         client: Counts and reads the list.
@@ -149,10 +176,9 @@ class FrozenList:
         connections: Connections,
         *,
         in_one: bool = False,
-        sizes: Sizes = Sizes(),  # noqa: B008 (it is frozen)
+        sizes: Sizes = SIZES,
     ) -> None:
-        self._client = client
-        self._path = path
+        self._source = TimeFilteredList(client, path)
         self._connections = connections
         self._in_one = in_one
         self._sizes = sizes
@@ -170,31 +196,15 @@ class FrozenList:
         plan = Plan(begin, at_once=bookmark is None, corrected=corrected)
         return self._read(plan, bookmark)
 
+    @override
     def freeze(self, begin: datetime | None) -> Window:
-        """The window from `begin` to the server's present, counted; costs one request."""
-        count = self._client.count(self._path, between(begin, None))
-        return Window(begin, count.server_time.replace(microsecond=0), count.rows)
+        count = self._source.count(begin, None)
+        return Window(begin, count.server_time.replace(microsecond=0), count.row_count)
 
-    def freeze_since(
-        self, bookmark: datetime | None, start_date: datetime | None, lookback: timedelta
-    ) -> Window | None:
-        """The window of this run, None when `start_date` lies in the server's future."""
-        frozen = self.freeze(lower_bound(bookmark, start_date, lookback))
-        begin = lower_bound(bookmark, start_date, lookback, frozen.end)
-        if begin is not None and begin > frozen.end:
-            return None
-        return replace(frozen, begin=begin)
-
+    @override
     def read(self, frozen: Window) -> FrozenRead:
-        """The read of a frozen window."""
-        return self._read(Plan(frozen.begin, frozen.end, frozen.count))
-
-    def parts(self, frozen: Window) -> Iterator[FrozenPart]:
-        """Read a frozen window, part by part."""
-        return iter(self.read(frozen))
+        return self._read(Plan(frozen.begin, frozen.end, frozen.row_count))
 
     def _read(self, plan: Plan, known: datetime | None = None) -> FrozenRead:
-        source = TimeFilteredList(self._client, self._path)
         plan = replace(plan, in_one=self._in_one)
-        read = ListRead(source, plan, self._connections, self._sizes)
-        return FrozenRead(read, known)
+        return FrozenRead(ListRead(self._source, plan, self._connections, self._sizes), known)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tap_recurly.errors import (
+    ApiVersionError,
     CredentialsError,
     ForbiddenError,
     MissingFeatureError,
@@ -15,6 +16,7 @@ from tap_recurly.errors import (
     RequestError,
     TapRecurlyError,
 )
+from tap_recurly.session import API_VERSION
 
 if TYPE_CHECKING:
     from tap_recurly.session import Answer
@@ -43,6 +45,10 @@ def refusal(answer: Answer, url: str) -> TapRecurlyError | None:
             f"Recurly has nothing at {where} ({said}): check the setting 'api_url' and run again; "
             f"it continues from the last STATE."
         ),
+        ApiVersionError: (
+            f"Recurly does not speak API version {API_VERSION} at {where} ({said}): install a "
+            f"newer tap-recurly, or check the setting 'api_url'."
+        ),
         RedirectedError: (
             f"{where} is redirected elsewhere ({said}), and the API key is not sent there: check "
             f"the setting 'api_url'."
@@ -58,12 +64,14 @@ def refusal(answer: Answer, url: str) -> TapRecurlyError | None:
 def _kind(answer: Answer) -> type[TapRecurlyError]:
     by_type: dict[str, type[TapRecurlyError]] = {
         "invalid_api_key": CredentialsError,
+        "invalid_api_version": ApiVersionError,
         "missing_feature": MissingFeatureError,
     }
     by_status: dict[int, type[TapRecurlyError]] = {
         HTTPStatus.UNAUTHORIZED: CredentialsError,
         HTTPStatus.FORBIDDEN: ForbiddenError,
         HTTPStatus.NOT_FOUND: NotFoundError,
+        HTTPStatus.NOT_ACCEPTABLE: ApiVersionError,
     }
     if answer.status < HTTPStatus.BAD_REQUEST:
         return RedirectedError

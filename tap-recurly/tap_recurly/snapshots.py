@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tap_recurly.queries import PAGE_SIZE
 from tap_recurly.rows import Row
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self
-
-PAGE_SIZE = 200
-"""Rows of a list page, and accounts that one `ids` request may name."""
 
 SUBSCRIPTION_ATTRIBUTES = (
     "id",
@@ -162,17 +160,17 @@ class SnapshotStore:
         return int(count)
 
     def unread(self) -> Iterator[list[str]]:
-        """The ids of the accounts that are noted but not kept, in portions for one request."""
+        """The ids of the accounts noted but not kept, as many at once as a request may name."""
         last = ""
-        while portion := [
+        while chunk := [
             account_id
             for (account_id,) in self._database.execute(
                 "SELECT id FROM account WHERE body IS NULL AND id > ? ORDER BY id LIMIT ?",
                 (last, PAGE_SIZE),
             )
         ]:
-            yield portion
-            last = portion[-1]
+            yield chunk
+            last = chunk[-1]
 
     def add_subscriptions(self, subscriptions: Iterable[Row], *, of_touched_only: bool) -> None:
         """Keep subscriptions in short, of all accounts or only of those kept or noted."""

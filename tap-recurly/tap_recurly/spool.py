@@ -24,8 +24,8 @@ class Spool:
         weakref.finalize(self, self._file.close)
         self._sizes = [self._file.write(page) for page in pages]
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """The rows, page by page; the file is gone afterwards."""
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The rows as objects, page by page; the file is gone afterwards."""
         with self._file as file:
             file.seek(0)
             for size in self._sizes:

@@ -177,6 +177,8 @@ class TapRecurly(Tap):
     def cb_check(cls, ctx: click.Context, _param: click.Option, value: bool) -> None:  # noqa: FBT001 (click calls it so)
         """Run the check instead of a sync."""
         if value:
+            # The one message is to stand alone; how the settings came in is no news.
+            cls.logger.setLevel(logging.WARNING)
             config: _ConfigInput = ctx.params["config"]
             tap = cls(config=config.config, parse_env_config=config.parse_env)
             click.echo(tap.check())

@@ -26,8 +26,8 @@ LARGEST = 32_000
 TOLERANCE = 1.5
 """A window may hold this much more than planned before it is cut again."""
 
-MOST_PIECES = 16
-"""Parts a window is cut into at once; they are counted concurrently. Few, for what is counted is
+MOST_AT_ONCE = 16
+"""Windows that one is cut into at once; they are counted concurrently. Few, for what is counted is
 settled together, and reading begins when the first of them are."""
 
 
@@ -35,12 +35,12 @@ settled together, and reading begins when the first of them are."""
 class Window:
     """A span of `updated_at`, both ends included; `begin` None is the beginning of time.
 
-    `count` is what HEAD said about it, None when it said nothing.
+    `row_count` is what HEAD said about it, None when it said nothing.
     """
 
     begin: datetime | None
     end: datetime
-    count: int | None = None
+    row_count: int | None = None
 
 
 def cut(window: Window, size: int = LARGEST) -> list[Window]:
@@ -48,13 +48,13 @@ def cut(window: Window, size: int = LARGEST) -> list[Window]:
 
     A window that is small enough, of unknown size, open or one second wide comes back whole.
     """
-    if window.begin is None or window.count is None or window.count <= TOLERANCE * size:
+    if window.begin is None or window.row_count is None or window.row_count <= TOLERANCE * size:
         return [window]
     seconds = int((window.end - window.begin) / SECOND)
-    pieces = min(ceil(window.count / size), MOST_PIECES, seconds)
-    if pieces <= 1:
+    number = min(ceil(window.row_count / size), MOST_AT_ONCE, seconds)
+    if number <= 1:
         return [window]
-    inner = [window.begin + seconds * number // pieces * SECOND for number in range(1, pieces)]
+    inner = [window.begin + seconds * place // number * SECOND for place in range(1, number)]
     bounds = [window.begin, *inner, window.end]
     return [Window(begin, end) for begin, end in pairwise(bounds)]
 
@@ -65,16 +65,16 @@ def merge(windows: Iterable[Window], size: int = LARGEST) -> list[Window]:
     for window in windows:
         if merged and _sum(merged[-1], window) <= size:
             last = merged[-1]
-            merged[-1] = replace(last, end=window.end, count=int(_sum(last, window)))
+            merged[-1] = replace(last, end=window.end, row_count=int(_sum(last, window)))
         else:
             merged.append(window)
     return merged
 
 
 def _sum(one: Window, other: Window) -> float:
-    if one.count is None or other.count is None:
+    if one.row_count is None or other.row_count is None:
         return float("inf")
-    return one.count + other.count
+    return one.row_count + other.row_count
 
 
 def lower_bound(

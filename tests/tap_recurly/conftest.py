@@ -61,12 +61,14 @@ Answer = tuple[int, dict[str, str], bytes]
 class TinyRecurly:
     """Lists by path, the requests they got, and hooks to disturb both.
 
-    `before` sees every request first and may answer in its place; `now` is the site's clock.
+    `before` sees every request first and may answer in its place; `now` is the site's clock,
+    `headers` go with every answer.
     """
 
     lists: dict[str, dict[str, Row]] = field(default_factory=dict)
     now: datetime = NOW
     before: Callable[[str, str, dict[str, str]], Answer | None] = lambda *_: None
+    headers: dict[str, str] = field(default_factory=dict)
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     url: str = ""
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -202,6 +204,7 @@ class TinyHandler(BaseHTTPRequestHandler):
             "Date": format_datetime(recurly.now, usegmt=True),
             "Content-Length": str(len(body)),
             "X-Request-Id": "req-1",
+            **recurly.headers,
             **headers,
         }.items():
             self.send_header(name, value)

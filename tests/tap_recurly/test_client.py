@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_recurly.client import ASCENDING, RecurlyClient, RetryPolicy
-from tap_recurly.errors import NotFoundError, RequestError, TapRecurlyError, UnreachableError
+from tap_recurly.client import RecurlyClient, RetryPolicy
+from tap_recurly.errors import (
+    ApiVersionError,
+    NotFoundError,
+    RequestError,
+    TapRecurlyError,
+    UnreachableError,
+)
+from tap_recurly.queries import ASCENDING
 from tap_recurly.settings import Settings
 
 if TYPE_CHECKING:
@@ -166,6 +173,19 @@ def test_head_that_fails_is_no_fault(
     assert [method for method, _, _ in site.requests].count("HEAD") == 1
     (warning,) = caplog.records
     assert "HEAD" in warning.message
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(406, "invalid_api_version"), (406, ""), (400, "invalid_api_version")]
+)
+def test_version_that_recurly_has_given_up(
+    site: TinyRecurly, client: RecurlyClient, status: int, kind: str
+) -> None:
+    """A version that is no longer spoken asks for a newer tap, not for another run."""
+    body = json.dumps({"error": {"type": kind, "message": "Gone."}}).encode()
+    site.before = trouble_on((status, {}, body), request=1)
+    with pytest.raises(ApiVersionError, match=r"v2021-02-25.*install a newer tap-recurly"):
+        list(client.records("/plans", ASCENDING))
 
 
 def test_redirects_are_not_followed(site: TinyRecurly, client: RecurlyClient) -> None:

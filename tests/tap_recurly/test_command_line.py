@@ -34,10 +34,22 @@ def test_check_says_what_was_found(site: TinyRecurly, tap: Callable[..., Run]) -
         return (403, {}, b"") if path == "/plans" else None
 
     site.before = limited
+    site.headers = {"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "4999"}
     run = tap("--check", subdomain="shop")
     assert run.code == 0, run.stderr
-    for words in ("shop (production, EUR)", "invoices 12", "region us", "cannot read: plans"):
-        assert words in run.stdout
+    (message,) = run.stdout.splitlines()
+    for words in (
+        "shop (production, EUR), region us, API v2021-02-25",
+        "invoices 12,",
+        "24 streams are empty",
+        "12 streams cannot be counted beforehand",
+        "4000 of 5000 per 5 minutes",
+        "cannot read: plans.",
+    ):
+        assert words in message
+    assert "coupons" not in message
+    assert len(message) < 350
+    assert run.stderr == ""
 
 
 def test_test_reads_one_record_of_each_stream(site: TinyRecurly, tap: Callable[..., Run]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tap_recurly import errors
 from tap_recurly.errors import ConfigurationError
 from tap_recurly.settings import check_config, from_environment
 from tap_recurly.state import check_state
@@ -63,6 +65,18 @@ WRONG_STATES: list[tuple[dict[str, Any], str]] = [
     ({"bookmarks": {"plans": {"replication_key_value": 5}}}, "'plans'"),
     ({"bookmarks": {"account_snapshots": {"last_sweep": "x"}}}, "'account_snapshots'"),
 ]
+
+
+def test_tree_of_errors_is_drawn_whole() -> None:
+    """The drawing in the module's docstring is the classes, each below its own base."""
+
+    def drawn(kind: type[Exception], depth: int = 0) -> list[tuple[str, int]]:
+        below = [line for each in kind.__subclasses__() for line in drawn(each, depth + 1)]
+        return [(kind.__name__, depth), *below]
+
+    lines = [line for line in str(errors.__doc__).splitlines() if "Error" in line]
+    names = [re.match(r"([│├└─ ]*)(\w+Error) ", line) for line in lines]
+    assert [(name[2], len(name[1]) // 4) for name in names if name] == drawn(errors.TapRecurlyError)
 
 
 def _is_one_sentence(run: Run, *words: str) -> None:

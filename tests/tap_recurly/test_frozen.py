@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from tap_recurly.connections import Connections
 from tap_recurly.frozen import FrozenList
-from tap_recurly.pieces import moment_of
-from tap_recurly.reading import Sizes
+from tap_recurly.planning import Sizes
 from tap_recurly.rows import Count, Page
+from tap_recurly.segments import moment_of
 from tap_recurly.windows import format_time, parse_time
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ LONGEST_LAG = 30.0
 LOOKBACK = timedelta(seconds=LONGEST_LAG)
 CROWD_CHANGES = 0.02
 STATES_AMID = 0.1
-TINY = Sizes(window=12, share=6, half=2)
+TINY = Sizes(window=12, split=6, split_when_idle=2)
 
 
 def seeded(seed: int) -> random.Random:

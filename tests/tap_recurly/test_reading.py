@@ -17,7 +17,8 @@ import pytest
 
 from tap_recurly.connections import Connections
 from tap_recurly.errors import RequestError
-from tap_recurly.reading import ListRead, Plan
+from tap_recurly.planning import Plan
+from tap_recurly.reading import ListRead
 from tap_recurly.rows import Count, Page, rows_in
 from tap_recurly.windows import LARGEST, BoundaryFilter, format_time
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_recurly.windows import (
-    MOST_PIECES,
+    MOST_AT_ONCE,
     TOLERANCE,
     Window,
     cut,
@@ -37,7 +37,7 @@ def test_parts_cover_the_window_and_share_boundaries(window: Window, size: int) 
     assert (parts[0].begin, parts[-1].end) == (window.begin, window.end)
     assert all(one.end == other.begin for one, other in pairwise(parts))
     if len(parts) > 1:
-        assert len(parts) <= MOST_PIECES
+        assert len(parts) <= MOST_AT_ONCE
         for part in parts:
             assert part.begin is not None
             assert part.end - part.begin >= timedelta(seconds=1)
@@ -59,9 +59,9 @@ def test_merging_keeps_the_cover_and_the_size(counts: list[int | None], size: in
     assert (merged[0].begin, merged[-1].end) == (bounds[0], bounds[-1])
     assert all(one.end == other.begin for one, other in pairwise(merged))
     for window in merged:
-        assert window in parts or (window.count is not None and window.count <= size)
+        assert window in parts or (window.row_count is not None and window.row_count <= size)
     known = [count for count in counts if count is not None]
-    assert sum(window.count or 0 for window in merged) == sum(known)
+    assert sum(window.row_count or 0 for window in merged) == sum(known)
 
 
 @pytest.mark.parametrize(

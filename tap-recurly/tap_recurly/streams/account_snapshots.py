@@ -25,9 +25,9 @@ from urllib.parse import quote
 
 from typing_extensions import override
 
-from tap_recurly.client import ASCENDING, PAGE_SIZE, between
 from tap_recurly.connections import in_order
 from tap_recurly.errors import NotFoundError
+from tap_recurly.queries import ASCENDING, PAGE_SIZE, between
 from tap_recurly.schema import array_of, resource_schema
 from tap_recurly.snapshots import (
     SUBSCRIPTION_ATTRIBUTES,
@@ -84,10 +84,10 @@ class AccountSnapshots(RecurlyStream):
     @override
     def complete(self, rows: Iterator[Row]) -> Iterator[Row]:
         """Add the subscriptions, account by account; what has gone meanwhile is no row."""
-        while portion := list(islice(rows, PAGE_SIZE)):
+        while chunk := list(islice(rows, PAGE_SIZE)):
             connections = self._site.settings.concurrency
-            found = in_order(self._subscriptions_of, portion, connections=connections)
-            for account, subscriptions in zip(portion, found, strict=True):
+            found = in_order(self._subscriptions_of, chunk, connections=connections)
+            for account, subscriptions in zip(chunk, found, strict=True):
                 if subscriptions is not None:
                     yield snapshot(account, subscriptions)
 
@@ -106,13 +106,13 @@ class AccountSnapshots(RecurlyStream):
 
     def _all(self, store: SnapshotStore, frozen: Window) -> Iterator[Row]:
         """Every account of the site, straight from the list."""
-        everything = Window(None, frozen.end, frozen.count)
+        everything = Window(None, frozen.end, frozen.row_count)
         if frozen.begin is not None:
             everything = self._until(self._accounts.freeze(None), frozen.end)
-        self._total = everything.count
+        self._total = everything.row_count
         subscriptions = self._until(self._subscriptions.freeze(None), frozen.end)
         accounts = self._accounts.read(everything)
-        if self._reads_per_account(everything.count or 0, subscriptions.count):
+        if self._reads_per_account(everything.row_count or 0, subscriptions.row_count):
             yield from self.complete(accounts.rows())
         else:
             accounts.announce()
@@ -131,7 +131,7 @@ class AccountSnapshots(RecurlyStream):
         if not touched:
             return
         subscriptions = self._until(self._subscriptions.freeze(None), frozen.end)
-        if self._reads_per_account(touched, subscriptions.count):
+        if self._reads_per_account(touched, subscriptions.row_count):
             yield from self.complete(store.accounts())
         else:
             self._load_subscriptions(store, subscriptions, of_touched_only=True)
@@ -151,7 +151,7 @@ class AccountSnapshots(RecurlyStream):
         self, store: SnapshotStore, frozen: Window, *, of_touched_only: bool
     ) -> None:
         rows = self.watched(
-            self._subscriptions.read(frozen).rows(), "subscriptions", lambda: frozen.count
+            self._subscriptions.read(frozen).rows(), "subscriptions", lambda: frozen.row_count
         )
         store.add_subscriptions(rows, of_touched_only=of_touched_only)
         overlap = max(self._site.settings.lookback, LEAST_OVERLAP)
@@ -175,7 +175,7 @@ class AccountSnapshots(RecurlyStream):
     @staticmethod
     def _until(window: Window, end: datetime) -> Window:
         """A window whose end is the run's one frozen moment; the count says how much to cut."""
-        return Window(window.begin, end, window.count)
+        return Window(window.begin, end, window.row_count)
 
 
 def _joined(store: SnapshotStore, accounts: Iterable[Row]) -> Iterator[Row]:

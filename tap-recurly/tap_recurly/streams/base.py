@@ -21,7 +21,6 @@ from singer_sdk.mapper import CustomStreamMap, SameRecordTransform
 from singer_sdk.singerlib import RecordMessage
 from typing_extensions import override
 
-from tap_recurly.client import ASCENDING, PAGE_SIZE
 from tap_recurly.errors import (
     ConfigurationError,
     ForbiddenError,
@@ -31,6 +30,7 @@ from tap_recurly.errors import (
 )
 from tap_recurly.frozen import FrozenList
 from tap_recurly.progress import Progress
+from tap_recurly.queries import ASCENDING, PAGE_SIZE
 from tap_recurly.rows import Row
 from tap_recurly.schema import resource_schema
 from tap_recurly.stream_maps import place
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.mapper import StreamMap
 
+    from tap_recurly.frozen import BoundedList
     from tap_recurly.site import Site
     from tap_recurly.windows import Window
 
@@ -88,14 +89,13 @@ class RecurlyStream(Stream):
     def get_records(self, context: Context | None = None) -> Generator[Any, None, None]:
         """Read the list, moving the bookmark by `checkpoint` whenever all before it is out."""
 
-    def size(self) -> str:
-        """How much there is to read, in a word, from one HEAD request.
+    def size(self) -> int | None:
+        """How many records there are to read, from one HEAD request; None when that cannot be told.
 
         Raises:
             RequestError: If the stream cannot be read on this site with this key.
         """
-        rows = self._site.client.count(self.path, self.params).rows
-        return "?" if rows is None else str(rows)
+        return self._site.client.count(self.path, self.params).row_count
 
     def complete(self, rows: Iterator[Row]) -> Iterator[Row | Record]:
         """The rows as records: as they came, or with what their list does not tell."""
@@ -122,10 +122,10 @@ class RecurlyStream(Stream):
         """A list of the site, to be read up to a frozen moment, on all connections or on one."""
         return FrozenList(self._site.client, path, self._site.connections, in_one=in_one)
 
-    def freeze(self, rows: FrozenList) -> Window | None:
+    def freeze(self, bounded: BoundedList) -> Window | None:
         """What this run has to read of a list; None, and said so, when that is nothing."""
         settings = self._site.settings
-        frozen = rows.freeze_since(self.bookmark, settings.start_date, settings.lookback)
+        frozen = bounded.freeze_since(self.bookmark, settings.start_date, settings.lookback)
         if frozen is None:
             self.log("Nothing to read: 'start_date' lies in the future.")
         return frozen

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
-from tap_recurly.client import ASCENDING, PAGE_SIZE
+from tap_recurly.queries import NEWEST_FIRST, NO_PARAMS, PAGE_SIZE
 from tap_recurly.rows import as_lines
 from tap_recurly.streams.per_parent import (
     Owner,
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from singer_sdk.helpers.types import Record
-
-BY_CREATION: Mapping[str, str] = {"sort": "created_at"}
-"""For lists whose order cannot be chosen: descending, only the time of creation keeps still."""
-
-NO_PARAMS: Mapping[str, str] = {}
 
 
 class AccountBalances(PerAccount):
@@ -59,7 +54,7 @@ class BillingInfos(PerAccount):
     name = "billing_infos"
     path = "/accounts/{account_id}/billing_infos"
     resource = "BillingInfo"
-    params = BY_CREATION
+    params = NEWEST_FIRST
 
 
 class CouponRedemptions(PerAccount):
@@ -68,7 +63,7 @@ class CouponRedemptions(PerAccount):
     name = "coupon_redemptions"
     path = "/accounts/{account_id}/coupon_redemptions"
     resource = "CouponRedemption"
-    params = BY_CREATION
+    params = NEWEST_FIRST
 
 
 class Entitlements(PerAccount):
@@ -101,7 +96,6 @@ class ShippingAddresses(PerAccount):
     name = "shipping_addresses"
     path = "/accounts/{account_id}/shipping_addresses"
     resource = "ShippingAddress"
-    params = ASCENDING
 
 
 class InvoiceCouponRedemptions(PerInvoice):
@@ -110,7 +104,7 @@ class InvoiceCouponRedemptions(PerInvoice):
     name = "invoice_coupon_redemptions"
     path = "/invoices/{invoice_id}/coupon_redemptions"
     resource = "CouponRedemption"
-    params = BY_CREATION
+    params = NEWEST_FIRST
     primary_keys = ("invoice_id", "id")
 
 
@@ -120,7 +114,6 @@ class UniqueCouponCodes(PerCoupon):
     name = "unique_coupon_codes"
     path = "/coupons/{coupon_id}/unique_coupon_codes"
     resource = "UniqueCouponCode"
-    params = ASCENDING
 
     @override
     def owners(self, parent: Record) -> Iterable[Owner]:
@@ -156,7 +149,7 @@ class ExternalProductReferences(PerExternalProduct):
     name = "external_product_references"
     path = "/external_products/{external_product_id}/external_product_references"
     resource = "ExternalProductReferenceMini"
-    params = BY_CREATION
+    params = NEWEST_FIRST
 
 
 class ExternalPaymentPhases(PerExternalSubscription):
@@ -165,4 +158,3 @@ class ExternalPaymentPhases(PerExternalSubscription):
     name = "external_payment_phases"
     path = "/external_subscriptions/{external_subscription_id}/external_payment_phases"
     resource = "ExternalPaymentPhase"
-    params = ASCENDING

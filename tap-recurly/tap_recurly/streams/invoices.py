@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from typing_extensions import override
 
-from tap_recurly.client import ASCENDING, PAGE_SIZE
 from tap_recurly.connections import in_order
 from tap_recurly.errors import NotFoundError
+from tap_recurly.queries import ASCENDING, PAGE_SIZE
 from tap_recurly.streams.windowed import WindowedStream
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class Invoices(WindowedStream):
 
     @override
     def complete(self, rows: Iterator[Row]) -> Iterator[Row | Record]:
-        while portion := list(islice(rows, PAGE_SIZE)):
-            cut_short = [row.record for row in portion if row.is_cut_short]
+        while chunk := list(islice(rows, PAGE_SIZE)):
+            cut_short = [row.record for row in chunk if row.is_cut_short]
             completed = iter(cut_short)
             connections = self._site.settings.concurrency
             items = in_order(self._line_items, cut_short, connections=connections)
@@ -43,7 +43,7 @@ class Invoices(WindowedStream):
                 if all_items is not None:
                     invoice["line_items"] = all_items
                     invoice["has_more_line_items"] = False
-            for row in portion:
+            for row in chunk:
                 yield next(completed) if row.is_cut_short else row
 
     def _line_items(self, invoice: Record) -> list[Any] | None:

@@ -18,14 +18,14 @@ from urllib.parse import quote
 
 from typing_extensions import override
 
-from tap_recurly.client import ASCENDING
 from tap_recurly.connections import in_order
 from tap_recurly.errors import NotFoundError
+from tap_recurly.queries import ASCENDING, NEWEST_FIRST
 from tap_recurly.rows import rows_in
 from tap_recurly.schema import resource_schema
 from tap_recurly.spool import Spool
 from tap_recurly.streams.base import RecurlyStream
-from tap_recurly.whole import WholeList
+from tap_recurly.unfiltered import UnfilteredList
 from tap_recurly.windows import Window, format_time, parse_time
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context, Record
 
-    from tap_recurly.frozen import FrozenList
+    from tap_recurly.frozen import BoundedList
 
 SAMPLE_PARENTS = 20
 """Parents that `--test` asks at most before it takes a list for empty."""
@@ -65,7 +65,7 @@ class PerParentStream(RecurlyStream):
             return
         due, sweep = self._due(parents, changed)
         progress = {"sweep_began": sweep} if sweep else {}
-        for part in parents.parts(due):
+        for part in parents.read(due):
             for parent, children in self._asked(part.records):
                 yield from children
                 if self.in_order_of_time and parent.get("updated_at"):
@@ -88,14 +88,13 @@ class PerParentStream(RecurlyStream):
         """A row as its record, which carries its owner's id."""
         return {**row, **owner}
 
-    def parent_list(self) -> FrozenList:
+    def parent_list(self) -> BoundedList:
         """The list of all parents."""
         return self.frozen_list(self.parents, in_one=True)
 
     @override
-    def size(self) -> str:
+    def size(self) -> None:
         next(self._sample(1), None)
-        return f"({self.reading})"
 
     @override
     def _sample(self, parents: int = SAMPLE_PARENTS) -> Generator[Record, None, None]:
@@ -108,14 +107,14 @@ class PerParentStream(RecurlyStream):
                 continue
             yield from (self.child(row.record, owner) for row in rows_in(lines))
 
-    def _due(self, parents: FrozenList, changed: Window) -> tuple[Window, str | None]:
+    def _due(self, parents: BoundedList, changed: Window) -> tuple[Window, str | None]:
         """The parents this run asks, and when the sweep began that it is part of, if it is."""
         now = format_time(changed.end)
         if self.bookmark is None:
             return changed, now
         began: str | None = self.stream_state.get("sweep_began")
         if began is None and self.sweep_due(changed.end):
-            return Window(None, changed.end, parents.freeze(None).count), now
+            return Window(None, changed.end, parents.freeze(None).row_count), now
         return changed, began
 
     def _asked(self, parents: Iterator[Record]) -> Iterator[tuple[Record, Iterator[Record]]]:
@@ -124,14 +123,14 @@ class PerParentStream(RecurlyStream):
         for parent, lists in in_order(self._ask, parents, connections=connections):
             yield (
                 parent,
-                (self.child(row, owner) for owner, rows in lists for row in rows.rows()),
+                (self.child(row, owner) for owner, spool in lists for row in spool.records()),
             )
 
     def _ask(self, parent: Record) -> tuple[Record, list[tuple[Owner, Spool]]]:
         return parent, [
-            (owner, rows)
+            (owner, spool)
             for owner in self.owners(parent)
-            if (rows := self._read(owner)) is not None
+            if (spool := self._read(owner)) is not None
         ]
 
     def _read(self, owner: Owner) -> Spool | None:
@@ -182,12 +181,12 @@ class PerCoupon(PerParentStream):
 class PerWholeParent(PerParentStream):
     """The parents' own list cannot be filtered by time: it is read whole, to see what changed."""
 
-    parent_params: ClassVar[Mapping[str, str]] = {"sort": "created_at"}
+    parent_params = NEWEST_FIRST
     in_order_of_time = False
 
     @override
-    def parent_list(self) -> FrozenList:
-        return WholeList(
+    def parent_list(self) -> BoundedList:
+        return UnfilteredList(
             self._site.client, self.parents, self._site.connections, self.parent_params
         )
 

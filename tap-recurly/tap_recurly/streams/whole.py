@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import orjson
 from typing_extensions import override
 
-from tap_recurly.client import ASCENDING, PAGE_SIZE
 from tap_recurly.errors import NotFoundError
+from tap_recurly.queries import NEWEST_FIRST, NO_PARAMS, PAGE_SIZE
 from tap_recurly.streams.base import RecurlyStream
-from tap_recurly.whole import WholeList
+from tap_recurly.unfiltered import UnfilteredList
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -30,32 +30,27 @@ class WholeStream(RecurlyStream):
 
     @override
     def get_records(self, context: Context | None = None) -> Generator[Any, None, None]:
-        rows = WholeList(self._site.client, self.path, self._site.connections, self.params)
+        rows = UnfilteredList(self._site.client, self.path, self._site.connections, self.params)
         yield from self.complete(rows.everything())
 
 
 class SortedStream(WholeStream):
     """Ascending by `updated_at`: a row that changes meanwhile comes again, further on."""
 
-    params = ASCENDING
     reading = "whole, ascending"
 
 
 class NewestFirstStream(WholeStream):
-    """The server sorts, but only descending: by `created_at`, for that never changes.
+    """The server sorts, but only descending: by `created_at`, for that never changes."""
 
-    Descending by `updated_at`, a row that changes meanwhile would move behind the cursor and be
-    lost.
-    """
-
-    params: ClassVar[Mapping[str, str]] = {"sort": "created_at"}
+    params = NEWEST_FIRST
     reading = "whole, newest first"
 
 
 class PlainStream(WholeStream):
     """The server takes no parameters for it, or no `sort` among them."""
 
-    params: ClassVar[Mapping[str, str]] = {}
+    params = NO_PARAMS
     reading = "whole"
 
 
@@ -173,8 +168,8 @@ class ExportDates(PlainStream):
         return self.get_records()
 
     @override
-    def size(self) -> str:
-        return str(len(self._dates()))
+    def size(self) -> int:
+        return len(self._dates())
 
     def _dates(self) -> list[str]:
         """No such document is a site without automated exports."""

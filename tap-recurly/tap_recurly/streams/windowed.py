@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from tap_recurly.pieces import moment_of
 from tap_recurly.rows import Row
+from tap_recurly.segments import moment_of
 from tap_recurly.streams.base import RecurlyStream
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class WindowedStream(RecurlyStream):
     @property
     @override
     def total(self) -> int | None:
-        return self._read.count if self._read else None
+        return self._read.row_count if self._read else None
 
     def _prepared(self) -> FrozenRead:
         settings = self._site.settings

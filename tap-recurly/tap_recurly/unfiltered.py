@@ -1,4 +1,4 @@
-"""Lists that Recurly does not filter by time: read whole, pages ahead while others are written."""
+"""A list that Recurly does not filter by time: read whole, pages ahead while others are written."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from tap_recurly.frozen import FrozenList, FrozenPart, ListReader
-from tap_recurly.pieces import moment_of
-from tap_recurly.reading import ListRead, Plan
+from tap_recurly.frozen import BoundedList, FrozenPart
+from tap_recurly.planning import Plan
+from tap_recurly.reading import ListRead
 from tap_recurly.rows import rows_in
+from tap_recurly.segments import moment_of
 from tap_recurly.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tap_recurly.connections import Connections
+    from tap_recurly.frozen import ListReader
     from tap_recurly.rows import Count, Page, Row
 
 FOREVER = datetime.max.replace(tzinfo=timezone.utc)
 
 
-class WholeList(FrozenList):
-    """One list of the site whose server does not filter by time; what is old is left out here.
+class UnfilteredList(BoundedList):
+    """A list whose server does not filter by time; what is old is left out here.
 
     Args:
         client: Counts and reads the list.
@@ -35,24 +37,23 @@ class WholeList(FrozenList):
     def __init__(
         self, client: ListReader, path: str, connections: Connections, params: Mapping[str, str]
     ) -> None:
-        super().__init__(client, path, connections, in_one=True)
-        self._params = params
+        self._source = _Everything(client, path, params)
+        self._connections = connections
 
     @override
     def freeze(self, begin: datetime | None) -> Window:
-        count = self._client.count(self._path, self._params)
-        return Window(begin, count.server_time.replace(microsecond=0), count.rows)
+        count = self._source.count(begin, None)
+        return Window(begin, count.server_time.replace(microsecond=0), count.row_count)
 
     @override
-    def parts(self, frozen: Window) -> Iterator[FrozenPart]:
+    def read(self, frozen: Window) -> Iterator[FrozenPart]:
         # What changed after the frozen moment may come too; it comes again with the next run.
         changed = (row for row in self.everything() if _changed_since(frozen.begin, row))
         yield FrozenPart(changed, lambda: frozen.end)
 
     def everything(self) -> Iterator[Row]:
         """All rows, in the list's own order."""
-        source = _WholePages(self._client, self._path, self._params)
-        for part in ListRead(source, Plan(None, FOREVER, in_one=True), self._connections):
+        for part in ListRead(self._source, Plan(None, FOREVER, in_one=True), self._connections):
             for lines in part:
                 yield from rows_in(lines)
 
@@ -63,7 +64,7 @@ def _changed_since(begin: datetime | None, row: Row) -> bool:
     return begin is None or moment is None or moment >= begin
 
 
-class _WholePages:
+class _Everything:
     """The list as the source of a read that nobody bounds or shares out."""
 
     def __init__(self, client: ListReader, path: str, params: Mapping[str, str]) -> None:

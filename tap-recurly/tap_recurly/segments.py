@@ -1,9 +1,8 @@
-"""How a list is shared out among connections while it is being read (pure).
+"""What one connection reads of a list, and how much of it is still to come (pure).
 
-A piece is a span of the list's time that one connection reads. A connection that has nothing to do
-takes over the later half of what another still has before it. Nobody knows how rows are spread
-over time, so what remains is guessed: from the rows seen so far and the number HEAD gave for all.
-A wrong guess costs a request that finds little, never a row.
+Nobody knows how rows are spread over time, so what remains is guessed: from the rows seen so far
+and the number HEAD gave for all. A wrong guess costs a request that finds little, never a row.
+`planning` says what the terms mean.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Stage(Enum):
-    """What may happen to a piece next."""
+    """What may happen to a segment next."""
 
     UNCOUNTED = auto()
     COUNTING = auto()
@@ -33,33 +32,33 @@ class Stage(Enum):
 
 
 @dataclass
-class Share:
-    """Pieces of one window: together they hold `count` rows, None when nobody knows.
+class Tally:
+    """How many rows the segments of one window hold together, None when nobody knows.
 
-    As long as it is not `settled` how far the window reaches, it stays in one piece.
+    As long as it is not `settled` how far the window reaches, it stays in one segment.
     """
 
-    count: int | None = None
+    row_count: int | None = None
     settled: bool = True
-    pieces: list[Piece] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
 
     @property
-    def rows(self) -> int:
+    def read_count(self) -> int:
         """Rows read so far."""
-        return sum(piece.rows for piece in self.pieces)
+        return sum(segment.read_count for segment in self.segments)
 
-    def remaining(self, piece: Piece) -> float:
-        """A guess at the rows of a piece that have not been read."""
-        guess = piece.guess
-        if self.count is None:
+    def remaining(self, segment: Segment) -> float:
+        """A guess at the rows of a segment that have not been read."""
+        guess = segment.guess
+        if self.row_count is None:
             return guess
-        left = self.count - self.rows
-        guesses = sum(each.guess for each in self.pieces)
+        left = self.row_count - self.read_count
+        guesses = sum(each.guess for each in self.segments)
         return max(left, 0) * guess / guesses if guesses else 0.0
 
 
 @dataclass
-class Piece:
+class Segment:
     """A span of `updated_at`, both ends included, on its way from plan to pages.
 
     `begin` None is the beginning of time, `end` None an end not known yet. `position` is how far
@@ -68,18 +67,18 @@ class Piece:
 
     begin: datetime | None
     end: datetime | None
-    share: Share
+    tally: Tally
     buffer: PageBuffer
     stage: Stage = Stage.READY
     expected: float | None = None
-    rows: int = 0
+    read_count: int = 0
     first: datetime | None = None
     position: datetime | None = None
     fault: Exception | None = None
     pages: Iterator[Page] | None = None
 
     def __post_init__(self) -> None:
-        self.share.pieces.append(self)
+        self.tally.segments.append(self)
 
     @property
     def guess(self) -> float:
@@ -88,18 +87,19 @@ class Piece:
             return 0.0
         guesses = [1.0]
         if self.expected is not None:
-            guesses.append(self.expected - self.rows)
+            guesses.append(self.expected - self.read_count)
         since = self.begin or self.first
-        if self.rows and self.end and self.position and since and self.position > since:
-            guesses.append(self.rows * ((self.end - self.position) / (self.position - since)))
+        if self.read_count and self.end and self.position and since and self.position > since:
+            left = (self.end - self.position) / (self.position - since)
+            guesses.append(self.read_count * left)
         return max(guesses)
 
     @property
     def middle(self) -> datetime | None:
-        """Where what remains can be cut in two, None when it cannot."""
+        """Where what remains can be split in two, None when it cannot."""
         start = self.position or self.begin
         under_way = self.stage in {Stage.READY, Stage.READING}
-        if start is None or self.end is None or not (under_way and self.share.settled):
+        if start is None or self.end is None or not (under_way and self.tally.settled):
             return None
         seconds = int((self.end - start) / SECOND) // 2
         return start + seconds * SECOND if seconds > 0 else None
@@ -107,33 +107,33 @@ class Piece:
     def arrived(self, page: Page, *, is_last: bool) -> bytes:
         """Note a page; returns its rows up to the end, and ends the reading when that is reached.
 
-        The rows of the end's second are in the next piece too. Only the last piece has nobody to
-        read them for it.
+        The rows of the end's second are in the next segment too. Only the last segment has nobody
+        to read them for it.
         """
         lines = page.lines
         last = moment_of(page.last)
         if last is not None:
             self.position = max(last, self.position or last)
         self.first = self.first or moment_of(page.head)
-        count = page.count
+        row_count = page.row_count
         over = last is not None and self.end is not None and last >= self.end
         if last is not None and self.end is not None and last > self.end:
-            lines, count = _until(page, self.end)
+            lines, row_count = _until(page, self.end)
         elif is_last:
             over = False
-        self.rows += count
+        self.read_count += row_count
         self.stage = Stage.READ if over or not page.more else Stage.READY
         return lines
 
-    def halve(self, buffer: PageBuffer) -> Piece:
+    def split(self, buffer: PageBuffer) -> Segment:
         """Give the later half of what remains away."""
         middle = self.middle
         if middle is None:
-            raise ValueError("A piece that cannot be cut was to be cut.")
-        half = self.share.remaining(self) / 2
-        other = Piece(middle, self.end, self.share, buffer, expected=half)
+            raise ValueError("A segment that cannot be split was to be split.")
+        half = self.tally.remaining(self) / 2
+        other = Segment(middle, self.end, self.tally, buffer, expected=half)
         self.end = middle
-        self.expected = self.rows + half
+        self.expected = self.read_count + half
         return other
 
 
