@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import random
-import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from http import HTTPStatus
@@ -21,7 +20,7 @@ import msgspec
 import orjson
 
 from tap_recurly.errors import BudgetError, RequestError, UnreachableError
-from tap_recurly.limiter import RateLimiter
+from tap_recurly.limiter import ClosedError, RateLimiter
 from tap_recurly.queries import encoded, with_smaller_page
 from tap_recurly.refusals import refusal, shown
 from tap_recurly.rows import Count, Page, Row, are_objects, as_lines, check_utf8
@@ -73,20 +72,21 @@ class RecurlyClient:
         *,
         retry: RetryPolicy | None = None,
         limiter: RateLimiter | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self.limiter = limiter or RateLimiter(settings.quota_percent)
         self._base_url = settings.base_url
         self._sessions = SessionPool(settings)
         self._retry = retry or RetryPolicy()
-        self._sleep = sleep
+        self._sleep = sleep or self.limiter.pause
         self._contact = False
         self._heads = True
         self._deprecation_said = False
         self._dateless_said = False
 
     def close(self) -> None:
-        """Close the connections that are not in use."""
+        """Ask for nothing more; requests under way are the last of their threads."""
+        self.limiter.close()
         self._sessions.close()
 
     def count(self, path: str, params: Mapping[str, str] | None = None) -> Count:
@@ -207,6 +207,8 @@ class RecurlyClient:
             try:
                 return read(self._attempt(method, url))
             except FailedAttemptError as fault:
+                if self.limiter.closed:
+                    raise ClosedError from fault
                 failures += 1
                 timeouts += fault.timed_out
                 self._give_up(failures, fault, url)

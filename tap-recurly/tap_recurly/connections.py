@@ -6,15 +6,18 @@ import queue
 import threading
 from collections import deque
 from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tap_recurly.buffers import Allowance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+Tasks = queue.SimpleQueue[tuple[Future[Result], Item] | None]
 
 PAGES_IN_MEMORY_BYTES = 4 << 20
 """Pages that may wait in memory for the writer, of all lists together."""
@@ -98,22 +101,14 @@ class Connections:
 
 def in_order(
     function: Callable[[Item], Result], items: Iterable[Item], *, connections: int
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Apply a function that waits for the network to many items at once; results come in order.
 
-    At most twice as many items as there are connections are taken ahead of the consumer.
+    At most twice as many items as there are connections are taken ahead of the consumer. When it
+    leaves early, or what it asked for failed, those that have not begun never do.
     """
-    tasks: queue.SimpleQueue[tuple[Future[Result], Item] | None] = queue.SimpleQueue()
+    tasks: Tasks[Result, Item] = queue.SimpleQueue()
     waiting: deque[Future[Result]] = deque()
-
-    def work() -> None:
-        while (task := tasks.get()) is not None:
-            future, item = task
-            try:
-                future.set_result(function(item))
-            except Exception as fault:  # noqa: BLE001 (it is raised again where the result is asked for)
-                future.set_exception(fault)
-
     threads = 0
     try:
         for item in items:
@@ -121,15 +116,28 @@ def in_order(
             tasks.put((future, item))
             waiting.append(future)
             if threads < connections:
-                spawn(work, f"caller-{threads}")
+                spawn(partial(_work_off, tasks, function), f"caller-{threads}")
                 threads += 1
             if len(waiting) >= 2 * connections:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     finally:
+        for unwanted in waiting:
+            unwanted.cancel()
         for _ in range(threads):
             tasks.put(None)
+
+
+def _work_off(tasks: Tasks[Result, Item], function: Callable[[Item], Result]) -> None:
+    """Answer one task after the other, until there is None."""
+    while (task := tasks.get()) is not None:
+        future, item = task
+        if future.set_running_or_notify_cancel():
+            try:
+                future.set_result(function(item))
+            except Exception as fault:  # noqa: BLE001 (it is raised again where the result is asked for)
+                future.set_exception(fault)
 
 
 def spawn(work: Callable[[], Any], name: str) -> None:

@@ -273,6 +273,10 @@ class Budget:
         return now + self._ahead
 
 
+class ClosedError(Exception):
+    """Nobody wants an answer any more; it ends threads and is never shown."""
+
+
 class RateLimiter:
     """The budget's door for threads: `acquire` blocks until a request may leave."""
 
@@ -281,13 +285,35 @@ class RateLimiter:
         self._clock = clock
         self._changed = threading.Condition()
         self._announced = -inf
+        self._closed = threading.Event()
+
+    @property
+    def closed(self) -> bool:
+        """Whether no more requests are let through."""
+        return self._closed.is_set()
+
+    def close(self) -> None:
+        """Let no more requests through; who waits is told at once."""
+        with self._changed:
+            self._closed.set()
+            self._changed.notify_all()
+
+    def pause(self, seconds: float) -> None:
+        """Wait, at most until the limiter is closed."""
+        self._closed.wait(seconds)
 
     def acquire(self) -> Ticket:
-        """Wait for a place in the budget and take it."""
+        """Wait for a place in the budget and take it.
+
+        Raises:
+            ClosedError: If the limiter is closed before there is one.
+        """
         with self._changed:
-            while (delay := self.budget.delay(self._clock())) > 0:
+            while not self.closed and (delay := self.budget.delay(self._clock())) > 0:
                 self._announce(delay)
                 self._changed.wait(None if delay == inf else delay)
+            if self.closed:
+                raise ClosedError
             return self.budget.send()
 
     def pace(self) -> Pace:

@@ -44,3 +44,11 @@ class Site:
     def connections(self) -> Connections:
         """What reads the lists of all streams."""
         return Connections(self.settings.concurrency)
+
+    def close(self) -> None:
+        """End what was made: threads that read ahead have nobody to read for any more."""
+        made = vars(self)
+        if "connections" in made:
+            self.connections.close()
+        if "client" in made:
+            self.client.close()

@@ -212,7 +212,7 @@ class TapRecurly(Tap):
         try:
             tap.sync_all()
         finally:
-            tap.site.connections.close()
+            tap.site.close()
         if forbidden := tap.site.forbidden:
             names = ", ".join(f"'{name}'" for name in forbidden)
             first = next(iter(forbidden.values()))

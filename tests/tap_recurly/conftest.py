@@ -300,8 +300,7 @@ def sync(site: TinyRecurly) -> Callable[..., Run]:
             except TapRecurlyError as fault:
                 code, error = 1, str(fault)
             finally:
-                plugin.site.connections.close()
-        plugin.site.client.close()
+                plugin.site.close()
         output.seek(0)
         lines = output.read()
         return Run(code, [json.loads(line) for line in lines.splitlines()], lines, error)

@@ -103,7 +103,7 @@ class Merchant:
         output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
         with redirect_stdout(output):
             tap.sync_all()
-        tap.site.client.close()
+        tap.site.close()
         output.seek(0)
         records: Records = {stream.name: [] for stream in STREAMS}
         for line in output:
@@ -246,5 +246,5 @@ def test_no_row_is_lost_while_a_whole_list_changes(path: str) -> None:
         tap = TapRecurly(config={"api_key": site.api_key, "api_url": server.url})
         stream = next(stream for stream in tap.discover_streams() if stream.path == path)
         rows = [row.id for row in stream.get_records()]
-        tap.site.client.close()
+        tap.site.close()
     assert {*rows} == {f"row{number:04}" for number in range(900)}

@@ -218,7 +218,7 @@ def test_sample_takes_one_page_of_one_parent(site: TinyRecurly) -> None:
         site.put("/coupons/bulk/unique_coupon_codes", f"code{number:03}")
     tap = TapRecurly(config={"api_key": "a-private-key", "api_url": site.url})
     tap.run_sync_dry_run(streams=[tap.streams["unique_coupon_codes"]])
-    tap.site.client.close()
+    tap.site.close()
     assert [path for _, path, _ in site.requests] == [
         "/coupons",
         "/coupons/bulk/unique_coupon_codes",

@@ -43,7 +43,7 @@ def test_next_page_is_read_while_this_one_is_written(site: TinyRecurly) -> None:
     next(iter(rows))
     assert on_the_way.wait(5)
     assert len([*rows]) == 49
-    tap.site.client.close()
+    tap.site.close()
 
 
 @pytest.mark.parametrize("status", [400, 404])
