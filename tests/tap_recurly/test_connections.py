@@ -11,7 +11,6 @@ from tap_recurly.connections import in_order
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pytest
     from tests.tap_recurly.conftest import Answer, Run, TinyRecurly
 
 
@@ -20,10 +19,8 @@ def _ours() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.name.startswith(names)}
 
 
-def test_nobody_goes_on_when_a_run_has_failed(
-    site: TinyRecurly, sync: Callable[..., Run], caplog: pytest.LogCaptureFixture
-) -> None:
-    """Threads that were about to try again, or waiting for the budget, end with the run."""
+def test_nobody_goes_on_when_a_run_has_failed(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+    """Threads that would try again for a quarter of a minute end with the run."""
     before = _ours()
     site.fill("/accounts", 20)
     refused = json.dumps({"error": {"type": "bad_request", "message": "No."}}).encode()
@@ -37,11 +34,9 @@ def test_nobody_goes_on_when_a_run_has_failed(
     run = sync(["account_notes"])
     assert run.code == 1
     assert "/accounts/accounts-0/notes" in run.stderr
-    caplog.clear()
     for thread in _ours() - before:
         thread.join(5)
         assert not thread.is_alive()
-    assert caplog.records == []
 
 
 def test_what_has_not_begun_never_does() -> None:
