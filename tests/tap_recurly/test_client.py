@@ -195,16 +195,6 @@ def test_redirects_are_not_followed(site: TinyRecurly, client: RecurlyClient) ->
         list(client.records("/plans", ASCENDING))
 
 
-def test_whole_url_as_next_page(site: TinyRecurly, client: RecurlyClient) -> None:
-    """The next page may be given as a whole URL of the same site."""
-    site.fill("/plans", 2)
-    body = json.dumps(
-        {"has_more": True, "next": f"{site.url}/plans?limit=2", "data": [{"id": "first"}]}
-    ).encode()
-    site.before = trouble_on((200, {}, body), request=1)
-    assert len(list(client.records("/plans", ASCENDING))) == 3
-
-
 @pytest.mark.parametrize("following", [None, "", "/plans?sort=updated_at&order=asc&limit=200"])
 def test_list_that_does_not_go_on(
     site: TinyRecurly, client: RecurlyClient, following: str | None

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_recurly.settings import SETTINGS_SCHEMA
 from tap_recurly.streams import STREAMS
 
 if TYPE_CHECKING:
@@ -144,11 +143,3 @@ def test_reader_that_goes_away(site: TinyRecurly, tmp_path: Path) -> None:
     assert process.returncode == 1
     assert "Nobody reads" in errors.splitlines()[-1]
     assert "Traceback" not in errors
-
-
-def test_readme_names_every_setting_and_its_default() -> None:
-    """The README's table of settings is complete."""
-    text = README.read_text(encoding="utf-8")
-    for name, definition in SETTINGS_SCHEMA["properties"].items():
-        (row,) = (line for line in text.splitlines() if line.startswith(f"| `{name}` "))
-        assert str(definition.get("default", "")) in row

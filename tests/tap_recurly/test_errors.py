@@ -234,23 +234,3 @@ def test_discovery_and_about_need_neither_key_nor_network(tap: Callable[..., Run
     assert len(json.loads(discovery.stdout)["streams"]) == len(STREAMS)
     about = tap("--about", api_key=None)
     assert about.code == 0, about.stderr
-
-
-def test_list_the_key_may_not_read(site: TinyRecurly, tap: Callable[..., Run]) -> None:
-    """A stream that the key may not read holds up no other, and fails the run at its end."""
-    body = json.dumps({"error": {"type": "invalid_permissions", "message": "No."}}).encode()
-    site.fill("/plans", 3)
-    site.before = lambda _method, path, _params: (403, {}, body) if path == "/invoices" else None
-    run = tap()
-    _is_one_sentence(run, "'invoices'", "deselect")
-    assert len(run.records("plans")) == 3
-    assert not run.state["bookmarks"].get("invoices")
-
-
-def test_feature_the_site_does_not_have(site: TinyRecurly, tap: Callable[..., Run]) -> None:
-    """A list whose feature the site does not have is left out with a warning."""
-    body = json.dumps({"error": {"type": "missing_feature", "message": "No plans here."}}).encode()
-    site.before = lambda _method, path, _params: (422, {}, body) if path == "/plans" else None
-    run = tap()
-    assert run.code == 0, run.stderr
-    assert "No plans here" in run.stderr

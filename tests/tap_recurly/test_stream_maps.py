@@ -36,7 +36,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("maps", "words"), WRONG)
-def test_mistyped_stream_map(maps: dict[str, Any], words: str) -> None:
+def test_stream_map_that_is_wrong(maps: dict[str, Any], words: str) -> None:
     """Before anything is read a mistake is named, with its place and what would be right."""
     with pytest.raises(ConfigurationError) as error:
         check_stream_maps(maps, STREAMS)

@@ -29,13 +29,19 @@ def test_names_are_unique() -> None:
 def test_unchanged_site_costs_two_requests_per_list(
     site: TinyRecurly, sync: Callable[..., Run]
 ) -> None:
-    """A run of all streams on a site without changes costs at most two requests per list."""
-    first = sync(NAMES)
+    """A run of all timed streams on a site without changes costs at most two requests per list."""
+    # A balance bears no time, so all accounts are asked for theirs whenever the stream runs.
+    timed = [name for name in NAMES if name != "account_balances"]
+    for stream in STREAMS:
+        if stream.replication_key and "{" not in stream.path:
+            site.fill(stream.path, 30)
+    first = sync(timed)
+    assert first.code == 0, first.stderr
     site.requests.clear()
     site.now += timedelta(hours=1)
-    second = sync(NAMES, state=first.state)
+    second = sync(timed, state=first.state)
     assert second.code == 0, second.stderr
-    lists = len(NAMES) + 1  # account snapshots read two
+    lists = len(timed) + 1  # account snapshots read two
     assert len(site.requests) <= 2 * lists
     assert not [message for message in second.messages if message["type"] == "RECORD"]
 
@@ -61,5 +67,6 @@ def test_key_that_may_read_one_list_only(site: TinyRecurly, tap: Callable[..., R
     run = tap(streams=NAMES)
     assert run.code == 1
     assert len(run.records("plans")) == 1
+    assert [name for name, bookmark in run.state["bookmarks"].items() if bookmark] == ["plans"]
     assert "deselect" in run.last_line
     assert [name for name in NAMES if f"'{name}'" not in run.last_line] == ["plans"]

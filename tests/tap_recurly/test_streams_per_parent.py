@@ -91,7 +91,7 @@ def test_silent_children_are_swept(site: TinyRecurly, sync: Callable[..., Run]) 
 
 
 def test_full_table_asks_everybody_every_time(site: TinyRecurly, sync: Callable[..., Run]) -> None:
-    """A catalogue may force full reads."""
+    """With FULL_TABLE forced every run asks every parent, changed or not."""
     forced = {"forced-replication-method": "FULL_TABLE"}
     first = sync([STREAM], metadata=forced)
     site.now += timedelta(hours=1)

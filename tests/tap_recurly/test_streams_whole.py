@@ -6,8 +6,6 @@ import json
 import threading
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tap_recurly.tap import TapRecurly
 
 if TYPE_CHECKING:
@@ -44,21 +42,6 @@ def test_next_page_is_read_while_this_one_is_written(site: TinyRecurly) -> None:
     assert on_the_way.wait(5)
     assert len([*rows]) == 49
     tap.site.close()
-
-
-@pytest.mark.parametrize("status", [400, 404])
-def test_list_that_breaks_off_is_an_error(
-    site: TinyRecurly, sync: Callable[..., Run], status: int
-) -> None:
-    """A refusal in the middle of a list is a sentence, never a quiet end."""
-    site.fill("/gift_cards", 50)
-    site.before = lambda _method, _path, params: (
-        (status, {}, REFUSED) if "cursor" in params else None
-    )
-    run = sync(["gift_cards"])
-    assert run.code == 1
-    assert "/gift_cards" in run.stderr
-    assert len(run.records("gift_cards")) == 20
 
 
 def test_site_without_exports_has_no_export_dates(
