@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tap_recurly.connections import in_order
-from tap_recurly.errors import CredentialsError, ForbiddenError, MissingFeatureError
+from tap_recurly.errors import (
+    CredentialsError,
+    ForbiddenError,
+    MissingFeatureError,
+    NotFoundError,
+)
 from tap_recurly.queries import ASCENDING
 from tap_recurly.session import API_VERSION
 
@@ -67,7 +72,7 @@ _UNREADABLE = "unreadable"
 def _found(size: Callable[[], int | None]) -> int | str | None:
     try:
         return size()
-    except (ForbiddenError, MissingFeatureError):
+    except (ForbiddenError, MissingFeatureError, NotFoundError):
         return _UNREADABLE
 
 

@@ -58,9 +58,16 @@ class RetryPolicy:
 
 
 class _ListBody(msgspec.Struct):
+    """A page; the API's description promises none of its fields."""
+
     data: list[msgspec.Raw]
-    has_more: bool = False
+    has_more: bool | None = None
     next: str | None = None
+
+    @property
+    def more(self) -> bool:
+        """Whether the list goes on."""
+        return bool(self.next) if self.has_more is None else self.has_more
 
 
 class RecurlyClient:
@@ -154,8 +161,8 @@ class RecurlyClient:
         if not are_objects(body.data):
             raise FailedAttemptError("the list holds a row that is no object")
         as_of = self._server_time(answer) - timedelta(seconds=floor(answer.seconds))
-        page = Page(lines, len(body.data), body.has_more, as_of)
-        return page, self._following(body, url) if body.has_more else None
+        page = Page(lines, len(body.data), body.more, as_of)
+        return page, self._following(body, url) if body.more else None
 
     def _following(self, body: _ListBody, url: str) -> str:
         if not body.next:
@@ -215,7 +222,8 @@ class RecurlyClient:
                 logger.warning(
                     "%s %s failed (%s), trying again (%d).", method, shown(url), fault, failures
                 )
-            self._sleep(self._retry.pause(failures))
+                pause = max(self._retry.pause(failures), fault.retry_after)
+            self._sleep(pause)
             if timeouts >= TIMEOUTS_BEFORE_SMALLER_PAGE:
                 url = with_smaller_page(url)
                 timeouts = 0
@@ -237,7 +245,8 @@ class RecurlyClient:
         self.limiter.answered(ticket, answer.rate_headers)
         self._warn_of_deprecation(answer)
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise FailedAttemptError(f"status {answer.status}{answer.request_id}")
+            reason = f"status {answer.status}{answer.request_id}"
+            raise FailedAttemptError(reason, retry_after=answer.retry_after)
         if error := refusal(answer, url):
             raise error
         return answer

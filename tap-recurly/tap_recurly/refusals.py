@@ -27,7 +27,7 @@ def refusal(answer: Answer, url: str) -> TapRecurlyError | None:
     if answer.status < HTTPStatus.MULTIPLE_CHOICES:
         return None
     where = shown(url)
-    said = f"{answer.error.message.rstrip('.') or f'status {answer.status}'}{answer.request_id}"
+    said = f"{(answer.error.message or f'status {answer.status}').rstrip('.')}{answer.request_id}"
     kind = _kind(answer)
     sentences = {
         CredentialsError: (
@@ -75,7 +75,7 @@ def _kind(answer: Answer) -> type[TapRecurlyError]:
     }
     if answer.status < HTTPStatus.BAD_REQUEST:
         return RedirectedError
-    return by_type.get(answer.error.type) or by_status.get(answer.status, RequestError)
+    return by_type.get(answer.error.type or "") or by_status.get(answer.status, RequestError)
 
 
 def shown(url: str) -> str:

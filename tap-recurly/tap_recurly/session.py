@@ -42,14 +42,27 @@ CONNECT_SECONDS = 10
 """A host that does not take a connection by then is not there."""
 
 
+LONGEST_WISH_SECONDS = 60
+"""A server that is down for longer than a few of these is down for this run."""
+
+
 class FailedAttemptError(Exception):
     """A request without a usable answer; it may be sent again.
 
-    `timed_out` when the answer took too long, `connected` unless nobody was there to answer.
+    `timed_out` when the answer took too long, `connected` unless nobody was there to answer;
+    `retry_after` are the seconds that an answer asked for, as far as a run should wait for them.
     """
 
-    def __init__(self, reason: str, *, timed_out: bool = False, connected: bool = True) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        timed_out: bool = False,
+        connected: bool = True,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(reason)
+        self.retry_after = min(max(retry_after or 0, 0), LONGEST_WISH_SECONDS)
         self.timed_out = timed_out
         self.connected = connected
 
@@ -117,10 +130,10 @@ class Answer:
 
 
 class RecurlyError(msgspec.Struct):
-    """The `error` object of Recurly's error bodies."""
+    """The `error` object of Recurly's error bodies; either field may be null."""
 
-    type: str = ""
-    message: str = ""
+    type: str | None = None
+    message: str | None = None
 
 
 class _ErrorBody(msgspec.Struct):

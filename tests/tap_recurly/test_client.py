@@ -11,12 +11,13 @@ import pytest
 from tap_recurly.client import RecurlyClient, RetryPolicy
 from tap_recurly.errors import (
     ApiVersionError,
+    MissingFeatureError,
     NotFoundError,
     RequestError,
     TapRecurlyError,
     UnreachableError,
 )
-from tap_recurly.queries import ASCENDING
+from tap_recurly.queries import ASCENDING, with_smaller_page
 from tap_recurly.settings import Settings
 
 if TYPE_CHECKING:
@@ -195,6 +196,40 @@ def test_redirects_are_not_followed(site: TinyRecurly, client: RecurlyClient) ->
         list(client.records("/plans", ASCENDING))
 
 
+@pytest.mark.parametrize("more", [{}, {"has_more": None}])
+@pytest.mark.parametrize("end", [{}, {"next": None}, {"next": ""}])
+def test_fields_that_nobody_promises(
+    site: TinyRecurly, client: RecurlyClient, more: dict[str, None], end: dict[str, Any]
+) -> None:
+    """Where `has_more` is null or absent, `next` tells whether the list goes on."""
+    first = json.dumps({"data": [{"id": "a"}], "next": "/plans?cursor=x", **more}).encode()
+    last = json.dumps({"data": [{"id": "b"}], **more, **end}).encode()
+    site.before = lambda _method, _path, params: (200, {}, last if "cursor" in params else first)
+    assert [row["id"] for row in client.records("/plans")] == ["a", "b"]
+
+
+def test_refusal_without_words(site: TinyRecurly, client: RecurlyClient) -> None:
+    """The type of a refusal counts, though its message is null."""
+    body = json.dumps({"error": {"type": "missing_feature", "message": None}}).encode()
+    site.before = lambda *_: (422, {}, body)
+    with pytest.raises(MissingFeatureError, match="status 422"):
+        list(client.records("/plans"))
+
+
+@pytest.mark.parametrize(("wish", "pause"), [("7", 7), ("86400", 60), ("soon", 0.0)])
+def test_server_that_names_the_time_to_return(site: TinyRecurly, wish: str, pause: float) -> None:
+    """A 503 with Retry-After is left alone for so long, but no longer than a minute."""
+    site.fill("/plans", 3)
+    site.before = trouble_on((503, {"Retry-After": wish}, b""), request=1)
+    pauses: list[float] = []
+    settings = Settings.from_config({"api_key": "a-private-key", "api_url": site.url})
+    at_once = RetryPolicy(longest_pause_seconds=0)
+    client = RecurlyClient(settings, retry=at_once, sleep=pauses.append)
+    assert len(list(client.records("/plans", ASCENDING))) == 3
+    assert pauses == [pause]
+    client.close()
+
+
 @pytest.mark.parametrize("following", [None, "", "/plans?sort=updated_at&order=asc&limit=200"])
 def test_list_that_does_not_go_on(
     site: TinyRecurly, client: RecurlyClient, following: str | None
@@ -218,6 +253,15 @@ def test_pages_that_time_out_get_smaller(site: TinyRecurly) -> None:
     client = make_client(site, request_timeout=1)
     assert len(list(client.records("/plans", ASCENDING))) == 250
     client.close()
+
+
+def test_smaller_page_leaves_the_cursor_alone() -> None:
+    """Only the limit changes, down to the least that helps; what else a URL says is Recurly's."""
+    url = "https://v3.recurly.com/plans?cursor=a+b:1.5%2B|&limit={}&order=asc"
+    smaller = with_smaller_page(url.format(200))
+    assert smaller == url.format(100)
+    assert with_smaller_page(with_smaller_page(smaller)) == url.format(25)
+    assert with_smaller_page(url.format(25)) == url.format(25)
 
 
 def test_deprecation_is_said_once(

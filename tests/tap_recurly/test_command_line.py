@@ -30,7 +30,8 @@ def test_check_says_what_was_found(site: TinyRecurly, tap: Callable[..., Run]) -
     site.fill("/invoices", 12)
 
     def limited(_method: str, path: str, _params: dict[str, str]) -> Answer | None:
-        return (403, {}, b"") if path == "/plans" else None
+        answers: dict[str, Answer] = {"/plans": (403, {}, b""), "/items": (404, {}, b"")}
+        return answers.get(path)
 
     site.before = limited
     site.headers = {"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "4999"}
@@ -40,10 +41,10 @@ def test_check_says_what_was_found(site: TinyRecurly, tap: Callable[..., Run]) -
     for words in (
         "shop (production, EUR), region us, API v2021-02-25",
         "invoices 12,",
-        "24 streams are empty",
+        "23 streams are empty",
         "12 streams cannot be counted beforehand",
         "4000 of 5000 per 5 minutes",
-        "cannot read: plans.",
+        "cannot read: plans, items.",
     ):
         assert words in message
     assert "coupons" not in message
