@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from tap_recurly.windows import SECOND, parse_time
+from tap_recurly.windows import SECOND, time_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,10 +139,7 @@ class Segment:
 
 def moment_of(row: Row | None) -> datetime | None:
     """When a row last changed, None when it does not say so."""
-    try:
-        return parse_time(row.updated_at) if row else None
-    except ValueError:
-        return None
+    return time_or_none(row.updated_at) if row else None
 
 
 def _until(page: Page, end: datetime) -> tuple[bytes, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tap_recurly.errors import ConfigurationError
-from tap_recurly.windows import parse_time
+from tap_recurly.windows import time_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -35,7 +35,7 @@ def check_state(state: Mapping[str, Any], streams: Collection[str]) -> None:
             raise _fault(name, f"no object ({bookmark!r})")
         for key in MOMENTS if name in streams else ():
             moment = bookmark.get(key)
-            if moment is not None and not _is_moment(moment):
+            if moment is not None and time_or_none(moment) is None:
                 raise _fault(name, f"no date-time ({moment!r})")
 
 
@@ -44,11 +44,3 @@ def _fault(stream: str, what: str) -> ConfigurationError:
         f"The bookmark of stream '{stream}' in the STATE is {what}: correct it, or remove it to "
         f"read the stream from its beginning."
     )
-
-
-def _is_moment(text: Any) -> bool:
-    try:
-        parse_time(text)
-    except (ValueError, AttributeError):
-        return False
-    return True

@@ -105,6 +105,14 @@ def parse_time(text: str) -> datetime:
     return moment.astimezone(timezone.utc).replace(microsecond=0)
 
 
+def time_or_none(value: Any) -> datetime | None:
+    """A moment from what should be an ISO 8601 text, None when it is something else."""
+    try:
+        return parse_time(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
 def format_time(moment: datetime) -> str:
     """A moment as Recurly and the bookmarks write it: `2024-01-31T23:59:59Z`."""
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -185,6 +185,16 @@ def test_streams_per_parent_wait_to_be_selected(site: TinyRecurly, tap: Callable
     assert opted_in == {stream.name for stream in STREAMS if "{" in stream.path}
 
 
+def test_parents_whose_times_say_nothing(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+    """A parent with a time that is none is asked all the same, and stops nobody."""
+    rows = [{"id": f"accounts-{index}", "updated_at": "once"} for index in range(3)]
+    body = json.dumps({"data": rows, "has_more": False}).encode()
+    site.before = lambda _method, path, _params: (200, {}, body) if path == "/accounts" else None
+    run = sync([STREAM])
+    assert run.code == 0, run.stderr
+    assert notes(run) == [f"note-{index}-first" for index in range(3)]
+
+
 def test_feature_the_site_does_not_have(
     site: TinyRecurly, sync: Callable[..., Run], caplog: pytest.LogCaptureFixture
 ) -> None:

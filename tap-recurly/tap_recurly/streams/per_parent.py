@@ -26,7 +26,7 @@ from tap_recurly.schema import resource_schema
 from tap_recurly.spool import Spool
 from tap_recurly.streams.base import RecurlyStream
 from tap_recurly.unfiltered import UnfilteredList
-from tap_recurly.windows import Window, format_time, parse_time
+from tap_recurly.windows import Window, format_time, time_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -68,8 +68,9 @@ class PerParentStream(RecurlyStream):
         for part in parents.read(due):
             for parent, children in self._asked(part.records):
                 yield from children
-                if self.in_order_of_time and parent.get("updated_at"):
-                    self.checkpoint(parse_time(parent["updated_at"]), extra=progress)
+                moment = time_or_none(parent.get("updated_at"))
+                if self.in_order_of_time and moment is not None:
+                    self.checkpoint(moment, extra=progress)
             self.checkpoint(part.reached or due.end, extra=progress)
         if sweep:
             self.stream_state.pop("sweep_began", None)
