@@ -33,6 +33,9 @@ def check_state(state: Mapping[str, Any], streams: Collection[str]) -> None:
     for name, bookmark in bookmarks.items():
         if not isinstance(bookmark, dict):
             raise _fault(name, f"no object ({bookmark!r})")
+        partitions = bookmark.get("partitions", [])
+        if not isinstance(partitions, list) or not all(isinstance(one, dict) for one in partitions):
+            raise _fault(name, f"spoiled in its 'partitions' ({partitions!r})")
         for key in MOMENTS if name in streams else ():
             moment = bookmark.get(key)
             if moment is not None and time_or_none(moment) is None:

@@ -142,8 +142,6 @@ class TapRecurly(Tap):
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         cast("LineWriter", self.message_writer).stop(StoppedError(signum))
 
-    # Command line
-
     @override
     @classmethod
     def get_singer_command(cls) -> click.Command:

@@ -63,6 +63,7 @@ WRONG_STATES: list[tuple[dict[str, Any], str]] = [
     ({"bookmarks": {"plans": None}}, "'plans'"),
     ({"bookmarks": {"plans": {"replication_key_value": "x"}}}, "'plans'"),
     ({"bookmarks": {"plans": {"replication_key_value": 5}}}, "'plans'"),
+    ({"bookmarks": {"plans": {"partitions": [1]}}}, "'partitions'"),
     ({"bookmarks": {"account_snapshots": {"last_sweep": "x"}}}, "'account_snapshots'"),
 ]
 
