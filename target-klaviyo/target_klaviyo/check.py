@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from target_klaviyo.errors import KlaviyoError, ScopeError
 from target_klaviyo.klaviyo.account import account_call, read_account
+from target_klaviyo.klaviyo.client import Client
 from target_klaviyo.klaviyo.endpoints import (
     ACCOUNTS,
     BULK_EVENTS,
@@ -29,18 +31,25 @@ from target_klaviyo.klaviyo.endpoints import (
     PROFILES,
     Call,
 )
+from target_klaviyo.klaviyo.patience import Patience
+from target_klaviyo.klaviyo.reader import Reader
 from target_klaviyo.klaviyo.verdicts import Missing, SlowDown, TryAgain
 from target_klaviyo.wording import counted, enumeration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from target_klaviyo.configuration import Settings
     from target_klaviyo.klaviyo.account import Account
-    from target_klaviyo.klaviyo.reader import Reader
 
 NO_JOB = "none"
 """The id of no import job: that there is none such is answer enough."""
+
+# Somebody sits and waits for a check: three answers that take their time, and the pauses between
+# them, are over within twenty seconds, where a run would outlast minutes of trouble.
+CHECK_TRIES = 3
+CHECK_TIMEOUT = 5.0
+CHECK_LONGEST_WAIT = 5.0
 
 STABLE_YEARS = 1  # Klaviyo: a revision is stable for a year, deprecated the next, then retired
 SUPPORTED_YEARS = 2
@@ -67,13 +76,39 @@ class Scopes:
         return self.untold.union(*self.refused) - self.held - self.lacking
 
 
-def check(given: Settings, reader: Reader, today: date) -> str:
-    """Try the settings on Klaviyo; the message says what was found.
+def check(
+    given: Settings,
+    *,
+    today: date,
+    wait: Callable[[float], None] = sleep,
+    clock: Callable[[], float] = monotonic,
+) -> str:
+    """Try the settings on Klaviyo; the message says what was found, within about 20 s.
+
+    Args:
+        given: the settings.
+        today: by which the revision's age is counted.
+        wait: lets seconds pass.
+        clock: seconds of a monotonic clock.
 
     Raises:
         KlaviyoError: Klaviyo cannot be reached or refuses key, revision or list, or the key lacks
             a scope that the settings need.
     """
+    client = Client.configured(given, longest_timeout=CHECK_TIMEOUT)
+    patience = Patience(
+        given.api_url,
+        safe="nothing was changed",
+        max_tries=CHECK_TRIES,
+        longest_wait=CHECK_LONGEST_WAIT,
+    )
+    try:
+        return _checked(given, Reader(client, wait=wait, clock=clock, patience=patience), today)
+    finally:
+        client.close()
+
+
+def _checked(given: Settings, reader: Reader, today: date) -> str:
     scopes = Scopes()
     account = _account(reader, scopes)
     if given.list_id is not None:

@@ -32,8 +32,8 @@ class RowReceiver(Protocol):
 class RowConsumer(RowReceiver, Protocol):
     """Takes a run's rows, and brings them to an end."""
 
-    def state(self, value: Any) -> None:
-        """A STATE, which stands for all rows before it."""
+    def state(self, value: bytes) -> None:
+        """The value of a STATE, as the JSON it came in; it stands for all rows before it."""
 
     def pump(self, source: Any = None) -> None:
         """Work until there is room for more rows and `source`, when given, can be read.

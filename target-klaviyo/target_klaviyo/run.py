@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from target_klaviyo.audit.mode import audit_consumer
 from target_klaviyo.errors import AuditDiffers, RunInterrupted, TargetError
@@ -136,9 +135,13 @@ class Run:
             logger.info("%s", line)
 
 
-def _print_state(value: Any) -> None:
+def _print_state(value: bytes) -> None:
+    """Print a STATE in the very bytes it came in: a parser would round its large numbers."""
     try:
-        sys.stdout.write(json.dumps(value) + "\n")
+        if hasattr(sys.stdout, "buffer"):
+            sys.stdout.buffer.write(value + b"\n")
+        else:
+            sys.stdout.write(value.decode("utf-8", "surrogatepass") + "\n")
         sys.stdout.flush()
     except OSError as error:
         # What is left in the buffer must not fail once more when the interpreter shuts down.

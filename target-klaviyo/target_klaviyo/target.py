@@ -6,7 +6,6 @@ import copy
 import os
 import sys
 from datetime import datetime, timezone
-from time import sleep
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import click
@@ -32,8 +31,6 @@ from target_klaviyo.errors import (
     RunInterrupted,
     SettingsError,
 )
-from target_klaviyo.klaviyo.client import Client
-from target_klaviyo.klaviyo.reader import Reader
 from target_klaviyo.reading import messages, stream_maps
 from target_klaviyo.reading.bytes_reader import BytesReader
 from target_klaviyo.reading.transforms import configured_transform
@@ -246,7 +243,8 @@ class TargetKlaviyo(Target):
                 "value; check the tap."
             )
         if self._run is not None:
-            self._run.consumer.state(message_dict["value"])
+            reader = self.message_reader
+            self._run.consumer.state(messages.member(reader.line, "value", reader.line_number))
 
     @override
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
@@ -261,12 +259,7 @@ class TargetKlaviyo(Target):
 
     def check(self) -> str:
         """Try the settings on Klaviyo; the message says what was found."""
-        client = Client.configured(self._settings)
-        try:
-            reader = Reader(client, wait=sleep)
-            return check(self._settings, reader, datetime.now(timezone.utc).date())
-        finally:
-            client.close()
+        return check(self._settings, today=datetime.now(timezone.utc).date())
 
     # The command.
 

@@ -1,11 +1,21 @@
-"""Numbers and lists as sentences have them (pure)."""
+"""Numbers, lists and the words of others as sentences have them (pure)."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+_MAIL = re.compile(r"[^\s\"'<>(),;:=/]+(?:@|%40)[^\s\"'<>(),;:=/]+", re.IGNORECASE)
+_PHONE = re.compile(r"\+\d(?:[ ().-]{0,2}\d){5,}|(?<![\w-])\(?\d(?:[ ().-]{0,2}\d){8,}(?!\w)")
+
+
+def discreet(text: str) -> str:
+    """What a service says, fit for a log: without what looks like an e-mail address or a phone."""
+    return _PHONE.sub("…", _MAIL.sub("…", text))
 
 
 def counted(count: int, noun: str) -> str:

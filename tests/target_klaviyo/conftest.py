@@ -26,8 +26,6 @@ from recurly_klaviyo_sandbox.klaviyo import KlaviyoAccount
 from recurly_klaviyo_sandbox.server import LocalServer
 from target_klaviyo.check import check
 from target_klaviyo.configuration import read_settings
-from target_klaviyo.klaviyo.client import Client
-from target_klaviyo.klaviyo.reader import Reader
 from target_klaviyo.target import TargetKlaviyo
 
 if TYPE_CHECKING:
@@ -98,11 +96,21 @@ class Request:
     status: int = 0
 
 
-class Recorder:
-    """ASGI layer that notes every request and its answer before the client can see it."""
+WITHOUT_LIMITS = [(b"ratelimit-limit", b"1000000, 1000000;w=1, 60000000;w=60")]
+"""What an account without rate limits tells: who is told nothing keeps the documented ones."""
 
-    def __init__(self, app: ASGIApp) -> None:
+
+class Recorder:
+    """ASGI layer that notes every request and its answer before the client can see it.
+
+    Args:
+        app: the account's application.
+        tells: headers for each answer that tells no limits itself.
+    """
+
+    def __init__(self, app: ASGIApp, tells: Callable[[], list[tuple[bytes, bytes]]]) -> None:
         self._app = app
+        self._tells = tells
         self._news = threading.Condition()
         self.requests: list[Request] = []
         self.keeps_bodies = True
@@ -128,15 +136,16 @@ class Recorder:
                 request.body += message.get("body", b"")
             return message
 
-        await self._app(scope, noting_receive, _NotingSend(send, request).send)
+        await self._app(scope, noting_receive, _NotingSend(send, request, self._tells()).send)
 
 
 class _NotingSend:
     """Notes the status; fault injection reaches through `send.__self__` to the connection."""
 
-    def __init__(self, send: Any, request: Request) -> None:
+    def __init__(self, send: Any, request: Request, told: list[tuple[bytes, bytes]]) -> None:
         self._send = send
         self._request = request
+        self._told = told
 
     @property
     def transport(self) -> Any:
@@ -145,6 +154,9 @@ class _NotingSend:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._request.status = message["status"]
+            headers = list(message.get("headers", ()))
+            if not any(name == b"ratelimit-limit" for name, _ in headers):
+                message = {**message, "headers": [*headers, *self._told]}
         await self._send(message)
 
 
@@ -231,12 +243,8 @@ class Site:
     def check(self, **config: Any) -> str:
         """What a check says, its pauses being over at once."""
         given = read_settings({**self.config, **config})
-        client, time = Client.configured(given), PassingTime()
-        try:
-            reader = Reader(client, wait=time.wait, clock=time.clock)
-            return check(given, reader, datetime.now(timezone.utc).date())
-        finally:
-            client.close()
+        today, time = datetime.now(timezone.utc).date(), PassingTime()
+        return check(given, today=today, wait=time.wait, clock=time.clock)
 
     def events(self, *rows: dict[str, Any], **config: Any) -> Run:
         """Sync event rows, with a STATE after them."""
@@ -361,7 +369,7 @@ def site(
     account = KlaviyoAccount(
         clock=Clock(), limits=False, job_polls=0, job_duration=timedelta(seconds=0)
     )
-    recorder = Recorder(account.app)
+    recorder = Recorder(account.app, lambda: [] if account.switches.limits else [*WITHOUT_LIMITS])
     with addresses.serve(recorder) as path:
         url = server.url + path
         yield Site(account, url, tmp_path, lambda: capsys.readouterr().out, sample, recorder)

@@ -1,36 +1,15 @@
-"""One rule, for reading and for writing, on what passes and on which answers tell limits."""
+"""One rule, for reading and for writing, on what passes."""
 
 from __future__ import annotations
 
 import pytest
 
 from target_klaviyo.errors import KlaviyoError
-from target_klaviyo.klaviyo.endpoints import ACCOUNTS, Answer, NoAnswer
-from target_klaviyo.klaviyo.patience import Patience, limits_told
+from target_klaviyo.klaviyo.endpoints import ACCOUNTS, Answer
+from target_klaviyo.klaviyo.patience import Patience
 from target_klaviyo.klaviyo.verdicts import SlowDown, TryAgain
 
-TOLD = {"RateLimit-Limit": "1, 1;w=1, 15;w=60"}
 URL = "http://127.0.0.1:9"
-
-
-@pytest.mark.parametrize(
-    ("answer", "told"),
-    [
-        (Answer(200, TOLD, b""), True),
-        (Answer(202, {}, b""), True),
-        (Answer(400, TOLD, b""), True),
-        (Answer(404, TOLD, b""), True),
-        (Answer(404, {}, b"<html>"), False),
-        (Answer(400, {}, b""), False),
-        (Answer(403, {}, b"<html>"), False),
-        (Answer(429, {"Retry-After": "1"}, b""), False),
-        (Answer(503, {}, b""), False),
-        (NoAnswer("reset", connected=True), False),
-    ],
-)
-def test_which_answers_tell_limits(answer: Answer | NoAnswer, *, told: bool) -> None:
-    """A success without the header tells that there are none; a refusal without it, nothing."""
-    assert (limits_told(answer) is not None) is told
 
 
 @pytest.fixture
@@ -84,3 +63,14 @@ def test_slow_downs_have_an_end(patience: Patience) -> None:
     assert patience.after_slow_down(ACCOUNTS, SlowDown(None), 3) == 2
     with pytest.raises(KlaviyoError, match="100 times in a row to slow down"):
         patience.after_slow_down(ACCOUNTS, SlowDown(7), 100)
+
+
+def test_who_has_little_patience_says_so_soon() -> None:
+    """Somebody who waits for a check is told after few tries, and not made to sit out a 429."""
+    hasty = Patience(URL, safe="nothing was changed", max_tries=3, longest_wait=5)
+    assert [hasty.after_trouble(ACCOUNTS, TryAgain("x"), tries) for tries in (1, 2)] == [0.5, 1]
+    with pytest.raises(KlaviyoError, match="failed 3 times in a row"):
+        hasty.after_trouble(ACCOUNTS, TryAgain("x"), 3)
+    assert hasty.after_slow_down(ACCOUNTS, SlowDown(4), 1) == 4
+    with pytest.raises(KlaviyoError, match="asks to wait 4 s, because the account's rate limit"):
+        hasty.after_slow_down(ACCOUNTS, SlowDown(4), 2)

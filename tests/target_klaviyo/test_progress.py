@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import pytest
@@ -33,7 +32,7 @@ EVENTS, PROFILES = "bulk event creation", "bulk profile import"
                 {"events": 1, "profiles": 0},
                 0,
                 2,
-                {EVENTS: Pace(1, math.inf), PROFILES: Pace(2, 150)},
+                {EVENTS: Pace(1, 3500), PROFILES: Pace(2, 150)},
             ),
             (
                 "1 event and 0 profiles sent, 0 rejected; 2 import jobs pending; requests in the "

@@ -111,7 +111,7 @@ class Auditor:
         del origin
         self._rejections[label, rejection.rule] += 1
 
-    def state(self, value: Any) -> None:
+    def state(self, value: bytes) -> None:
         """An audit moves no bookmark."""
 
     def pump(self, source: Any = None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from target_klaviyo.wording import counted, enumeration
 
@@ -74,6 +74,14 @@ class Day:
     note: str = ""
 
 
+class SourceDay(NamedTuple):
+    """A day of the source's zone; `explained` ones of the expected are absent for a reason."""
+
+    expected: int
+    found: int
+    explained: int = 0
+
+
 @dataclass
 class MetricResult:
     """A metric compared.
@@ -81,7 +89,7 @@ class MetricResult:
     Attributes:
         id: Klaviyo's id of it; None while no event of it has ever come.
         days: all days of the period.
-        source_days: day of the source's zone -> (expected, found) counts; empty without a zone.
+        source_days: day of the source's zone -> counts; empty without a zone.
         counts: findings by difference.
         findings: the first of each difference, for the report.
         unexplained: days whose sum differs although nothing about single events can be said.
@@ -94,7 +102,7 @@ class MetricResult:
     name: str
     id: str | None
     days: list[Day]
-    source_days: dict[date, tuple[int, int]] = field(default_factory=dict)
+    source_days: dict[date, SourceDay] = field(default_factory=dict)
     counts: Counter[Difference] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
     unexplained: int = 0
@@ -162,7 +170,8 @@ class ZoneVerdict:
     Attributes:
         account: the zone in which Klaviyo's account counts its days.
         source: the zone in which the source's reports count theirs, if it was told.
-        differing_days: days that differ between the two groupings, all metrics together.
+        differing_days: days for which what Klaviyo holds counts differently in the two zones, all
+            metrics together.
         is_cause: whether days differ for no other reason than the zones.
         suggested: the zone whose days would agree, when those of the account do not.
         sentences: all that in words.

@@ -47,12 +47,11 @@ class Inquiry:
         """
         found: dict[str, str] = {}
         unattributed: dict[str, str] = {}
-        for document in self._reader.pages(queries.metrics):
-            for metric in queries.read_metrics(document):
-                if metric.from_api:
-                    found.setdefault(metric.name, metric.id)
-                elif metric.unattributed:
-                    unattributed.setdefault(metric.name, metric.id)
+        for metric in self._reader.pages(queries.metrics, queries.read_metrics):
+            if metric.from_api:
+                found.setdefault(metric.name, metric.id)
+            elif metric.unattributed:
+                unattributed.setdefault(metric.name, metric.id)
         return unattributed | found
 
     def by_day(self, metric_id: str, first: date, last: date, zone: ZoneInfo) -> dict[date, Amount]:
@@ -66,16 +65,16 @@ class Inquiry:
                 midnight(end, zone),
                 klaviyo_name(zone.key),
             )
-            for document in self._reader.pages(question, queries.next_aggregates_cursor):
-                for day, amount in queries.read_aggregates(document, zone):
-                    if begin <= day < end:
-                        found[day] = found.get(day, NOTHING).plus(amount)
+            read = partial(queries.read_aggregates, zone=zone)
+            for day, amount in self._reader.pages(question, read, queries.next_aggregates_cursor):
+                if begin <= day < end:
+                    found[day] = found.get(day, NOTHING).plus(amount)
         return found
 
     def events(self, metric_id: str, start: int, end: int, audit_key: str) -> Iterator[FoundEvent]:
         """A metric's events from `start` up to `end`, in seconds since 1970."""
-        for document in self._reader.pages(partial(queries.events, metric_id, start, end)):
-            yield from queries.read_events(document, audit_key)
+        question = partial(queries.events, metric_id, start, end)
+        yield from self._reader.pages(question, partial(queries.read_events, audit_key=audit_key))
 
     def profiles(
         self, lookups: Iterable[tuple[str, str]]
@@ -84,6 +83,6 @@ class Inquiry:
         found: list[dict[str, Any]] = []
         questions = profiles.batches(lookups, queries.PROFILES_PER_PAGE, queries.MAX_FILTER_CHARS)
         for kind, values in questions:
-            for document in self._reader.pages(partial(queries.profiles, kind, values)):
-                found += queries.read_profiles(document)
+            question = partial(queries.profiles, kind, values)
+            found += self._reader.pages(question, queries.read_profiles)
         return profiles.index(found)

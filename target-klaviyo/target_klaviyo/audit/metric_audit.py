@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from target_klaviyo.audit.comparison import ExpectedDay, compare_days
-from target_klaviyo.audit.findings import Difference, MetricResult
+from target_klaviyo.audit.findings import Difference, MetricResult, SourceDay
 from target_klaviyo.audit.judging import NO_VALUES_SHOWN, SILENTLY_DROPPED, EventJudge
 from target_klaviyo.audit.search import EventSearch
 from target_klaviyo.audit.timezones import DAY, NOTHING, Amount, by_day, day_of, days, midnight
@@ -88,7 +88,7 @@ class MetricAudit:
             name,
             metric_id,
             list(inside.values()),
-            self._source_days(name, metric_id),
+            self._source_days(name, metric_id, log.explained),
             log.counts,
             log.listed,
             unexplained=sum(day.note == NO_VALUES_SHOWN for day in inside.values()),
@@ -163,8 +163,13 @@ class MetricAudit:
                 ):
                     log.add(Difference.DROPPED, event, None, SILENTLY_DROPPED)
 
-    def _source_days(self, name: str, metric_id: str | None) -> dict[date, tuple[int, int]]:
-        """Counts per day of the source's zone, of what is expected and of what is there."""
+    def _source_days(
+        self, name: str, metric_id: str | None, explained: Mapping[int, int]
+    ) -> dict[date, SourceDay]:
+        """Counts per day of the source's zone, of what is expected and of what is there.
+
+        `explained` says by slot how many of the expected are absent for a known reason.
+        """
         zone = self._source_zone
         if zone is None:
             return {}
@@ -173,8 +178,9 @@ class MetricAudit:
         slots = self._expectations.slots(name, midnight(first, zone), midnight(last + DAY, zone))
         wanted = by_day(((each.slot, each.total) for each in slots), zone)
         found = self._inquiry.by_day(metric_id, first, last, zone) if metric_id else {}
+        absent = by_day(((slot, Amount(count)) for slot, count in sorted(explained.items())), zone)
         return {
-            day: (wanted.get(day, NOTHING).count, found.get(day, NOTHING).count)
+            day: SourceDay(*(of.get(day, NOTHING).count for of in (wanted, found, absent)))
             for day in days(first, last)
         }
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
 from target_klaviyo.audit.timezones import Amount, bucket_day
-from target_klaviyo.klaviyo.documents import as_object, objects, resources
+from target_klaviyo.klaviyo.documents import as_object, objects, parameter, resources
 from target_klaviyo.klaviyo.endpoints import AGGREGATES, EVENTS, METRICS, PROFILES, Call
 from target_klaviyo.moments import parse_moment
 from target_klaviyo.rows.identity import IDENTIFIER_KINDS, comparable
@@ -92,13 +91,16 @@ def aggregates(metric_id: str, start: int, end: int, zone_name: str, cursor: str
 
 
 def read_aggregates(document: Any, zone: ZoneInfo) -> Iterator[tuple[date, Amount]]:
-    """Count and sum per day; a measurement Klaviyo leaves out counts as nothing."""
+    """Count and sum per day; a measurement Klaviyo leaves out counts as nothing.
+
+    Raises:
+        ValueError: something else stands where lists of numbers should.
+    """
     attributes = as_object(as_object(as_object(document).get("data")).get("attributes"))
-    labels = [bucket_day(str(label), zone) for label in attributes.get("dates") or ()]
-    for row in attributes.get("data") or ():
+    labels = [bucket_day(str(label), zone) for label in _listed(attributes, "dates")]
+    for row in _listed(attributes, "data"):
         measured = as_object(as_object(row).get("measurements"))
-        counts = measured.get("count") or []
-        sums = measured.get("sum_value") or []
+        counts, sums = _listed(measured, "count"), _listed(measured, "sum_value")
         for index, day in enumerate(labels):
             count = counts[index] if index < len(counts) else None
             value = sums[index] if index < len(sums) else None
@@ -173,11 +175,7 @@ def next_aggregates_cursor(document: Any) -> str | None:
     following = as_object(as_object(document).get("links")).get("next")
     if not isinstance(following, str):
         return None
-    parameters = parse_qs(urlsplit(following).query)
-    for name in ("page_cursor", "page[cursor]"):
-        if parameters.get(name):
-            return parameters[name][0]
-    return None
+    return parameter(following, "page_cursor") or parameter(following, "page[cursor]")
 
 
 def quoted(text: str) -> str:
@@ -190,8 +188,17 @@ def _iso(moment: int) -> str:
     return datetime.fromtimestamp(moment, timezone.utc).isoformat()
 
 
+def _listed(holder: dict[str, Any], name: str) -> list[Any]:
+    value = holder.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise ValueError(name)  # noqa: TRY004  (of the answer, not of our own code)
+    return value
+
+
 def _moment(attributes: dict[str, Any]) -> int:
     timestamp = attributes.get("timestamp")
     if isinstance(timestamp, int | float):
-        return int(timestamp)
+        return int(datetime.fromtimestamp(timestamp, timezone.utc).timestamp())
     return int(parse_moment(str(attributes.get("datetime"))).timestamp())

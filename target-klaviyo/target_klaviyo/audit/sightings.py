@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from target_klaviyo.audit.findings import Difference, Finding
+from target_klaviyo.audit.findings import EXPLAINED, Difference, Finding
 from target_klaviyo.audit.store import (
     EXPECTED,
     FOUND,
@@ -17,6 +17,7 @@ from target_klaviyo.audit.store import (
     read_identity,
     shown,
 )
+from target_klaviyo.audit.timezones import SLOT_SECONDS
 
 if TYPE_CHECKING:
     import sqlite3
@@ -225,6 +226,11 @@ class FindingLog:
     Args:
         metric: its name.
         keep: stores (difference, expected, found), the latter two by number.
+
+    Attributes:
+        counts: findings by difference.
+        listed: the first of each difference.
+        explained: how many expected events are absent for a known reason, by slot.
     """
 
     def __init__(
@@ -234,6 +240,7 @@ class FindingLog:
         self._keep = keep
         self.counts: Counter[Difference] = Counter()
         self.listed: list[Finding] = []
+        self.explained: Counter[int] = Counter()
 
     def add(
         self,
@@ -245,6 +252,8 @@ class FindingLog:
         """Note a finding."""
         self._keep(difference, expected and expected.number, found and found.number)
         self.counts[difference] += 1
+        if expected is not None and difference in EXPLAINED:
+            self.explained[expected.time // SLOT_SECONDS] += 1
         either = expected or found
         if self.counts[difference] > LISTED_PER_KIND or either is None:
             return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
 
 from target_klaviyo.audit.findings import Difference, ZoneVerdict
-from target_klaviyo.audit.timezones import LIKELY_ZONES, zone_that_agrees
+from target_klaviyo.audit.timezones import DAY, LIKELY_ZONES, midnight, zone_that_agrees
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -36,12 +36,13 @@ def judge_zones(
     in_place = not any(
         metric.counts[difference] for metric in metrics for difference in _OUT_OF_PLACE
     )
-    differing = sum(_differing_days(metric) for metric in metrics)
     sentences = [_who_counts_how(account, source)]
-    if differing:
-        sentences += _of_both_groupings(metrics, differing, in_place=in_place)
-    elif source is not None and source.key != account.key:
-        sentences.append("No count of a day differs for it.")
+    differing, is_cause = 0, False
+    if source is not None and source.key != account.key:
+        differing = sum(_differing_days(metric) for metric in metrics)
+        agree_there = all(_agrees_in(source, metric, account) for metric in metrics)
+        is_cause = bool(differing) and in_place and agree_there
+        sentences.append(_of_both_groupings(metrics, differing, is_cause=is_cause))
     suggested = None
     if not in_place:
         preferred = [source.key] if source else []
@@ -51,7 +52,7 @@ def judge_zones(
         account.key,
         source.key if source else None,
         differing,
-        bool(differing) and in_place,
+        is_cause,
         suggested,
         tuple(sentences),
     )
@@ -72,30 +73,45 @@ def _who_counts_how(account: ZoneInfo, source: ZoneInfo | None) -> str:
 
 
 def _differing_days(metric: MetricResult) -> int:
-    """Days for which the source's report and Klaviyo's activity feed show different numbers."""
-    if not metric.source_days:
-        return 0
+    """Days for which what Klaviyo holds counts differently in the two zones.
+
+    Only the zones can be the reason: the events are the same, whatever is absent.
+    """
     feed = {day.day: day.found.count for day in metric.days}
-    report = {day: expected for day, (expected, _) in metric.source_days.items()}
-    return sum(report.get(day, 0) != feed.get(day, 0) for day in report.keys() | feed.keys())
+    there = {day: counts.found for day, counts in metric.source_days.items()}
+    return sum(there.get(day, 0) != feed.get(day, 0) for day in there.keys() | feed.keys())
 
 
-def _of_both_groupings(
-    metrics: Sequence[MetricResult], differing: int, *, in_place: bool
-) -> list[str]:
+def _agrees_in(source: ZoneInfo, metric: MetricResult, account: ZoneInfo) -> bool:
+    """Whether, counted in the source's zone, every day holds what is expected and not explained.
+
+    At the edges of the period a day of the source lies partly outside, where nothing was judged.
+    """
+    start = midnight(metric.days[0].day, account)
+    end = midnight(metric.days[-1].day + DAY, account)
+    return all(
+        counts.found == counts.expected - counts.explained
+        for day, counts in metric.source_days.items()
+        if start <= midnight(day, source) and midnight(day + DAY, source) <= end
+    )
+
+
+def _of_both_groupings(metrics: Sequence[MetricResult], differing: int, *, is_cause: bool) -> str:
+    if not differing:
+        return "No count of a day differs for it."
     days = "1 count of a day differs" if differing == 1 else f"{differing:,} counts of days differ"
-    if not in_place:
-        return [f"For that alone {days}; the findings below come on top."]
+    if not is_cause:
+        return f"For that alone {days}; what else differs comes on top."
     totals = all(metric.expected == metric.found for metric in metrics)
-    so = "although the totals are equal" if totals else "beside what is explained below"
-    sentences = [
-        f"Seen so, {days}, {so}: the time zones are the cause, and no event is out of place."
-    ]
-    if totals and all(
-        expected == found for metric in metrics for expected, found in metric.source_days.values()
-    ):
-        sentences.append("Counted in one zone, in either, every day agrees.")
-    return sentences
+    so, agrees = (
+        ("although the totals are equal", "every day agrees")
+        if totals
+        else ("beside what is explained below", "every day agrees but for that")
+    )
+    return (
+        f"Seen so, {days}, {so}: the time zones are the cause, and no event is out of place. "
+        f"Counted in one zone, in either, {agrees}."
+    )
 
 
 def _suggestion(

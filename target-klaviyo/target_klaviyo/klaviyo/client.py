@@ -5,6 +5,7 @@ Nothing here decides what an answer means; see `verdicts`.
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import TYPE_CHECKING
 
@@ -59,13 +60,13 @@ class Client:
         self._sessions: list[requests.Session] = []
 
     @classmethod
-    def configured(cls, given: Settings) -> Client:
-        """A client as the settings describe it."""
+    def configured(cls, given: Settings, *, longest_timeout: float = math.inf) -> Client:
+        """A client as the settings describe it, which waits no longer than `longest_timeout`."""
         return cls(
             api_url=given.api_url,
             api_key=given.api_key,
             revision=given.revision,
-            timeout=given.request_timeout,
+            timeout=min(given.request_timeout, longest_timeout),
         )
 
     def close(self) -> None:

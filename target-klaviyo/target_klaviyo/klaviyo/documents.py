@@ -22,9 +22,22 @@ def as_object(value: Any) -> dict[str, Any]:
 
 
 def next_cursor(document: Any) -> str | None:
-    """The cursor of the next page, from `links.next`."""
+    """The cursor of the next page, from `links.next`.
+
+    Raises:
+        ValueError: that is no address.
+    """
     following = as_object(as_object(document).get("links")).get("next")
     if not isinstance(following, str) or not following:
         return None
-    values = parse_qs(urlsplit(following).query).get("page[cursor]")
+    return parameter(following, "page[cursor]")
+
+
+def parameter(url: str, name: str) -> str | None:
+    """A parameter in the query of an address, None without one.
+
+    Raises:
+        ValueError: it is no address.
+    """
+    values = parse_qs(urlsplit(url).query).get(name)
     return values[0] if values else None

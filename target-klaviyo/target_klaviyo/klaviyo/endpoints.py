@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An endpoint as Klaviyo's reference describes it; limits per second and per minute."""
+    """An endpoint as Klaviyo's reference describes it; limits per second and per minute.
+
+    `answers_with_list` says what `data` is in its answers: resources, or one.
+    """
 
     name: str
     method: str
@@ -21,6 +24,7 @@ class Endpoint:
     burst: int
     steady: int
     scopes: tuple[str, ...]
+    answers_with_list: bool = False
 
 
 BULK_EVENTS = Endpoint(
@@ -49,17 +53,26 @@ IMPORT_ERRORS = Endpoint(
     10,
     150,
     ("profiles:read",),
+    answers_with_list=True,
 )
 PROFILE_IMPORT = Endpoint(
     "profile import", "POST", "/api/profile-import", 75, 750, ("profiles:write",)
 )
-ACCOUNTS = Endpoint("account", "GET", "/api/accounts", 1, 15, ("accounts:read",))
-METRICS = Endpoint("list of metrics", "GET", "/api/metrics", 10, 150, ("metrics:read",))
+ACCOUNTS = Endpoint(
+    "account", "GET", "/api/accounts", 1, 15, ("accounts:read",), answers_with_list=True
+)
+METRICS = Endpoint(
+    "list of metrics", "GET", "/api/metrics", 10, 150, ("metrics:read",), answers_with_list=True
+)
 AGGREGATES = Endpoint(
     "metric aggregates", "POST", "/api/metric-aggregates", 3, 60, ("metrics:read",)
 )
-EVENTS = Endpoint("list of events", "GET", "/api/events", 350, 3500, ("events:read",))
-PROFILES = Endpoint("list of profiles", "GET", "/api/profiles", 75, 750, ("profiles:read",))
+EVENTS = Endpoint(
+    "list of events", "GET", "/api/events", 350, 3500, ("events:read",), answers_with_list=True
+)
+PROFILES = Endpoint(
+    "list of profiles", "GET", "/api/profiles", 75, 750, ("profiles:read",), answers_with_list=True
+)
 LIST = Endpoint("list", "GET", "/api/lists/{id}", 75, 700, ("lists:read",))
 
 
@@ -98,3 +111,4 @@ class NoAnswer:
 
     reason: str
     connected: bool
+    headers: ClassVar[Mapping[str, str]] = {}

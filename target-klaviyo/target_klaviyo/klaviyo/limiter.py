@@ -6,7 +6,8 @@ request arrives. But a request has arrived by the time it is answered. So every 
 place from when it is sent until a whole window after its *answer*: then no window of that length,
 wherever it begins, can ever hold more arrivals than allowed.
 
-The limits are learned from `RateLimit-Limit`, use by others from `RateLimit-Remaining` and
+The limits are those that Klaviyo documents until `RateLimit-Limit` tells others; where no answer
+tells any, the documented ones hold. Use by others is told by `RateLimit-Remaining` and
 `RateLimit-Reset`. All times are seconds of one monotonic clock.
 """
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 BURST_SECONDS = 1
 STEADY_SECONDS = 60
 
-_WINDOW = re.compile(r"(\d+)\s*;\s*w=(\d+)")
+_WINDOW = re.compile(r"(\d{1,12})\s*;\s*w=(\d{1,6})(?!\d)")
 _CLOCK_DRIFT = 0.001  # the two machines' clocks may differ in speed, and round
 _ROUNDING_SECONDS = 1.0  # RateLimit-Reset is in whole seconds, rounded we do not know how
 
@@ -55,18 +56,17 @@ class Limiter:
         return max(0.0, *waits)
 
     @property
-    def per_minute(self) -> float:
-        """The steady budget, infinite when there is none."""
-        steady = self._windows.get(STEADY_SECONDS)
-        return steady.limit if steady else math.inf
+    def per_minute(self) -> int:
+        """The steady budget."""
+        return self._windows[STEADY_SECONDS].limit
 
     def sent(self) -> None:
         """A request has gone."""
         self._in_flight += 1
         self._left -= 1
 
-    def answered(self, now: float, headers: Mapping[str, str] | None) -> None:
-        """A request came back; headers are None when they tell no limits: a 429, or no answer.
+    def answered(self, now: float, headers: Mapping[str, str]) -> None:
+        """A request came back, with these headers; with none at all when there was no answer.
 
         It still occupies its place in the windows, since it may have been counted.
         """
@@ -75,33 +75,25 @@ class Limiter:
             window.answered(now)
         if now > self._reset_at + _ROUNDING_SECONDS:
             self._left = math.inf
-        if headers is not None:
-            self._learn(now, headers)
+        self._learn(headers)
+        self._hear_of_others(now, headers)
 
     def pause(self, until: float) -> None:
         """Obey a 429: nothing goes before `until`."""
         self._paused_until = max(self._paused_until, until)
 
-    def _learn(self, now: float, headers: Mapping[str, str]) -> None:
-        limits = {
-            int(w): int(limit) for limit, w in _WINDOW.findall(headers.get("RateLimit-Limit", ""))
-        }
-        if not limits:
-            # Klaviyo sends the header with every answer but a 429: without it, nobody limits.
-            self._windows = {}
-            return
-        for seconds, limit in limits.items():
-            known = self._windows.get(seconds)
-            if known is None:
-                self._windows[seconds] = _Window(seconds, max(1, limit))
+    def _learn(self, headers: Mapping[str, str]) -> None:
+        for limit, length in _WINDOW.findall(headers.get("RateLimit-Limit", "")):
+            seconds, requests = int(length), max(1, int(limit))
+            if seconds in self._windows:
+                self._windows[seconds].limit = requests
             else:
-                known.limit = max(1, limit)
-        self._hear_of_others(now, headers)
+                self._windows[seconds] = _Window(seconds, requests)
 
     def _hear_of_others(self, now: float, headers: Mapping[str, str]) -> None:
         try:
             remaining = int(headers["RateLimit-Remaining"])
-            reset_at = now + int(headers["RateLimit-Reset"])
+            reset_at = now + min(int(headers["RateLimit-Reset"]), STEADY_SECONDS)
         except (KeyError, ValueError):
             return
         left = remaining - self._in_flight

@@ -1,4 +1,4 @@
-"""How long to keep trying, and which answers tell Klaviyo's limits; one rule for all who ask.
+"""How long to keep trying; one rule for all who ask.
 
 Whatever passes (429, 5xx, timeouts, resets, the firewall) is met by waiting and sending the same
 again.
@@ -7,15 +7,13 @@ again.
 from __future__ import annotations
 
 import logging
-from http import HTTPStatus
+import math
 from typing import TYPE_CHECKING
 
 from target_klaviyo.errors import KlaviyoError
 from target_klaviyo.klaviyo.endpoints import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from target_klaviyo.klaviyo.endpoints import Endpoint, NoAnswer
     from target_klaviyo.klaviyo.verdicts import SlowDown, TryAgain
 
@@ -33,29 +31,28 @@ def pause_before(attempt: int) -> float:
     return float(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)))
 
 
-def limits_told(answer: Answer | NoAnswer) -> Mapping[str, str] | None:
-    """The headers of an answer that tells limits, or by their absence that there are none.
-
-    Klaviyo sends them with every answer but a 429 (documented). A refusal without them may come
-    from a gateway before it, or from a path that nobody counts: it tells nothing.
-    """
-    if not isinstance(answer, Answer):
-        return None
-    succeeded = HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES
-    return answer.headers if succeeded or "RateLimit-Limit" in answer.headers else None
-
-
 class Patience:
     """Says how long to wait before the same request goes again, or that enough is enough.
 
     Args:
         api_url: where the requests go.
         safe: what holds for the run when it ends for lack of patience.
+        max_tries: how often a request is sent that meets trouble.
+        longest_wait: seconds that all 429s together may ask to wait.
     """
 
-    def __init__(self, api_url: str, *, safe: str) -> None:
+    def __init__(
+        self,
+        api_url: str,
+        *,
+        safe: str,
+        max_tries: int = MAX_TRIES,
+        longest_wait: float = math.inf,
+    ) -> None:
         self._api_url = api_url
         self._safe = safe
+        self._max_tries = max_tries
+        self._wait_left = longest_wait
         self._connected = False
 
     def hear(self, answer: Answer | NoAnswer) -> None:
@@ -68,12 +65,13 @@ class Patience:
         Raises:
             KlaviyoError: it does not pass.
         """
-        if not trouble.connected and not self._connected and tries >= MAX_TRIES_UNCONNECTED:
+        unconnected = not trouble.connected and not self._connected
+        if unconnected and tries >= min(MAX_TRIES_UNCONNECTED, self._max_tries):
             raise KlaviyoError(
                 f"Klaviyo cannot be reached at {self._api_url} ({trouble.why}); check the network "
                 "and the setting 'api_url'."
             )
-        if tries >= MAX_TRIES:
+        if tries >= self._max_tries:
             raise KlaviyoError(
                 f"Klaviyo's {endpoint.name} endpoint failed {tries} times in a row, at last with: "
                 f"{trouble.why}; {self._safe}, so run again later."
@@ -107,5 +105,11 @@ class Patience:
                 "down; find out what else uses up the account's rate limit, and run again."
             )
         asked = verdict.seconds if verdict.seconds is not None else pause_before(slow_downs)
+        self._wait_left -= asked
+        if self._wait_left < 0:
+            raise KlaviyoError(
+                f"Klaviyo's {endpoint.name} endpoint asks to wait {asked:g} s, because the "
+                f"account's rate limit is used up; {self._safe}, so run again then."
+            )
         logger.warning("Klaviyo's %s endpoint asks to wait %g s.", endpoint.name, asked)
         return asked

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.errors import KlaviyoError, ScopeError
 from target_klaviyo.klaviyo.endpoints import NoAnswer
-from target_klaviyo.wording import enumeration
+from target_klaviyo.wording import discreet, enumeration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from target_klaviyo.klaviyo.endpoints import Answer, Endpoint
 
 
+# A row may have a property of that name; only what speaks of the header itself stops the run.
+_ABOUT_THE_REVISION = re.compile(
+    r"revision\W{0,3} header|header\W{1,3}revision|revision\W{1,4}\d{4}-\d\d-\d\d"
+    r"|\d{4}-\d\d-\d\d\S*\W{1,4}(?:is )?(?:not a valid|an invalid|a retired) revision"
+    r"|\b(?:api|missing|invalid|unknown|unsupported|retired|deprecated)[ _]revision\b"
+)
+_LONGEST_RETRY_AFTER = 24 * 60 * 60.0
 _TRANSIENT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
 _SERVER_ERRORS = 500
 
@@ -42,14 +49,14 @@ class ApiError:
 
     @property
     def rule(self) -> str:
-        """What is wrong, without any of the row's own text; details may quote it."""
+        """What is wrong, for the log; a detail is left out, since it may quote the row."""
         place = re.sub(r"/\d+(?=/|$)", "", self.pointer).rpartition("/data/")[2] or "the request"
         named = self.title or self.code or "error"
-        return f"Klaviyo refused it: {named.rstrip('.')} at {place[:80]}."
+        return discreet(f"Klaviyo refused it: {named.rstrip('.')[:300]} at {place[:80]}.")
 
     @property
     def reason(self) -> str:
-        """A sentence for the rejects file."""
+        """A sentence for the rejects file, which holds the row anyway."""
         return f"Klaviyo refused it: {self.detail or self.title or self.code or 'no reason given'}"
 
 
@@ -114,7 +121,7 @@ def judge(answer: Answer | NoAnswer, endpoint: Endpoint, *, wants_document: bool
     status, document = answer.status, answer.document()
     errors = api_errors(document)
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        if wants_document and not (isinstance(document, dict) and "data" in document):
+        if wants_document and not _has_form(document, endpoint):
             return TryAgain("an answer that is not the JSON it should be")
         return Done(document)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -164,7 +171,7 @@ def api_errors(document: Any) -> tuple[ApiError, ...]:
                 str(error.get("code") or ""),
                 str(error.get("title") or ""),
                 str(error.get("detail") or ""),
-                str(source.get("pointer") or source.get("parameter") or ""),
+                str(source.get("pointer") or source.get("parameter") or source.get("header") or ""),
             )
         )
     return tuple(found)
@@ -185,7 +192,9 @@ def _stop_the_run_if_it_must(status: int, errors: tuple[ApiError, ...], endpoint
     for error in errors:
         text = f"{error.code} {error.title} {error.detail}".lower()
         of_a_row = error.pointer.startswith("/data/attributes")
-        if not of_a_row and ("revision" in text or "revision" in error.pointer.lower()):
+        if not of_a_row and (
+            error.pointer.lower() == "revision" or _ABOUT_THE_REVISION.search(text)
+        ):
             raise KlaviyoError(
                 f"Klaviyo refuses the API revision{_detail((error,))}; set 'revision' to one that "
                 "Klaviyo supports, or remove the setting to use the default."
@@ -211,11 +220,22 @@ def _stop_the_run_if_it_must(status: int, errors: tuple[ApiError, ...], endpoint
 
 def _detail(errors: tuple[ApiError, ...]) -> str:
     said = next((error.detail or error.title for error in errors), "")
-    return f' ("{said[:300].rstrip(".")}")' if said else ""
+    return f' ("{discreet(said[:300]).rstrip(".")}")' if said else ""
+
+
+def _has_form(document: Any, endpoint: Endpoint) -> bool:
+    """Whether the answer holds what the endpoint's reference says: a resource, or a list."""
+    data = document.get("data") if isinstance(document, dict) else None
+    if endpoint.answers_with_list:
+        return isinstance(data, list)
+    return isinstance(data, dict) and (
+        isinstance(data.get("attributes"), dict) or isinstance(data.get("id"), str)
+    )
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     try:
-        return max(0.0, float(headers["Retry-After"]))
+        seconds = float(headers["Retry-After"])
     except (KeyError, ValueError):
         return None
+    return max(0.0, seconds) if seconds <= _LONGEST_RETRY_AFTER else None

@@ -19,6 +19,7 @@ CHUNK_BYTES = 256 * 1024
 MAX_INTEGER_DIGITS = 30
 
 _STREAM = re.compile(rb'"stream"\s*:\s*"((?:[^"\\]|\\.)*)"')
+_AS_TEXT = json.JSONDecoder(parse_int=str, parse_float=str)
 _RECORD = re.compile(rb'"type"\s*:\s*"RECORD"')
 
 
@@ -105,6 +106,42 @@ def parse(line: bytes, line_number: int) -> dict[str, Any]:
     return message
 
 
+def member(line: bytes, name: str, line_number: int) -> bytes:
+    """The value of a member of the message on a line, which has it, in the very bytes it came in.
+
+    Raises:
+        InputError: it is nested more deeply than can be read.
+    """
+    text = line.decode("utf-8", "surrogatepass")
+    found = ""
+    try:
+        at = text.index("{") + 1
+        while text[at := _after_space(text, at)] != "}":
+            key, at = _AS_TEXT.raw_decode(text, at)
+            start = _after_space(text, text.index(":", at) + 1)
+            _, end = _AS_TEXT.raw_decode(text, start)
+            if key == name:
+                found = text[start:end]
+            at = _after_space(text, end)
+            at += text[at] == ","
+    except RecursionError:
+        raise _too_deep(line_number) from None
+    return found.encode("utf-8", "surrogatepass")
+
+
+def _after_space(text: str, at: int) -> int:
+    while text[at].isspace():
+        at += 1
+    return at
+
+
+def _too_deep(line_number: int) -> InputError:
+    return InputError(
+        f"Line {line_number} of the input is nested too deeply to be read, and is no RECORD that "
+        "could be rejected; check the tap."
+    )
+
+
 def _parse_leniently(line: bytes, line_number: int) -> Any:
     try:
         return json.loads(line, parse_int=_integer)
@@ -112,10 +149,7 @@ def _parse_leniently(line: bytes, line_number: int) -> Any:
         stream = _STREAM.search(line)
         if stream is not None and _RECORD.search(line):
             raise TooDeep(stream[1].decode("utf-8", "replace")) from None
-        raise InputError(
-            f"Line {line_number} of the input is nested too deeply to be read, and is no RECORD "
-            "that could be rejected; check the tap."
-        ) from None
+        raise _too_deep(line_number) from None
     except ValueError as error:
         raise InputError(
             f"Line {line_number} of the input is not JSON ({_shortly(error)}); check what is piped "

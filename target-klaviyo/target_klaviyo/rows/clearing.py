@@ -1,15 +1,27 @@
-"""What a profile row clears, written out as the nulls it came from (pure)."""
+"""What a profile row clears: its size, and written out as the nulls it came from (pure)."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from target_klaviyo.rows.contract import CLEARED_LOCATION
+from target_klaviyo.rows.values import serialise
 
 if TYPE_CHECKING:
     from target_klaviyo.rows.contract import ProfileRow
+
+
+@lru_cache(maxsize=1024)
+def bytes_to_clear(names: frozenset[str]) -> int:
+    """Bytes that the names of properties to clear take in a profile: each as JSON, and a comma.
+
+    Raises:
+        RowRejected: a name has no UTF-8.
+    """
+    return sum(len(serialise(name)) + 1 for name in names)
 
 
 def attributes_with_nulls(row: ProfileRow) -> dict[str, Any]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 RowKind = Literal["event", "profile"]
 
 MAX_PROFILE_BYTES = 100 * 1024
+MAX_REQUEST_BYTES = 5 * 1024 * 1024
 
 LOCATION_FIELDS = frozenset(
     {"address1", "address2", "city", "country", "region", "zip", "timezone", "ip"}

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from target_klaviyo.rows.clearing import bytes_to_clear
 from target_klaviyo.rows.contract import MAX_PROFILE_BYTES, ProfileRow
 from target_klaviyo.rows.identity import IDENTIFIER_KINDS
 from target_klaviyo.rows.values import serialise
@@ -23,7 +24,8 @@ def merge_profiles(earlier: ProfileRow, later: ProfileRow) -> ProfileRow | None:
     for name in later.cleared_attributes:
         _forget(attributes, name)
     serialised = serialise(attributes)
-    if len(serialised) > MAX_PROFILE_BYTES:
+    cleared = (earlier.cleared_properties | later.cleared_properties) - properties.keys()
+    if len(serialised) + bytes_to_clear(cleared) > MAX_PROFILE_BYTES:
         return None
     identifiers = {**dict(earlier.identity), **dict(later.identity)}
     cleared_attributes = earlier.cleared_attributes | later.cleared_attributes
@@ -32,7 +34,7 @@ def merge_profiles(earlier: ProfileRow, later: ProfileRow) -> ProfileRow | None:
         tuple((kind, identifiers[kind]) for kind in IDENTIFIER_KINDS if kind in identifiers),
         later.profile_id or earlier.profile_id,
         serialised,
-        (earlier.cleared_properties | later.cleared_properties) - properties.keys(),
+        cleared,
         frozenset(name for name in cleared_attributes if not _holds(attributes, name)),
         [],
         epoch=earlier.epoch,

@@ -8,11 +8,13 @@ from functools import lru_cache
 from typing import Any
 
 from target_klaviyo.errors import RowRejected
+from target_klaviyo.rows.clearing import bytes_to_clear
 from target_klaviyo.rows.contract import (
     CLEARED_LOCATION,
     LOCATION_COORDINATES,
     LOCATION_FIELDS,
     MAX_PROFILE_BYTES,
+    MAX_REQUEST_BYTES,
     EventRow,
     Origin,
     ProfileRow,
@@ -102,6 +104,8 @@ class RowReader:
         if backfill:
             attributes["backfill"] = True
         payload = serialise({"type": "event", "attributes": attributes})
+        if len(payload) + len(profile) > MAX_REQUEST_BYTES:
+            raise RowRejected("The event is larger than 5 MB.")
         return EventRow(
             origin,
             identity,
@@ -136,14 +140,15 @@ class RowReader:
         if kept:
             attributes["properties"] = kept
         serialised = serialise({**identifiers, **attributes})
-        if len(serialised) > MAX_PROFILE_BYTES:
+        cleared_properties = _shared(frozenset(properties.keys() - kept.keys()))
+        if len(serialised) + bytes_to_clear(cleared_properties) > MAX_PROFILE_BYTES:
             raise RowRejected("The profile is larger than 100 KB.")
         return ProfileRow(
             origin,
             identity,
             profile_id,
             serialised,
-            _shared(frozenset(properties.keys() - kept.keys())),
+            cleared_properties,
             _shared(frozenset(cleared)),
             warnings,
         )

@@ -47,8 +47,8 @@ def _check(value: Any, depth: int, where: str, name: str) -> None:  # noqa: C901
     elif kind is int or kind is float:
         if not math.isfinite(value):
             raise _broken(where, name, "holds NaN or infinity, which JSON cannot express")
-        if not -MAX_INTEGER <= value < MAX_INTEGER:
-            raise _broken(where, name, "holds a number beyond 64 bits")
+        if not _within_64_bits(value):
+            raise _broken(where, name, "holds a number beyond 64-bit integers")
     elif kind is dict:
         if depth > MAX_DEPTH:
             raise _broken(where, name, "is nested deeper than 10 levels")
@@ -102,7 +102,7 @@ def utf8_length(text: str) -> int:
 
 
 def number(value: Any, what: str) -> float:
-    """A finite number within 64 bits.
+    """A finite number within the range of 64-bit integers, which is all that Klaviyo documents.
 
     Raises:
         RowRejected: it is something else; text is not guessed at.
@@ -110,9 +110,21 @@ def number(value: Any, what: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise RowRejected(f"{what} is not a number.")
     plain = float(value) if isinstance(value, Decimal) else value
-    if not math.isfinite(plain) or not -MAX_INTEGER <= plain < MAX_INTEGER:
-        raise RowRejected(f"{what} is not a finite 64-bit number.")
+    if not math.isfinite(plain):
+        raise RowRejected(f"{what} is not a finite number.")
+    if not _within_64_bits(plain):
+        raise RowRejected(f"{what} lies beyond 64-bit integers.")
     return plain
+
+
+def _within_64_bits(value: float) -> bool:
+    """Whether a number is within 64-bit integers, and was when it was read.
+
+    An integer beyond them is read as a float, -2^63 - 1 as -2^63: no float counts as that one.
+    """
+    if isinstance(value, int):
+        return -MAX_INTEGER <= value < MAX_INTEGER
+    return -MAX_INTEGER < value < MAX_INTEGER
 
 
 def instant(value: Any, what: str) -> tuple[datetime, str]:

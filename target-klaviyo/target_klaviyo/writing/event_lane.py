@@ -9,11 +9,11 @@ from target_klaviyo.klaviyo.endpoints import BULK_EVENTS
 from target_klaviyo.klaviyo.verdicts import ApiError, Done, Verdict
 from target_klaviyo.writing.batches import MAX_EVENTS, EventBatcher
 from target_klaviyo.writing.lane import Lane, blame, errors_of, halves
-from target_klaviyo.writing.payloads import blamed_events
+from target_klaviyo.writing.payloads import blamed_events, suspected_events
 from target_klaviyo.writing.tasks import SendEvents
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from target_klaviyo.rows.contract import EventRow
     from target_klaviyo.writing.dispatcher import Dispatcher
@@ -48,8 +48,10 @@ class EventLane(Lane[EventBatcher]):
                 self._stored(row)
             return
         groups = task.groups
-        blamed = blame(task.rows, errors_of(verdict), partial(blamed_events, groups=groups))
-        if not blamed:
+        errors = errors_of(verdict)
+        blamed = blame(task.rows, errors, partial(blamed_events, groups=groups))
+        suspected = _suspected(groups, errors, blamed)
+        if not blamed and not suspected:
             for half in halves(task.rows):
                 self._dispatcher.submit_first(SendEvents(half, exact=task.exact))
             return
@@ -58,9 +60,10 @@ class EventLane(Lane[EventBatcher]):
             # Their profiles, merged into one, were refused: apart, the right one gets the blame.
             self._dispatcher.submit_first(SendEvents(entangled, exact=True))
         apart = set(entangled)
-        innocent = [row for row in task.rows if row not in blamed]
-        if innocent:
-            self._dispatcher.submit_first(SendEvents(innocent, exact=task.exact))
+        doubtful = {row for half in suspected for row in half}
+        innocent = [row for row in task.rows if row not in blamed and row not in doubtful]
+        for rows in filter(None, (innocent, *suspected)):
+            self._dispatcher.submit_first(SendEvents(rows, exact=task.exact))
         for row, error in blamed.items():
             if row not in apart:
                 self._rejected(row, error)
@@ -77,6 +80,25 @@ class EventLane(Lane[EventBatcher]):
         self._ledger.write_refusal("events", error, row.origin)
         self._ledger.release(row)
         self._batcher.settle(row, stored=False)
+
+
+def _suspected(
+    groups: Sequence[Sequence[EventRow]],
+    errors: Sequence[ApiError],
+    blamed: Container[EventRow],
+) -> list[list[EventRow]]:
+    """Events of entries one of which is at fault, in two halves that each hold half an entry.
+
+    The halves of all such entries travel together: every round halves all of them at once.
+    """
+    first: dict[EventRow, None] = {}
+    second: dict[EventRow, None] = {}
+    for error in errors:
+        rows = [row for row in suspected_events(error.pointer, groups) if row not in blamed]
+        middle = len(rows) // 2
+        first.update(dict.fromkeys(rows[:middle]))
+        second.update(dict.fromkeys(rows[middle:]))
+    return [list(half) for half in (second, first) if half]
 
 
 def _entangled(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from target_klaviyo.klaviyo.documents import next_cursor
+from target_klaviyo.klaviyo.documents import as_object, next_cursor, resources
 from target_klaviyo.klaviyo.verdicts import ApiError, api_errors
 from target_klaviyo.moments import parse_moment
 from target_klaviyo.rows.identity import IDENTIFIER_KINDS, comparable
@@ -27,6 +27,7 @@ LONGEST_PAUSE = 20.0
 PAUSE_GROWTH = 1.5
 STUCK_AFTER = 30 * 60.0
 MAX_SUBMISSIONS = 3
+RESUBMISSION_PAUSES = (1.0, 5.0)  # before the second and the third: what cancels jobs may pass
 ERRORS_PER_PAGE = 100
 
 
@@ -85,19 +86,21 @@ class ImportJob:
         return self._lost("is unknown to Klaviyo")
 
     def read_errors(self, document: Any) -> str | None:
-        """Match a page of import errors to rows; returns the cursor of the next page, if any."""
+        """Match a page of import errors to rows; returns the cursor of the next page, if any.
+
+        Raises:
+            ValueError: the next page is named by something that is no address.
+        """
+        cursor = next_cursor(document)
         index = _index(self.rows)
-        for resource in document.get("data") or ():
-            attributes = resource.get("attributes") if isinstance(resource, dict) else None
-            if not isinstance(attributes, dict):
-                continue
+        for resource in resources(document):
+            attributes = as_object(resource.get("attributes"))
             (error,) = api_errors({"errors": [attributes]})
             row = _row_of(attributes.get("original_payload"), index)
             blamed = [row] if row else blamed_profiles(error.pointer, self.rows)
             for culprit in blamed:
                 self.failures.setdefault(culprit, error)
             self.strays += not blamed
-        cursor = next_cursor(document)
         if cursor is None or cursor in self.pages:
             return None
         self.pages.add(cursor)
@@ -114,10 +117,13 @@ class ImportJob:
         return JobProgress.LOST
 
 
+def tells_status(document: Any) -> bool:
+    """Whether an answer says how far a job is, in whatever words."""
+    return isinstance(_attributes(document).get("status"), str)
+
+
 def _attributes(document: Any) -> dict[str, Any]:
-    data = document.get("data") if isinstance(document, dict) else None
-    attributes = data.get("attributes") if isinstance(data, dict) else None
-    return attributes if isinstance(attributes, dict) else {}
+    return as_object(as_object(as_object(document).get("data")).get("attributes"))
 
 
 def _expired(text: object, today: datetime) -> bool:

@@ -1,8 +1,8 @@
 """Request bodies, joined from rows already serialised, and the way back from an error to its rows.
 
 Klaviyo's bulk event body holds entries of one profile and its events, so events are grouped by
-profile. Errors name their place by JSON pointer; `blamed_events` and `blamed_profiles`
-follow it back.
+profile. Errors name their place by JSON pointer; `blamed_events`, `suspected_events` and
+`blamed_profiles` follow it back.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ BODY_OVERHEAD = 256
 ENTRY_OVERHEAD = len(_ENTRY_HEAD + _ENTRY_MIDDLE + _ENTRY_TAIL) + 1
 
 _EVENT_POINTER = re.compile(
-    r"/events-bulk-create/(?:data/)?(\d+)(?:/attributes)?(?:/events/(?:data/)?(\d+))?(?=/|$)"
+    r"/events-bulk-create/(?:data/)?(?P<entry>\d{1,9})(?=/|$)"
+    r"(?:/attributes)?(?:/events/(?:data/)?(?P<event>\d{1,9})(?=/|$)|(?P<profile>/profile(?=/|$)))?"
 )
-_PROFILE_POINTER = re.compile(r"/profiles/(?:data/)?(\d+)(?=/|$)")
+_PROFILE_POINTER = re.compile(r"/profiles/(?:data/)?(\d{1,9})(?=/|$)")
 
 
 def entries(rows: Sequence[EventRow], *, exact: bool = False) -> list[list[EventRow]]:
@@ -110,14 +111,32 @@ def single_import(row: ProfileRow) -> bytes:
 
 
 def blamed_events(pointer: str, groups: Sequence[Sequence[EventRow]]) -> list[EventRow]:
-    """The events a pointer speaks of: one event, or all of an entry; none when it names no row."""
-    match = _EVENT_POINTER.search(pointer)
-    if match is None or int(match[1]) >= len(groups):
-        return []
-    group = groups[int(match[1])]
-    if match[2] is None:
+    """The events a pointer speaks of; none when it names no row.
+
+    What is wrong with an entry's profile is wrong with all its events.
+    """
+    match, group = _entry(pointer, groups)
+    if match is None or match["profile"] or len(group) == 1:
         return list(group)
-    return [group[int(match[2])]] if int(match[2]) < len(group) else []
+    index = match["event"]
+    return [group[int(index)]] if index is not None and int(index) < len(group) else []
+
+
+def suspected_events(pointer: str, groups: Sequence[Sequence[EventRow]]) -> list[EventRow]:
+    """The events of an entry that a pointer speaks of without saying which of them is at fault."""
+    match, group = _entry(pointer, groups)
+    named = match is not None and (match["profile"] or match["event"])
+    return [] if named or len(group) == 1 else list(group)
+
+
+def _entry(
+    pointer: str, groups: Sequence[Sequence[EventRow]]
+) -> tuple[re.Match[str] | None, Sequence[EventRow]]:
+    """The parts of a pointer and the events of its entry; None and no events for another one."""
+    match = _EVENT_POINTER.search(pointer)
+    if match is None or int(match["entry"]) >= len(groups):
+        return None, ()
+    return match, groups[int(match["entry"])]
 
 
 def blamed_profiles(pointer: str, rows: Sequence[ProfileRow]) -> list[ProfileRow]:

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 from target_klaviyo.klaviyo.endpoints import BULK_PROFILES
 from target_klaviyo.klaviyo.verdicts import ApiError, Done, TryAgain, Verdict
 from target_klaviyo.writing.batches import MAX_PROFILES, ProfileBatcher
-from target_klaviyo.writing.jobs import MAX_SUBMISSIONS, ImportJob, JobProgress
+from target_klaviyo.writing.jobs import (
+    MAX_SUBMISSIONS,
+    RESUBMISSION_PAUSES,
+    ImportJob,
+    JobProgress,
+    tells_status,
+)
 from target_klaviyo.writing.lane import Lane, blame, errors_of, halves
 from target_klaviyo.writing.payloads import blamed_profiles
 from target_klaviyo.writing.tasks import AskStatus, ImportProfile, ReadErrors, SubmitProfiles
@@ -80,16 +86,16 @@ class ProfileLane(Lane[ProfileBatcher]):
         if isinstance(task, SubmitProfiles):
             self._submitted(task, verdict)
         elif isinstance(task, AskStatus):
-            self._status_told(task.job, verdict)
+            self._status_told(task, verdict)
         elif isinstance(task, ReadErrors):
-            self._errors_read(task.job, verdict)
+            self._errors_read(task, verdict)
         elif isinstance(task, ImportProfile):
             self._imported_alone(task.row, verdict)
 
     def _submitted(self, task: SubmitProfiles, verdict: Verdict) -> None:
         if isinstance(verdict, Done):
             identifier = verdict.document["data"].get("id")
-            if not isinstance(identifier, str):
+            if not isinstance(identifier, str) or not identifier:
                 self._dispatcher.try_again(task, TryAgain("an import job without an id"))
                 return
             self._ledger.tally.jobs += 1
@@ -112,8 +118,12 @@ class ProfileLane(Lane[ProfileBatcher]):
         else:
             self._rejected({row: errors_of(verdict)[0]})
 
-    def _status_told(self, job: ImportJob, verdict: Verdict) -> None:
+    def _status_told(self, task: AskStatus, verdict: Verdict) -> None:
+        job = task.job
         if isinstance(verdict, Done):
+            if not tells_status(verdict.document):
+                self._dispatcher.try_again(task, TryAgain("an import job without a status"))
+                return
             progress = job.observe(verdict.document, self._clock(), datetime.now(timezone.utc))
         else:
             progress = job.vanish()
@@ -128,12 +138,17 @@ class ProfileLane(Lane[ProfileBatcher]):
         else:
             self._dispatcher.submit(ReadErrors(job))
 
-    def _errors_read(self, job: ImportJob, verdict: Verdict) -> None:
+    def _errors_read(self, task: ReadErrors, verdict: Verdict) -> None:
+        job = task.job
         if not isinstance(verdict, Done):
             job.vanish()
             self._resubmit(job)
             return
-        cursor = job.read_errors(verdict.document)
+        try:
+            cursor = job.read_errors(verdict.document)
+        except ValueError:
+            self._dispatcher.try_again(task, TryAgain("a next page that is no address"))
+            return
         if cursor is not None:
             self._dispatcher.submit(ReadErrors(job, cursor))
             return
@@ -150,14 +165,15 @@ class ProfileLane(Lane[ProfileBatcher]):
     def _resubmit(self, job: ImportJob) -> None:
         if job.submissions < MAX_SUBMISSIONS:
             self._ledger.tally.resent += 1
-            self._submit_again(job.rows, job.submissions + 1)
+            again = SubmitProfiles(job.rows, self._list_id, job.submissions + 1)
+            self._dispatcher.submit_later(again, RESUBMISSION_PAUSES[job.submissions - 1])
             return
         why = f"The import job {job.lost_because}, {job.submissions} times over."
         self._rejected(dict.fromkeys(job.rows, ApiError("", why, why, "")))
 
-    def _submit_again(self, rows: Sequence[ProfileRow], submissions: int = 1) -> None:
+    def _submit_again(self, rows: Sequence[ProfileRow]) -> None:
         if rows:
-            self._dispatcher.submit_first(SubmitProfiles(rows, self._list_id, submissions))
+            self._dispatcher.submit_first(SubmitProfiles(rows, self._list_id))
 
     def _goes_alone(self, row: ProfileRow) -> bool:
         """Bulk import clears properties by `unset`, and attributes not at all (documented)."""

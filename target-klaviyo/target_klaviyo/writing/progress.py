@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,10 +17,10 @@ _MINUTE = 60.0
 
 @dataclass(frozen=True)
 class Pace:
-    """Requests to an endpoint so far, and how many it allows a minute (infinite: no limit)."""
+    """Requests to an endpoint so far, and how many it allows a minute."""
 
     requests: int
-    budget: float
+    budget: int
 
 
 @dataclass(frozen=True)
@@ -78,5 +77,4 @@ class Progress:
 
 def _said(name: str, pace: Pace, before: Pace) -> str:
     lately = pace.requests - before.requests
-    of = "" if pace.budget == math.inf else f" of {pace.budget:,.0f}"
-    return f"{lately:,}{of} ({name})"
+    return f"{lately:,} of {pace.budget:,} ({name})"

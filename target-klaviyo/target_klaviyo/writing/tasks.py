@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import quote
 
 from target_klaviyo.klaviyo import endpoints
 from target_klaviyo.klaviyo.endpoints import Call, Endpoint
@@ -94,7 +95,7 @@ class AskStatus(Task):
 
     def call(self) -> Call:
         """GET /api/profile-bulk-import-jobs/{id}."""
-        return Call(self.endpoint, self.endpoint.path.format(id=self.job.id))
+        return Call(self.endpoint, self.endpoint.path.format(id=quote(self.job.id, safe="")))
 
 
 @dataclass(eq=False)
@@ -110,4 +111,5 @@ class ReadErrors(Task):
         query = {"page[size]": str(ERRORS_PER_PAGE)}
         if self.cursor is not None:
             query["page[cursor]"] = self.cursor
-        return Call(self.endpoint, self.endpoint.path.format(id=self.job.id), query=query)
+        path = self.endpoint.path.format(id=quote(self.job.id, safe=""))
+        return Call(self.endpoint, path, query=query)

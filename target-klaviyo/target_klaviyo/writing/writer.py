@@ -64,7 +64,7 @@ class Writer:
         options: WriterOptions,
         rejects: RejectsFile,
         tally: Tally,
-        print_state: Callable[[Any], None],
+        print_state: Callable[[bytes], None],
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._concurrency = options.concurrency
@@ -110,7 +110,7 @@ class Writer:
         self._ledger.write_reject(label, rejection, origin)
         self._ledger.check()
 
-    def state(self, value: Any) -> None:
+    def state(self, value: bytes) -> None:
         """Take a STATE."""
         self._fences.state(value)
         self._fences.fence(self._clock())
