@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from recurly_klaviyo_sandbox.faults import Fault, Trouble
-from target_klaviyo.check import Scopes, revision_age
+from target_klaviyo.check import CHECK_TIMEOUT, CHECK_TRIES, Scopes, revision_age
+from target_klaviyo.configuration import read_settings
 from target_klaviyo.errors import KlaviyoError
+from target_klaviyo.klaviyo.client import Client
 
 if TYPE_CHECKING:
     from tests.target_klaviyo.conftest import Site
@@ -122,6 +125,39 @@ def test_what_cannot_be_told_is_said(site: Site) -> None:
     )
     assert "not checked: events:write" in site.check()
     assert site.requests("event-bulk-create-jobs") == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(Trouble.ANSWER, status=200, body=b"<html>", times=None),
+        Fault(Trouble.ANSWER, status=503, times=None),
+    ],
+    ids=["HTML", "503"],
+)
+def test_a_check_of_what_is_no_klaviyo_ends_soon(site: Site, fault: Fault) -> None:
+    """Three tries are enough: somebody is waiting for the sentence."""
+    site.account.network.faults.append(replace(fault))
+    with pytest.raises(KlaviyoError, match="account endpoint failed 3 times in a row"):
+        site.check()
+    assert site.requests() == 3
+
+
+def test_a_check_waits_for_no_used_up_limit(site: Site) -> None:
+    """A Retry-After of a minute ends the check with a sentence at once."""
+    site.account.network.faults.append(
+        Fault(Trouble.ANSWER, status=429, headers={"Retry-After": "60"}, times=None)
+    )
+    with pytest.raises(KlaviyoError, match="asks to wait 60 s"):
+        site.check()
+    assert site.requests() == 1
+
+
+def test_a_check_waits_five_seconds_for_an_answer(site: Site) -> None:
+    """Whatever `request_timeout` a run has, three answers that do not come take 15 s and pauses."""
+    given = read_settings({**site.config, "request_timeout": 60})
+    assert CHECK_TRIES * CHECK_TIMEOUT + 2 < 20
+    assert Client.configured(given, longest_timeout=CHECK_TIMEOUT).timeout == CHECK_TIMEOUT
 
 
 def test_the_command_checks(site: Site) -> None:

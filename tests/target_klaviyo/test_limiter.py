@@ -146,7 +146,9 @@ def test_limits_that_are_told_replace_the_documented_ones() -> None:
     assert limiter.wait(0.0) > 0
 
 
-@pytest.mark.parametrize("told", ["", "10", "0;w=1", "x;w=60", "9" * 5000 + ";w=60", "7;w=" + "9" * 99])
+@pytest.mark.parametrize(
+    "told", ["", "10", "0;w=1", "x;w=60", "9" * 5000 + ";w=60", "7;w=" + "9" * 99]
+)
 def test_limits_that_cannot_be_read_stop_nothing(told: str) -> None:
     """Whatever stands in the header, a request goes in time."""
     limiter = Limiter(BURST, STEADY)

@@ -36,7 +36,7 @@ EVENTS, PROFILES = "bulk event creation", "bulk profile import"
             ),
             (
                 "1 event and 0 profiles sent, 0 rejected; 2 import jobs pending; requests in the "
-                "last minute: 1 (bulk event creation), 2 of 150 (bulk profile import)."
+                "last minute: 1 of 3,500 (bulk event creation), 2 of 150 (bulk profile import)."
             ),
         ),
     ],

@@ -81,14 +81,21 @@ def nested(levels: int) -> Any:
         ({"properties": {"Deep": nested(11)}},
          "The event's property 'Deep' is nested deeper than 10 levels."),
         ({"properties": {"Big": 2**63}},
-         "The event's property 'Big' holds a number beyond 64 bits."),
+         "The event's property 'Big' holds a number beyond 64-bit integers."),
         ({"properties": {"Nan": float("nan")}},
          "The event's property 'Nan' holds NaN or infinity, which JSON cannot express."),
         ({"properties": {"Half": "\ud800"}},
          "A text in the row is not valid Unicode (half of a surrogate pair)."),
         ({"value": "9.99"}, "The event's value is not a number."),
         ({"value": True}, "The event's value is not a number."),
-        ({"value": float("inf")}, "The event's value is not a finite 64-bit number."),
+        ({"value": float("inf")}, "The event's value is not a finite number."),
+        ({"value": 1e308}, "The event's value lies beyond 64-bit integers."),
+        ({"value": -(2**63)}, None),
+        ({"properties": {"Least": -(2**63)}}, None),
+        ({"properties": {"Less": -float(2**63)}},  # what -2**63 - 1 is read as
+         "The event's property 'Less' holds a number beyond 64-bit integers."),
+        ({"properties": {f"Text {n}": "x" * 100_000 for n in range(53)}},
+         "The event is larger than 5 MB."),
         ({"value_currency": "euro"},
          "The event's value_currency is not an ISO 4217 code (like EUR)."),
         ({"amount": 1}, "'amount' is not a field of an event; put it under properties."),
@@ -259,3 +266,34 @@ def test_the_earliest_time_is_never_sent(earliest: str | None, *, kept: bool) ->
     assert (read.payload, read.profile) == (bare.payload, bare.profile)
     assert bare.earliest is None
     assert (read.earliest is not None) is kept
+
+
+@pytest.mark.parametrize(
+    ("cleared", "accepted"),
+    [("x" * 50_000, True), ("x" * 60_000, False), ("é" * 25_000, True), ("é" * 30_000, False)],
+)
+def test_names_to_clear_count_towards_the_size_of_a_profile(
+    cleared: str, *, accepted: bool
+) -> None:
+    """A name that is unset is sent as well, so it takes its bytes of the 100 KB."""
+    row = {"email": "ada@shop.io", "properties": {cleared: None, "Text": "y" * 50_000}}
+    if accepted:
+        assert READER.profile(row, ORIGIN).cleared_properties == {cleared}
+    else:
+        with pytest.raises(RowRejected, match=r"The profile is larger than 100 KB\."):
+            READER.profile(row, ORIGIN)
+
+
+def test_rows_too_large_together_are_not_merged() -> None:
+    """What two rows clear counts towards the size of both as one."""
+    first, second = (
+        READER.profile({"email": "ada@shop.io", "properties": {name * 60_000: None}}, ORIGIN)
+        for name in "ab"
+    )
+    assert merge_profiles(first, second) is None
+
+
+def test_a_name_to_clear_without_utf_8_is_refused() -> None:
+    """Half of a surrogate pair cannot be sent, not even to be cleared."""
+    with pytest.raises(RowRejected, match="not valid Unicode"):
+        READER.profile({"email": "ada@shop.io", "properties": {"\ud800": None}}, ORIGIN)

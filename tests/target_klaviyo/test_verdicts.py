@@ -113,9 +113,13 @@ def test_a_property_named_revision_concerns_its_row(detail: str, pointer: str) -
 WRONG = [b"null", b"7", b'"x"', b"[]", b"[null]", b"{}", b'{"data": null}', b'{"data": "x"}']
 
 
-@pytest.mark.parametrize("content", [*WRONG, b'{"data": []}', b'{"data": [{"id": "1"}]}', b'{"data": {}}'])
+@pytest.mark.parametrize(
+    "content", [*WRONG, b'{"data": []}', b'{"data": [{"id": "1"}]}', b'{"data": {}}']
+)
 @pytest.mark.parametrize("endpoint", [BULK_PROFILES, IMPORT_JOB, AGGREGATES, LIST])
-def test_where_one_resource_should_be_nothing_else_counts(endpoint: Endpoint, content: bytes) -> None:
+def test_where_one_resource_should_be_nothing_else_counts(
+    endpoint: Endpoint, content: bytes
+) -> None:
     """Any other JSON is as good as no answer: it is asked for again."""
     assert isinstance(judge(Answer(200, {}, content), endpoint, wants_document=True), TryAgain)
 

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 import pytest
 
 from target_klaviyo.moments import parse_moment
-from target_klaviyo.wording import counted, enumeration
+from target_klaviyo.wording import counted, discreet, enumeration
 from target_klaviyo.writing.tally import counted_rows
 
 
@@ -41,3 +41,19 @@ def test_lists_end_with_and(parts: list[str], text: str) -> None:
 def test_moments_have_a_zone(text: str) -> None:
     """The one they name, else UTC."""
     assert parse_moment(text) == datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("said", "logged"),
+    [
+        ("'ada@shop.io' is not valid.", "'…' is not valid."),
+        ("Ada <ada+x@shop.io>, bob%40shop.io", "Ada <…>, …"),
+        ("Phone +46701234567, (555) 123-4567-89 or 0701 23 45 67", "Phone …, … or …"),
+        ("'2026-13-01' is not a valid revision.", "'2026-13-01' is not a valid revision."),
+        ("A list with id XyZ123 does not exist.", "A list with id XyZ123 does not exist."),
+        ("at least 1,000 of 10,000", "at least 1,000 of 10,000"),
+    ],
+)
+def test_what_names_a_person_stays_out_of_logs(said: str, logged: str) -> None:
+    """E-mail addresses and phone numbers are left out, dates and ids are not."""
+    assert discreet(said) == logged

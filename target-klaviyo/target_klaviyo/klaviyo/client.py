@@ -55,7 +55,7 @@ class Client:
             "revision": revision,
             "User-Agent": "target-klaviyo",
         }
-        self._timeout = (min(CONNECT_SECONDS, timeout), timeout)
+        self.timeout = timeout
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
 
@@ -82,7 +82,7 @@ class Client:
                 self.api_url + call.path,
                 params=dict(call.query),
                 data=call.body,
-                timeout=self._timeout,
+                timeout=(min(CONNECT_SECONDS, self.timeout), self.timeout),
                 allow_redirects=False,
             )
         except (requests.ConnectTimeout, requests.exceptions.ProxyError) as error:

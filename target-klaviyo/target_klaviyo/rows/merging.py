@@ -24,7 +24,7 @@ def merge_profiles(earlier: ProfileRow, later: ProfileRow) -> ProfileRow | None:
     for name in later.cleared_attributes:
         _forget(attributes, name)
     serialised = serialise(attributes)
-    cleared = (earlier.cleared_properties | later.cleared_properties) - properties.keys()
+    cleared = frozenset((earlier.cleared_properties | later.cleared_properties) - properties.keys())
     if len(serialised) + bytes_to_clear(cleared) > MAX_PROFILE_BYTES:
         return None
     identifiers = {**dict(earlier.identity), **dict(later.identity)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -12,7 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from target_klaviyo.audit import profiles, queries
+from target_klaviyo.audit.inquiry import Inquiry
 from target_klaviyo.audit.timezones import Amount
+from target_klaviyo.errors import KlaviyoError
+from target_klaviyo.klaviyo.client import Client
+from target_klaviyo.klaviyo.endpoints import Answer
+from target_klaviyo.klaviyo.reader import Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from target_klaviyo.klaviyo.endpoints import Call
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 
@@ -143,3 +153,57 @@ def test_lookups_are_batched_within_both_limits(values: list[str], most: int) ->
     assert [value for _, batch in found for value in batch] == list(dict.fromkeys(values))
     assert all(len(batch) <= most for _, batch in found)
     assert all(len(batch) == 1 or sum(map(len, batch)) <= 500 for _, batch in found)
+
+
+EVENT = {"type": "event", "id": "E1"}
+
+
+@pytest.mark.parametrize(
+    ("read", "document"),
+    [
+        ("by_day", {"data": {"attributes": {"dates": 7, "data": []}}}),
+        ("by_day", {"data": {"attributes": {"dates": "2026-03-28", "data": []}}}),
+        ("by_day", {"data": {"attributes": {"dates": ["soon"], "data": [{}]}}}),
+        ("by_day", {"data": {"attributes": {"dates": [], "data": {"a": 1}}}}),
+        (
+            "by_day",
+            {"data": {"attributes": {
+                "dates": ["2026-03-28"], "data": [{"measurements": {"count": ["many"]}}],
+            }}},
+        ),
+        ("by_day", {"data": {"attributes": {"dates": []}}, "links": {"next": "http://[x"}}),
+        ("events", {"data": [{**EVENT, "attributes": {}}]}),
+        ("events", {"data": [{**EVENT, "attributes": {"datetime": "soon"}}]}),
+        ("events", {"data": [{**EVENT, "attributes": {"timestamp": 1e300}}]}),
+        ("events", {"data": [], "links": {"next": "http://[x"}}),
+        ("metrics", {"data": [], "links": {"next": "http://[x"}}),
+        ("profiles", {"data": [], "links": {"next": "http://[x"}}),
+    ],
+)  # fmt: skip
+def test_an_answer_of_another_shape_ends_the_audit_with_a_sentence(
+    read: str, document: Any
+) -> None:
+    """What cannot be read is never taken for nothing, and never a traceback."""
+    inquiry = Inquiry(Reader(OneAnswer(document), wait=lambda _: None))
+    day = date(2026, 3, 28)
+    questions: dict[str, Callable[[], object]] = {
+        "by_day": lambda: inquiry.by_day("M1", day, day, STOCKHOLM),
+        "events": lambda: list(inquiry.events("M1", 0, 1, "Recurly ID")),
+        "metrics": inquiry.metrics,
+        "profiles": lambda: inquiry.profiles([("email", "ada@shop.io")]),
+    }
+    with pytest.raises(KlaviyoError, match="endpoint answers cannot be read"):
+        questions[read]()
+
+
+class OneAnswer(Client):
+    """Klaviyo that has one answer to everything."""
+
+    def __init__(self, document: Any) -> None:
+        super().__init__(api_url="http://klaviyo.invalid", api_key="k", revision="r", timeout=1)
+        self._document = document
+
+    def send(self, call: Call) -> Answer:
+        """The answer."""
+        del call
+        return Answer(200, {}, orjson.dumps(self._document))

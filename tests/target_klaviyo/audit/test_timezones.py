@@ -198,3 +198,57 @@ def test_local_times_taken_for_the_accounts_are_recognised(shop: Any) -> None:
     assert "taken for times in Europe/Stockholm" in " ".join(
         verdict.report["time_zones"]["sentences"]
     )
+
+
+def _with_explained_absences(shop: Any) -> None:
+    """Every second event goes where Klaviyo drops it."""
+    for row in shop.events[::2]:
+        row["profile"] = {"email": "someone@example.com"}
+
+
+def test_explained_absences_are_no_matter_of_zones(shop: Any) -> None:
+    """One zone on both sides explains nothing, however many events Klaviyo drops."""
+    _around_clock_changes(shop)
+    _with_explained_absences(shop)
+    shop.sync()
+
+    verdict = shop.audit(source_timezone="Europe/Stockholm")
+
+    zones = verdict.report["time_zones"]
+    assert verdict.agrees
+    assert verdict.report["totals"]["dropped"] == 160
+    assert (zones["differing_days"], zones["are_the_cause"]) == (0, False)
+    assert "time zones" not in verdict.sentence
+
+
+def test_zones_in_which_every_day_counts_alike_are_not_the_cause(shop: Any) -> None:
+    """Another zone is none of the cause while all that arrived has one day in both."""
+    shop.events = [
+        {**row, "time": f"2026-03-0{number}T17:00:00Z", "profile": {"email": mail}}
+        for number, (row, mail) in enumerate(
+            zip(shop.events, ["ada@shop.io", "bob@example.com", "eve@shop.io"], strict=False), 1
+        )
+    ]
+    shop.sync()
+
+    verdict = shop.audit(source_timezone="America/New_York")
+
+    zones = verdict.report["time_zones"]
+    assert verdict.agrees
+    assert (zones["differing_days"], zones["are_the_cause"]) == (0, False)
+    assert "No count of a day differs for it." in zones["sentences"]
+
+
+def test_zones_are_the_cause_beside_explained_absences(shop: Any) -> None:
+    """What Klaviyo drops is left out of account: the rest agrees in either zone."""
+    _around_clock_changes(shop)
+    _with_explained_absences(shop)
+    shop.sync()
+
+    verdict = shop.audit(source_timezone="America/New_York")
+
+    zones = verdict.report["time_zones"]
+    assert verdict.agrees
+    assert zones["differing_days"] > 0
+    assert zones["are_the_cause"]
+    assert "in either, every day agrees but for that" in " ".join(zones["sentences"])
