@@ -194,7 +194,7 @@ def test_an_error_about_the_profile_of_an_entry_blames_all_its_events(bench: Ben
 
 
 def test_without_pointers_the_search_for_bad_rows_has_a_bound(bench: Bench) -> None:
-    """90 bad ones of 1,200 are told apart in at most 2 · 90 · (1 + log2(1,200 / 90)) requests."""
+    """Halving goes on until each culprit is alone: 90 of 1,200 take fewer than 900 requests."""
     bad = set(range(0, 1200, 13))
     dispatcher = bench.dispatcher(refusing(bad, lambda *_: ""))
     lane = EventLane(dispatcher, bench.ledger, 1000)
@@ -202,4 +202,4 @@ def test_without_pointers_the_search_for_bad_rows_has_a_bound(bench: Bench) -> N
     bench.work_off(dispatcher, lane)
     assert bench.rejected == sorted(bad)
     assert bench.tally.stored["events"] == 1200 - len(bad)
-    assert len(bench.sent_at) <= 900
+    assert len(bench.sent_at) < 900
