@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 JSON_API = "application/vnd.api+json"
 _PREFIX = "Klaviyo-API-Key "
-# Who is told no limits keeps the documented ones, so limits that are off are told as well.
-WITHOUT_LIMITS = "1000000, 1000000;w=1, 60000000;w=60"
 _BODY_METHODS = frozenset({"POST", "PATCH"})
 
 
@@ -110,7 +108,6 @@ class Gate:
 
     def _pace(self, endpoint: Endpoint, extra: dict[str, str]) -> None:
         if not self._state.switches.limits:
-            extra["RateLimit-Limit"] = WITHOUT_LIMITS
             return
         wait, headers = self._limiter.admit(endpoint.name, endpoint.budget)
         if wait is not None:

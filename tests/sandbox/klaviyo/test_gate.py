@@ -212,11 +212,11 @@ def test_limit_headers(open_account: Callable[..., Opened]) -> None:
 
 
 def test_limits_can_be_off(client: Client) -> None:
-    """With limits off nothing is refused, and limits beyond reach are announced."""
+    """With limits off nothing is refused and no limit is announced."""
     for _ in range(20):
         response = client.get("/api/accounts")
         assert response.status_code == 200
-    assert response.headers["ratelimit-limit"] == "1000000, 1000000;w=1, 60000000;w=60"
+    assert "ratelimit-limit" not in response.headers
 
 
 def test_windows_may_begin_with_the_first_request(open_account: Callable[..., Opened]) -> None:
