@@ -96,21 +96,11 @@ class Request:
     status: int = 0
 
 
-WITHOUT_LIMITS = [(b"ratelimit-limit", b"1000000, 1000000;w=1, 60000000;w=60")]
-"""What an account without rate limits tells: who is told nothing keeps the documented ones."""
-
-
 class Recorder:
-    """ASGI layer that notes every request and its answer before the client can see it.
+    """ASGI layer that notes every request and its answer before the client can see it."""
 
-    Args:
-        app: the account's application.
-        tells: headers for each answer that tells no limits itself.
-    """
-
-    def __init__(self, app: ASGIApp, tells: Callable[[], list[tuple[bytes, bytes]]]) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._tells = tells
         self._news = threading.Condition()
         self.requests: list[Request] = []
         self.keeps_bodies = True
@@ -136,16 +126,15 @@ class Recorder:
                 request.body += message.get("body", b"")
             return message
 
-        await self._app(scope, noting_receive, _NotingSend(send, request, self._tells()).send)
+        await self._app(scope, noting_receive, _NotingSend(send, request).send)
 
 
 class _NotingSend:
     """Notes the status; fault injection reaches through `send.__self__` to the connection."""
 
-    def __init__(self, send: Any, request: Request, told: list[tuple[bytes, bytes]]) -> None:
+    def __init__(self, send: Any, request: Request) -> None:
         self._send = send
         self._request = request
-        self._told = told
 
     @property
     def transport(self) -> Any:
@@ -154,9 +143,6 @@ class _NotingSend:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._request.status = message["status"]
-            headers = list(message.get("headers", ()))
-            if not any(name == b"ratelimit-limit" for name, _ in headers):
-                message = {**message, "headers": [*headers, *self._told]}
         await self._send(message)
 
 
@@ -369,7 +355,7 @@ def site(
     account = KlaviyoAccount(
         clock=Clock(), limits=False, job_polls=0, job_duration=timedelta(seconds=0)
     )
-    recorder = Recorder(account.app, lambda: [] if account.switches.limits else [*WITHOUT_LIMITS])
+    recorder = Recorder(account.app)
     with addresses.serve(recorder) as path:
         url = server.url + path
         yield Site(account, url, tmp_path, lambda: capsys.readouterr().out, sample, recorder)

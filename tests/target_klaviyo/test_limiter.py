@@ -15,11 +15,10 @@ BURST, STEADY = 10, 150
 
 
 class FixedWindows:
-    """Klaviyo's side: two fixed windows that begin at moments of their own, told or not."""
+    """Klaviyo's side: two fixed windows that begin at moments of their own."""
 
-    def __init__(self, phase: float, *, tells: bool = True) -> None:
+    def __init__(self, phase: float) -> None:
         self._phase = phase
-        self._tells = tells
         self._used: dict[tuple[int, int], int] = {}
 
     def arrive(self, now: float) -> dict[str, str] | None:
@@ -31,8 +30,6 @@ class FixedWindows:
             full = full or self._used[window] > limit
         if full:
             return None
-        if not self._tells:
-            return {}
         minute = int((now + self._phase) // 60)
         return {
             "RateLimit-Limit": f"{BURST}, {BURST};w=1, {STEADY};w=60",
@@ -113,32 +110,38 @@ def test_retry_after_is_obeyed_to_the_second() -> None:
     """After a 429 nothing goes before its time, and something goes right at it."""
     limiter = Limiter(BURST, STEADY)
     limiter.sent()
-    limiter.answered(5.0, {})
+    limiter.answered(5.0, None)
     limiter.pause(5.0 + 7)
     assert limiter.wait(11.9) == pytest.approx(0.1)
     assert limiter.wait(12.0) == 0
 
 
-@settings(max_examples=30, deadline=None)
-@given(
-    phase=st.floats(0, 60),
-    latencies=st.lists(st.tuples(st.floats(0.001, 2), st.floats(0.001, 2)), min_size=1, max_size=9),
-)
-def test_limits_that_are_not_told_are_kept_too(
-    phase: float, latencies: list[tuple[float, float]]
-) -> None:
-    """A service that enforces the documented limits without a word never has to refuse."""
-    simulate(Limiter(BURST, STEADY), FixedWindows(phase, tells=False), 200, latencies)
+def test_without_limits_in_the_headers_there_are_none_until_a_refusal() -> None:
+    """Who tells no limits has none; once it has refused, the documented ones are kept."""
+    limiter = Limiter(BURST, STEADY)
+    for _ in range(1000):
+        limiter.sent()
+        limiter.answered(0.0, {})
+        assert limiter.wait(0.0) == 0
+    limiter.sent()
+    limiter.answered(1.0, None)
+    limiter.pause(2.0)
+    assert 58 <= limiter.wait(2.0) <= 59
+    for _ in range(BURST):
+        assert limiter.wait(62.0) == 0
+        limiter.sent()
+        limiter.answered(62.0, {})
+    assert limiter.wait(62.0) > 0
 
 
 def test_limits_that_are_told_replace_the_documented_ones() -> None:
-    """One that tells other limits is taken at its word, until it tells others again."""
+    """Other limits than the documented ones are taken at their word, until others are told."""
     limiter = Limiter(1, 15)
     limiter.sent()
     limiter.answered(0.0, {"RateLimit-Limit": "1000000, 1000000;w=1, 60000000;w=60"})
     for _ in range(1000):
         limiter.sent()
-        limiter.answered(0.0, {})
+        limiter.answered(0.0, None)
         assert limiter.wait(0.0) == 0
     limiter.sent()
     limiter.answered(0.0, {"RateLimit-Limit": "3, 3;w=1, 60;w=60"})

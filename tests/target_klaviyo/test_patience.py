@@ -1,15 +1,36 @@
-"""One rule, for reading and for writing, on what passes."""
+"""One rule, for reading and for writing, on what passes and on which answers tell limits."""
 
 from __future__ import annotations
 
 import pytest
 
 from target_klaviyo.errors import KlaviyoError
-from target_klaviyo.klaviyo.endpoints import ACCOUNTS, Answer
-from target_klaviyo.klaviyo.patience import Patience
+from target_klaviyo.klaviyo.endpoints import ACCOUNTS, Answer, NoAnswer
+from target_klaviyo.klaviyo.patience import Patience, limits_told
 from target_klaviyo.klaviyo.verdicts import SlowDown, TryAgain
 
+TOLD = {"RateLimit-Limit": "1, 1;w=1, 15;w=60"}
 URL = "http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (Answer(200, TOLD, b""), True),
+        (Answer(202, {}, b""), True),
+        (Answer(400, TOLD, b""), True),
+        (Answer(404, TOLD, b""), True),
+        (Answer(404, {}, b"<html>"), False),
+        (Answer(400, {}, b""), False),
+        (Answer(403, {}, b"<html>"), False),
+        (Answer(429, {"Retry-After": "1"}, b""), False),
+        (Answer(503, {}, b""), False),
+        (NoAnswer("reset", connected=True), False),
+    ],
+)
+def test_which_answers_tell_limits(answer: Answer | NoAnswer, *, told: bool) -> None:
+    """A success without the header tells that there are none; a refusal without it, nothing."""
+    assert (limits_told(answer) is not None) is told
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ request arrives. But a request has arrived by the time it is answered. So every 
 place from when it is sent until a whole window after its *answer*: then no window of that length,
 wherever it begins, can ever hold more arrivals than allowed.
 
-The limits are those that Klaviyo documents until `RateLimit-Limit` tells others; where no answer
-tells any, the documented ones hold. Use by others is told by `RateLimit-Remaining` and
-`RateLimit-Reset`. All times are seconds of one monotonic clock.
+The limits are those that Klaviyo documents until `RateLimit-Limit` tells others. It comes with
+every answer but a 429 (documented), so an answer without it says that nobody counts, until a 429
+proves otherwise. Use by others is told by `RateLimit-Remaining` and `RateLimit-Reset`. All times
+are seconds of one monotonic clock.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Limiter:
     def __init__(self, burst: int, steady: int) -> None:
         self._windows = {BURST_SECONDS: _Window(BURST_SECONDS, burst)}
         self._windows[STEADY_SECONDS] = _Window(STEADY_SECONDS, steady)
+        self._unlimited = False
+        self._refused = False
         self._in_flight = 0
         self._paused_until = -math.inf
         self._reset_at = -math.inf
@@ -49,24 +52,25 @@ class Limiter:
 
     def wait(self, now: float) -> float:
         """Seconds until a request may go; infinite while only an answer can make room."""
-        waits = [window.wait(now, self._in_flight) for window in self._windows.values()]
-        waits.append(self._paused_until - now)
+        waits = [self._paused_until - now]
+        if not self._unlimited:
+            waits += [window.wait(now, self._in_flight) for window in self._windows.values()]
         if self._left < 1:
             waits.append(self._reset_at + _ROUNDING_SECONDS - now)
         return max(0.0, *waits)
 
     @property
-    def per_minute(self) -> int:
-        """The steady budget."""
-        return self._windows[STEADY_SECONDS].limit
+    def per_minute(self) -> float:
+        """The steady budget, infinite when nobody counts."""
+        return math.inf if self._unlimited else self._windows[STEADY_SECONDS].limit
 
     def sent(self) -> None:
         """A request has gone."""
         self._in_flight += 1
         self._left -= 1
 
-    def answered(self, now: float, headers: Mapping[str, str]) -> None:
-        """A request came back, with these headers; with none at all when there was no answer.
+    def answered(self, now: float, headers: Mapping[str, str] | None) -> None:
+        """A request came back; headers are None when they tell nothing: a 429, or no answer.
 
         It still occupies its place in the windows, since it may have been counted.
         """
@@ -75,14 +79,18 @@ class Limiter:
             window.answered(now)
         if now > self._reset_at + _ROUNDING_SECONDS:
             self._left = math.inf
-        self._learn(headers)
-        self._hear_of_others(now, headers)
+        if headers is not None:
+            self._learn(headers)
+            self._hear_of_others(now, headers)
 
     def pause(self, until: float) -> None:
-        """Obey a 429: nothing goes before `until`."""
+        """Obey a 429: nothing goes before `until`, and somebody counts."""
+        self._unlimited = False
+        self._refused = True
         self._paused_until = max(self._paused_until, until)
 
     def _learn(self, headers: Mapping[str, str]) -> None:
+        self._unlimited = "RateLimit-Limit" not in headers and not self._refused
         for limit, length in _WINDOW.findall(headers.get("RateLimit-Limit", "")):
             seconds, requests = int(length), max(1, int(limit))
             if seconds in self._windows:

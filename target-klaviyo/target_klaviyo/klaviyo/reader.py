@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from target_klaviyo.errors import KlaviyoError
 from target_klaviyo.klaviyo.documents import next_cursor
 from target_klaviyo.klaviyo.limiter import Limiter
-from target_klaviyo.klaviyo.patience import Patience
+from target_klaviyo.klaviyo.patience import Patience, limits_told
 from target_klaviyo.klaviyo.verdicts import Done, Refused, SlowDown, TryAgain, judge
 from target_klaviyo.wording import discreet
 
@@ -137,7 +137,7 @@ class Reader:
         limiter.sent()
         self.requests += 1
         answer = self._client.send(call)
-        limiter.answered(self._clock(), answer.headers)
+        limiter.answered(self._clock(), limits_told(answer))
         self._patience.hear(answer)
         return judge(answer, call.endpoint, wants_document=wants_document)
 

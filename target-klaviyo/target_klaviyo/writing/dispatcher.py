@@ -21,7 +21,7 @@ from target_klaviyo.klaviyo.endpoints import (
     Endpoint,
 )
 from target_klaviyo.klaviyo.limiter import Limiter
-from target_klaviyo.klaviyo.patience import Patience
+from target_klaviyo.klaviyo.patience import Patience, limits_told
 from target_klaviyo.klaviyo.verdicts import SlowDown, TryAgain, Verdict, judge
 from target_klaviyo.writing.pool import Pool
 from target_klaviyo.writing.progress import Pace
@@ -106,7 +106,7 @@ class Dispatcher:
         """
         for task, answer in self._pool.results():
             now = self._clock()
-            self._limiters[task.endpoint].answered(now, answer.headers)
+            self._limiters[task.endpoint].answered(now, limits_told(answer))
             self._patience.hear(answer)
             verdict = judge(answer, task.endpoint, wants_document=task.wants_document)
             if isinstance(verdict, SlowDown):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,10 +18,10 @@ _MINUTE = 60.0
 
 @dataclass(frozen=True)
 class Pace:
-    """Requests to an endpoint so far, and how many it allows a minute."""
+    """Requests to an endpoint so far, and how many it allows a minute (infinite: no limit)."""
 
     requests: int
-    budget: int
+    budget: float
 
 
 @dataclass(frozen=True)
@@ -77,4 +78,5 @@ class Progress:
 
 def _said(name: str, pace: Pace, before: Pace) -> str:
     lately = pace.requests - before.requests
-    return f"{lately:,} of {pace.budget:,} ({name})"
+    of = "" if pace.budget == math.inf else f" of {pace.budget:,.0f}"
+    return f"{lately:,}{of} ({name})"
