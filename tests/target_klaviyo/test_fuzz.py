@@ -134,9 +134,12 @@ RUNS = itertools.count()
 
 
 def suspicious(row: dict[str, Any]) -> list[str]:
-    """The fields that are not certainly right."""
+    """The fields that are not certainly right; to Python, false is 0."""
+    right = {name: [(type(value), value) for value in values] for name, values in VALID.items()}
     return [
-        name for name, value in row.items() if name in WORDS and value not in VALID.get(name, ())
+        name
+        for name, value in row.items()
+        if name in WORDS and (type(value), value) not in right.get(name, ())
     ]
 
 
