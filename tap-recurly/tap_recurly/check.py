@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from tap_recurly.connections import in_order
 from tap_recurly.errors import (
+    ConfigurationError,
     CredentialsError,
     ForbiddenError,
     MissingFeatureError,
     NotFoundError,
 )
+from tap_recurly.foreign_text import presentable
 from tap_recurly.queries import ASCENDING
 from tap_recurly.session import API_VERSION
 
@@ -26,10 +28,17 @@ def refuse_other_site(client: RecurlyClient, subdomain: str) -> None:
 
     Raises:
         CredentialsError: If it belongs to another.
+        ConfigurationError: If the key may not say which is its own.
     """
-    sites = [site.get("subdomain") for site in client.records("/sites", ASCENDING)]
-    if subdomain not in [str(name).lower() for name in sites]:
-        found = ", ".join(f"'{name}'" for name in sites) or "no site"
+    try:
+        sites = [str(site.get("subdomain")) for site in client.records("/sites", ASCENDING)]
+    except ForbiddenError as fault:
+        raise ConfigurationError(
+            "The setting 'subdomain' cannot be compared with the key's site, which this key may "
+            "not read (/sites): allow that to the key, or remove the setting."
+        ) from fault
+    if subdomain not in [name.lower() for name in sites]:
+        found = ", ".join(f"'{presentable(name)}'" for name in sites) or "no site"
         raise CredentialsError(
             f"The API key belongs to {found}, not to '{subdomain}': check the settings 'api_key' "
             f"and 'subdomain'."
@@ -50,7 +59,7 @@ def check_site(
         One message: site, region, currency, API version, records per stream, request budget, and
         the streams that cannot be read.
     """
-    sites = list(client.records("/sites", ASCENDING))
+    sites = _sites(client)
     found = dict(
         zip(sizes, in_order(_found, sizes.values(), connections=settings.concurrency), strict=True)
     )
@@ -63,6 +72,14 @@ def check_site(
         f"of this tap: {share} of {budget.limit or 'unknown'} per 5 minutes; streams this key "
         f"cannot read: {', '.join(unreadable) or 'none'}."
     )
+
+
+def _sites(client: RecurlyClient) -> list[dict[str, Any]]:
+    """The key's site; none when the key may not read it, which its stream tells too."""
+    try:
+        return list(client.records("/sites", ASCENDING))
+    except ForbiddenError:
+        return []
 
 
 _UNREADABLE = "unreadable"
@@ -88,5 +105,7 @@ def _counted(found: Mapping[str, int | str | None]) -> str:
 
 
 def _described(site: Mapping[str, Any]) -> str:
-    currency = (site.get("settings") or {}).get("default_currency") or "currency unknown"
-    return f"{site.get('subdomain')} ({site.get('mode') or 'mode unknown'}, {currency})"
+    settings = site.get("settings")
+    currency = settings.get("default_currency") if isinstance(settings, dict) else None
+    mode = site.get("mode") or "mode unknown"
+    return presentable(f"{site.get('subdomain')} ({mode}, {currency or 'currency unknown'})")

@@ -8,8 +8,8 @@ The key goes to the configured host and nowhere else.
 from __future__ import annotations
 
 import logging
-import random
-from dataclasses import dataclass
+import time
+from base64 import b64encode
 from datetime import datetime, timedelta, timezone
 from http import HTTPStatus
 from math import floor
@@ -19,16 +19,20 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 import orjson
 
-from tap_recurly.errors import BudgetError, RequestError, UnreachableError
+from tap_recurly.errors import BudgetError, RequestError, TapRecurlyError, UnreachableError
+from tap_recurly.foreign_text import presentable
 from tap_recurly.limiter import ClosedError, RateLimiter
-from tap_recurly.queries import encoded, with_smaller_page
-from tap_recurly.refusals import refusal, shown
+from tap_recurly.outage import GivenUpError, Outage, RetryPolicy
+from tap_recurly.page_sizes import PageSizes
+from tap_recurly.queries import encoded, endpoint
+from tap_recurly.refusals import may_pass, refusal, shown
 from tap_recurly.rows import Count, Page, Row, are_objects, as_lines, check_utf8
 from tap_recurly.session import API_VERSION, Answer, FailedAttemptError, SessionPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from tap_recurly.outage import Turn
     from tap_recurly.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -40,21 +44,6 @@ PATIENCE_SECONDS = 900
 """Three windows of the rate limit without one request let through."""
 
 Body = TypeVar("Body")
-
-
-@dataclass(frozen=True)
-class RetryPolicy:
-    """How often and after how long a failed request is sent again; the pause doubles."""
-
-    tries: int = 6
-    first_contact_tries: int = 3
-    first_pause_seconds: float = 0.5
-    longest_pause_seconds: float = 20.0
-
-    def pause(self, failures: int) -> float:
-        """Seconds to wait, spread a little so that threads do not knock all at once."""
-        pause = min(self.first_pause_seconds * 2 ** (failures - 1), self.longest_pause_seconds)
-        return float(pause * random.uniform(0.8, 1.2))  # noqa: S311 (spreads load, keeps no secret)
 
 
 class _ListBody(msgspec.Struct):
@@ -80,12 +69,17 @@ class RecurlyClient:
         retry: RetryPolicy | None = None,
         limiter: RateLimiter | None = None,
         sleep: Callable[[float], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limiter = limiter or RateLimiter(settings.quota_percent)
         self._base_url = settings.base_url
+        self._secrets = _spellings(settings.api_key)
         self._sessions = SessionPool(settings)
         self._retry = retry or RetryPolicy()
+        self._outage = Outage(self._retry, clock)
         self._sleep = sleep or self.limiter.pause
+        self._page_sizes = PageSizes()
+        self._begun: set[str] = set()
         self._contact = False
         self._heads = True
         self._deprecation_said = False
@@ -94,6 +88,7 @@ class RecurlyClient:
     def close(self) -> None:
         """Ask for nothing more; requests under way are the last of their threads."""
         self.limiter.close()
+        self._outage.close()
         self._sessions.close()
 
     def count(self, path: str, params: Mapping[str, str] | None = None) -> Count:
@@ -149,7 +144,9 @@ class RecurlyClient:
 
     def _page(self, url: str) -> tuple[Page, str | None]:
         """A page, and where the next one is."""
-        return self._request("GET", url, lambda answer: self._read_page(answer, url))
+        page = self._request("GET", url, lambda answer: self._read_page(answer, url))
+        self._begun.add(self._endpoint(url))
+        return page
 
     def _read_page(self, answer: Answer, url: str) -> tuple[Page, str | None]:
         try:
@@ -194,6 +191,9 @@ class RecurlyClient:
         query = encoded(params or {})
         return f"{self._base_url}{path}{'?' if query else ''}{query}"
 
+    def _endpoint(self, url: str) -> str:
+        return endpoint(url.removeprefix(self._base_url).partition("?")[0])
+
     def _here(self, address: str) -> str:
         """The next page's URL on the configured site, to which alone the key goes.
 
@@ -209,24 +209,38 @@ class RecurlyClient:
 
     def _request(self, method: str, url: str, read: Callable[[Answer], Body]) -> Body:
         """Send a request until it is answered, refused for good, or has failed too often."""
+        where = self._endpoint(url)
         failures = timeouts = 0
+        turn: Turn | None = None
         while True:
+            fitting = self._page_sizes.fitted(where, url)
+            if fitting != url:
+                url, timeouts = fitting, 0
             try:
-                return read(self._attempt(method, url))
+                turn = self._outage.turn(turn)
+                body = read(self._attempt(method, url))
             except FailedAttemptError as fault:
-                if self.limiter.closed:
+                if self.limiter.closed or turn is None:
                     raise ClosedError from fault
                 failures += 1
                 timeouts += fault.timed_out
-                self._give_up(failures, fault, url)
+                self._give_up(failures, turn, fault, url)
                 logger.warning(
                     "%s %s failed (%s), trying again (%d).", method, shown(url), fault, failures
                 )
                 pause = max(self._retry.pause(failures), fault.retry_after)
-            self._sleep(pause)
+            except GivenUpError as end:
+                raise self._unanswered(end.fault, self._retry.tries, url) from end.fault
+            except TapRecurlyError:
+                # A refusal is an answer too.
+                self._outage.answered()
+                raise
+            else:
+                self._outage.answered()
+                return body
             if timeouts >= TIMEOUTS_BEFORE_SMALLER_PAGE:
-                url = with_smaller_page(url)
-                timeouts = 0
+                self._page_sizes.halve(where, url)
+            self._sleep(pause)
 
     def _attempt(self, method: str, url: str) -> Answer:
         """Send a request once there is a place in the budget; wait while Recurly says 429."""
@@ -244,27 +258,32 @@ class RecurlyClient:
             self._keep_patience(max(refused_for, answer.retry_after or 0), answer)
         self.limiter.answered(ticket, answer.rate_headers)
         self._warn_of_deprecation(answer)
-        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        if may_pass(answer):
             reason = f"status {answer.status}{answer.request_id}"
             raise FailedAttemptError(reason, retry_after=answer.retry_after)
-        if error := refusal(answer, url):
+        begun = self._endpoint(url) in self._begun
+        if error := refusal(answer, url, begun=begun, secrets=self._secrets):
             raise error
         return answer
 
-    def _give_up(self, failures: int, fault: FailedAttemptError, url: str) -> None:
-        """Raise when a request has failed too often to go on."""
-        tries = self._retry.tries if self._contact else self._retry.first_contact_tries
-        if not fault.connected and failures >= tries:
-            raise UnreachableError(
+    def _give_up(self, failures: int, turn: Turn, fault: FailedAttemptError, url: str) -> None:
+        """Raise when a request, or all requests together, have failed too often to go on."""
+        first_contact = not (self._contact or fault.connected)
+        tries = self._retry.first_contact_tries if first_contact else self._retry.tries
+        in_a_row = max(failures, self._outage.failed(turn, fault, tries))
+        if in_a_row >= tries:
+            raise self._unanswered(fault, in_a_row, url) from fault
+
+    def _unanswered(self, fault: FailedAttemptError, tries: int, url: str) -> UnreachableError:
+        if not fault.connected:
+            return UnreachableError(
                 f"Recurly cannot be reached at {self._base_url} ({fault}): check the network "
                 f"and the settings 'region' and 'api_url', then run again."
-            ) from fault
-        if failures >= self._retry.tries:
-            raise UnreachableError(
-                f"Recurly gave no usable answer to {shown(url)} in {failures} tries (last: "
-                f"{fault}): see status.recurly.com and run again; it continues from the last "
-                f"STATE."
-            ) from fault
+            )
+        return UnreachableError(
+            f"Recurly gave no usable answer to {shown(url)} in {tries} tries (last: {fault}): see "
+            f"status.recurly.com and run again; it continues from the last STATE."
+        )
 
     def _keep_patience(self, refused_for: float, answer: Answer) -> None:
         """Raise when 429s go on for longer than any window of the limit explains."""
@@ -280,7 +299,7 @@ class RecurlyClient:
                 logger.warning(
                     "Recurly will switch off API version %s%s: look for a newer tap-recurly.",
                     API_VERSION,
-                    f" on {sunset}"
+                    f" on {presentable(sunset)}"
                     if (sunset := answer.headers.get("Recurly-Sunset-Date"))
                     else "",
                 )
@@ -302,6 +321,11 @@ class _Pages:
             raise StopIteration
         page, self._url = self._page(self._url)
         return page
+
+
+def _spellings(key: str) -> tuple[str, ...]:
+    """The key as it may come back in an answer: as it is, and as Basic authentication sends it."""
+    return key, b64encode(f"{key}:".encode()).decode()
 
 
 def _read_object(answer: Answer) -> bytes:

@@ -11,6 +11,7 @@ TapRecurlyError             one sentence: what, where, what to do; exit code 1
 │   ├── MissingFeatureError the site does not have the feature behind this list
 │   ├── ApiVersionError     406: Recurly no longer speaks this version: take a newer tap
 │   └── RedirectedError     3xx: the answer is elsewhere, where the key must not go
+├── OddDataError            a record is not as Recurly describes it: leave its stream out
 ├── OutputClosedError       nobody reads the output any more: look for the target's error
 └── StoppedError            a signal: run again, it continues from the last STATE; exit code 128 + n
 """
@@ -60,6 +61,10 @@ class ApiVersionError(RequestError):
 
 class RedirectedError(RequestError):
     """The answer points elsewhere, where the key must not go."""
+
+
+class OddDataError(TapRecurlyError):
+    """A record is so different from Recurly's description that its stream cannot be read on."""
 
 
 class OutputClosedError(TapRecurlyError):

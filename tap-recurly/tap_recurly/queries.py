@@ -6,7 +6,6 @@ for it and no other.
 
 from __future__ import annotations
 
-import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
 PAGE_SIZE = 200
 """Recurly's largest page, and the most `ids` one request may name; the default page of 20 would
 cost ten times the requests."""
-
-SMALLEST_PAGE = 25
-"""Below this a smaller page does not help a list that times out."""
 
 ASCENDING: Mapping[str, str] = MappingProxyType(
     {"sort": "updated_at", "order": "asc", "limit": str(PAGE_SIZE)}
@@ -47,14 +43,9 @@ def encoded(params: Mapping[str, str]) -> str:
     return urlencode(params, quote_via=quote, safe=",:")
 
 
-def with_smaller_page(url: str) -> str:
-    """The same URL with half the `limit`: a page too heavy to arrive in time may do in halves.
+def endpoint(path: str) -> str:
+    """A list's path without the ids in it: `/accounts/*/notes`.
 
-    All else stays as it was written: a cursor is Recurly's own affair.
+    Collections and ids alternate in Recurly's paths.
     """
-
-    def halved(limit: re.Match[str]) -> str:
-        half = int(limit[0]) // 2
-        return str(half) if half >= SMALLEST_PAGE else limit[0]
-
-    return re.sub(r"(?<=[?&]limit=)\d+", halved, url)
+    return "/*/".join(path.strip("/").split("/")[::2])

@@ -16,19 +16,51 @@ from tap_recurly.errors import (
     RequestError,
     TapRecurlyError,
 )
+from tap_recurly.foreign_text import presentable
 from tap_recurly.session import API_VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tap_recurly.session import Answer
 
 
-def refusal(answer: Answer, url: str) -> TapRecurlyError | None:
-    """The error that an answer below 500 stands for, None when it is a good one."""
+def may_pass(answer: Answer) -> bool:
+    """Whether the same request may be answered at another try.
+
+    408 comes from gateways, `simultaneous_request` from Recurly while it works on the same thing.
+    """
+    return (
+        answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        or answer.status == HTTPStatus.REQUEST_TIMEOUT
+        or (answer.status >= HTTPStatus.BAD_REQUEST and answer.error.type == "simultaneous_request")
+    )
+
+
+def refusal(
+    answer: Answer, url: str, *, begun: bool = False, secrets: Iterable[str] = ()
+) -> TapRecurlyError | None:
+    """The error that an answer which cannot pass stands for, None when it is a good one.
+
+    Args:
+        answer: What Recurly said.
+        url: What it was asked.
+        begun: Whether it has answered the same list before, so that the site has its feature.
+        secrets: What no message may show, though Recurly's own words did.
+    """
     if answer.status < HTTPStatus.MULTIPLE_CHOICES:
         return None
     where = shown(url)
-    said = f"{(answer.error.message or f'status {answer.status}').rstrip('.')}{answer.request_id}"
+    words = presentable(answer.error.message or "", secrets).rstrip(".")
+    said = f"{words or f'status {answer.status}'}{answer.request_id}"
     kind = _kind(answer)
+    if kind is MissingFeatureError and begun:
+        kind = RequestError
+    if answer.status == HTTPStatus.NOT_MODIFIED:
+        return RequestError(
+            f"{where} is said to be unchanged ({said}), though nobody asked for changes only: "
+            f"check the proxy or cache before Recurly, and the setting 'api_url'."
+        )
     sentences = {
         CredentialsError: (
             f"Recurly does not accept the API key ({said}): check the settings 'api_key' and "
@@ -80,4 +112,4 @@ def _kind(answer: Answer) -> type[TapRecurlyError]:
 
 def shown(url: str) -> str:
     """A URL's path, as errors and logs show it: queries are long and may hold e-mail addresses."""
-    return urlsplit(url).path
+    return presentable(urlsplit(url).path)

@@ -15,6 +15,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
+from tap_recurly.foreign_text import presentable
 from tap_recurly.limiter import RateHeaders
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 API_VERSION = "v2021-02-25"
 
 NOBODY_THERE = {
-    "SSLError": "the TLS certificate is not accepted",
+    "CERTIFICATE_VERIFY_FAILED": "the TLS certificate is not accepted",
+    "WRONG_VERSION_NUMBER": "what answers there does not speak TLS, that is https",
+    "SSLError": "no TLS connection comes about",
     "ProxyError": "the proxy does not answer",
     "NameResolutionError": "the host name is unknown",
     "NewConnectionError": "the connection is refused",
@@ -107,7 +110,7 @@ class Answer:
     def request_id(self) -> str:
         """Recurly's id of the request, worded to stand inside a sentence; empty without one."""
         request_id = self.headers.get("X-Request-Id")
-        return f", request id {request_id}" if request_id else ""
+        return f", request id {presentable(request_id)}" if request_id else ""
 
     @property
     def rate_headers(self) -> RateHeaders:

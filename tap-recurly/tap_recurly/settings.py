@@ -6,16 +6,18 @@ import difflib
 import json
 import sys
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tap_recurly.errors import ConfigurationError
+from tap_recurly.windows import parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
+    from datetime import datetime
 
 BASE_URLS = {
     "us": "https://v3.recurly.com",
@@ -215,8 +217,12 @@ def from_environment(
         definitions: JSON Schemas of all settings by name.
 
     Raises:
-        ConfigurationError: Naming the variable whose value cannot be one of the setting.
+        ConfigurationError: Naming the variable that is misspelt, or whose value cannot be one of
+            the setting.
     """
+    for variable in environment:
+        if variable.startswith(prefix):
+            _refuse_misspelt(variable, prefix, definitions)
     config: dict[str, Any] = {}
     for name, definition in definitions.items():
         variable = prefix + name.upper()
@@ -225,6 +231,21 @@ def from_environment(
             if fault := _fault(name, config[name], definition):
                 raise ConfigurationError(f"{fault} (environment: {variable}).")
     return config
+
+
+def _refuse_misspelt(variable: str, prefix: str, known: Iterable[str]) -> None:
+    """Refuse a near miss only: Meltano sets variables of its own under the prefix.
+
+    So it does for the settings of a plugin that inherits from this one, `<PREFIX>AUDIT_API_KEY`.
+    """
+    name = variable.removeprefix(prefix).lower()
+    if name in known or name.endswith(tuple(f"_{right}" for right in known)):
+        return
+    if near := difflib.get_close_matches(name, known, 1, 0.8):
+        raise ConfigurationError(
+            f"There is no setting for the variable {variable}; did you mean "
+            f"{prefix}{near[0].upper()}? Correct or remove it."
+        )
 
 
 def _read_text(text: str, kinds: Collection[str]) -> Any:
@@ -351,5 +372,4 @@ def _subdomain(value: str) -> str:
 
 def _moment(value: str) -> datetime:
     """A date or date-time; without a zone it is UTC, as Recurly reads it."""
-    moment = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return parse_time(value.strip())

@@ -13,19 +13,19 @@ from tap_recurly.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tap_recurly.errors import ForbiddenError
+    from tap_recurly.errors import ForbiddenError, OddDataError
 
 
 class Site:
     """A Recurly site; nothing is made before it is needed, for discovery needs not even a key.
 
     Attributes:
-        forbidden: streams that the key turned out not to be allowed to read, and Recurly's word.
+        unread: streams that could not be read, for the key may not or for odd data, and why.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._config = config
-        self.forbidden: dict[str, ForbiddenError] = {}
+        self.unread: dict[str, ForbiddenError | OddDataError] = {}
 
     @cached_property
     def settings(self) -> Settings:

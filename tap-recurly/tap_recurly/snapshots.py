@@ -56,22 +56,22 @@ class _Account(msgspec.Struct):
 
 
 class _Subscription(msgspec.Struct):
-    """What joins and orders subscriptions; any of it may be absent or null."""
+    """What joins and orders subscriptions; any of it may be absent, null or something else."""
 
     id: Any = None
-    account: _Account | None = None
-    created_at: str | None = None
-    updated_at: str | None = None
+    account: _Account | str | float | bool | list[Any] | None = None
+    created_at: Any = None
+    updated_at: Any = None
 
     @property
     def version(self) -> str:
         """The later, the greater."""
-        return self.updated_at or ""
+        return str(self.updated_at or "")
 
     @property
     def age(self) -> tuple[str, str]:
         """The older, the smaller."""
-        return self.created_at or "", str(self.id)
+        return str(self.created_at or ""), str(self.id)
 
 
 _NULL = msgspec.Raw(b"null")
@@ -89,7 +89,7 @@ def in_short(subscription: Row) -> bytes:
 def owner(subscription: Row) -> str | None:
     """The id of a subscription's account, None when it names none."""
     account = _SUBSCRIPTIONS.decode(subscription.line).account
-    return account.id if account and isinstance(account.id, str) else None
+    return account.id if isinstance(account, _Account) and isinstance(account.id, str) else None
 
 
 def snapshot(account: Row, subscriptions: Iterable[bytes]) -> Row:
@@ -110,9 +110,14 @@ def snapshot(account: Row, subscriptions: Iterable[bytes]) -> Row:
 
 
 class SnapshotStore:
-    """The touched accounts and their subscriptions while both lists are being read."""
+    """The touched accounts and their subscriptions while both lists are being read.
+
+    Attributes:
+        without_owner: how many subscriptions named no account and are not kept.
+    """
 
     def __init__(self) -> None:
+        self.without_owner = 0
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.executescript(
             """
@@ -177,12 +182,15 @@ class SnapshotStore:
         condition = "WHERE EXISTS (SELECT 1 FROM account WHERE id = ?1)" if of_touched_only else ""
         self._database.executemany(
             f"INSERT INTO subscription SELECT ?1, ?2 {condition}",
-            (
-                (account_id, in_short(subscription))
-                for subscription in subscriptions
-                if (account_id := owner(subscription))
-            ),
+            self._owned(subscriptions),
         )
+
+    def _owned(self, subscriptions: Iterable[Row]) -> Iterator[tuple[str, bytes]]:
+        for subscription in subscriptions:
+            if account_id := owner(subscription):
+                yield account_id, in_short(subscription)
+            else:
+                self.without_owner += 1
 
     def index(self) -> None:
         """Make `subscriptions_of` quick; to be called once, after all have been added."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tap_recurly.errors import ConfigurationError
+from tap_recurly.foreign_text import presentable
 from tap_recurly.windows import time_or_none
 
 if TYPE_CHECKING:
@@ -32,18 +33,19 @@ def check_state(state: Mapping[str, Any], streams: Collection[str]) -> None:
         )
     for name, bookmark in bookmarks.items():
         if not isinstance(bookmark, dict):
-            raise _fault(name, f"no object ({bookmark!r})")
+            raise _fault(name, "no object", bookmark)
         partitions = bookmark.get("partitions", [])
         if not isinstance(partitions, list) or not all(isinstance(one, dict) for one in partitions):
-            raise _fault(name, f"spoiled in its 'partitions' ({partitions!r})")
+            raise _fault(name, "spoiled in its 'partitions'", partitions)
         for key in MOMENTS if name in streams else ():
             moment = bookmark.get(key)
             if moment is not None and time_or_none(moment) is None:
-                raise _fault(name, f"no date-time ({moment!r})")
+                raise _fault(name, "no date-time", moment)
 
 
-def _fault(stream: str, what: str) -> ConfigurationError:
+def _fault(stream: str, what: str, value: Any) -> ConfigurationError:
     return ConfigurationError(
-        f"The bookmark of stream '{stream}' in the STATE is {what}: correct it, or remove it to "
-        f"read the stream from its beginning."
+        f"The bookmark of stream '{presentable(stream)}' in the STATE is {what} "
+        f"({presentable(repr(value))}): correct it, or remove it to read the stream from its "
+        f"beginning."
     )

@@ -16,14 +16,15 @@ from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.exceptions import ConfigValidationError, MappingError
 from singer_sdk.helpers._catalog import get_selected_schema
 from singer_sdk.helpers._classproperty import classproperty
+from singer_sdk.helpers._util import read_json_file
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
+from singer_sdk.plugin_base import _ConfigInput
 from singer_sdk.singerlib import Catalog, CatalogEntry
 from typing_extensions import override
 
 from tap_recurly.check import check_site
 from tap_recurly.errors import (
     ConfigurationError,
-    ForbiddenError,
     OutputClosedError,
     StoppedError,
     TapRecurlyError,
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
-    from singer_sdk.plugin_base import _ConfigInput
 
 logger = logging.getLogger(__name__)
 
@@ -163,7 +163,12 @@ class TapRecurly(Tap):
         cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
     ) -> _ConfigInput:
         try:
-            return super().cb_config(ctx, param, value)
+            # The SDK's own way takes an empty array for an empty object.
+            config: dict[str, Any] = {}
+            for path in value:
+                content = {} if path == "ENV" else read_json_file(path)
+                config |= _checked_object(content)
+            return _ConfigInput(config=config, parse_env="ENV" in value)
         except (OSError, ValueError, TypeError) as fault:
             files = ", ".join(path for path in value if path != "ENV")
             raise ConfigurationError(
@@ -211,15 +216,21 @@ class TapRecurly(Tap):
             tap.sync_all()
         finally:
             tap.site.close()
-        if forbidden := tap.site.forbidden:
-            names = ", ".join(f"'{name}'" for name in forbidden)
-            first = next(iter(forbidden.values()))
-            raise ForbiddenError(f"All streams were read but {names}: {first}")
+        if unread := tap.site.unread:
+            names = ", ".join(f"'{name}'" for name in unread)
+            first = next(iter(unread.values()))
+            raise type(first)(f"All streams were read but {names}: {first}")
 
 
 def _is_number(name: str) -> bool:
     definition = SETTINGS_SCHEMA["properties"].get(name, {})
     return bool(definition.get("type") == "integer")
+
+
+def _checked_object(content: Any) -> dict[str, Any]:
+    if not isinstance(content, dict):
+        raise TypeError("it holds something else")
+    return content
 
 
 def _json_object(file: IO[str] | None, what: str) -> dict[str, Any] | None:

@@ -94,15 +94,21 @@ def lower_bound(
 
 
 def parse_time(text: str) -> datetime:
-    """A moment from an ISO 8601 text in whole seconds, UTC when it names no zone.
+    """A moment from an ISO 8601 text in whole seconds, UTC when it names no zone, as in Recurly.
 
     Raises:
         ValueError: If the text is none.
     """
-    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    moment = datetime.fromisoformat(_without_fraction(text).replace("Z", "+00:00"))
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)
     return moment.astimezone(timezone.utc).replace(microsecond=0)
+
+
+def _without_fraction(text: str) -> str:
+    """The same time in whole seconds; Python 3.10 reads fractions of 3 or 6 digits only."""
+    whole, dot, fraction = text.partition(".")
+    return whole + fraction.lstrip("0123456789") if dot else text
 
 
 def time_or_none(value: Any) -> datetime | None:

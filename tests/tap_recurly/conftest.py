@@ -29,7 +29,7 @@ from tap_recurly.tap import TapRecurly
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from tap_recurly.client import RetryPolicy
+    from tap_recurly.outage import RetryPolicy
 
 KEY = "a-private-key"
 NOW = datetime(2024, 6, 1, 12, 0, 0, tzinfo=timezone.utc)
@@ -287,16 +287,14 @@ def sync(site: TinyRecurly) -> Callable[..., Run]:
                     item["metadata"]["selected"] = False
         plugin = TapRecurly(config=settings, catalog=catalog, state=deepcopy(state))
         if retry is not None:
-            plugin.site.client = RecurlyClient(
-                plugin.site.settings, retry=retry, sleep=lambda _: None
-            )
+            plugin.site.client = RecurlyClient(plugin.site.settings, retry=retry)
         output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
         code, error = 0, ""
         with redirect_stdout(output):
             try:
                 plugin.sync_all()
-                code = 1 if plugin.site.forbidden else 0
-                error = "".join(map(str, plugin.site.forbidden.values()))
+                code = 1 if plugin.site.unread else 0
+                error = "".join(map(str, plugin.site.unread.values()))
             except TapRecurlyError as fault:
                 code, error = 1, str(fault)
             finally:

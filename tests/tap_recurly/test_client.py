@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_recurly.client import RecurlyClient, RetryPolicy
+from tap_recurly.client import RecurlyClient
 from tap_recurly.errors import (
     ApiVersionError,
     MissingFeatureError,
@@ -17,7 +17,9 @@ from tap_recurly.errors import (
     TapRecurlyError,
     UnreachableError,
 )
-from tap_recurly.queries import ASCENDING, with_smaller_page
+from tap_recurly.outage import RetryPolicy
+from tap_recurly.page_sizes import PageSizes
+from tap_recurly.queries import ASCENDING
 from tap_recurly.settings import Settings
 
 if TYPE_CHECKING:
@@ -51,7 +53,8 @@ def client(site: TinyRecurly) -> Iterator[RecurlyClient]:
 def make_client(site: TinyRecurly, **config: Any) -> RecurlyClient:
     """A client with other settings."""
     settings = Settings.from_config({"api_key": "a-private-key", "api_url": site.url, **config})
-    return RecurlyClient(settings, retry=RetryPolicy(tries=4), sleep=lambda _: None)
+    retry = RetryPolicy(tries=4, first_pause_seconds=0, apart_seconds=0)
+    return RecurlyClient(settings, retry=retry)
 
 
 def trouble_on(
@@ -223,8 +226,8 @@ def test_server_that_names_the_time_to_return(site: TinyRecurly, wish: str, paus
     site.before = trouble_on((503, {"Retry-After": wish}, b""), request=1)
     pauses: list[float] = []
     settings = Settings.from_config({"api_key": "a-private-key", "api_url": site.url})
-    at_once = RetryPolicy(longest_pause_seconds=0)
-    client = RecurlyClient(settings, retry=at_once, sleep=pauses.append)
+    at_once = RetryPolicy(longest_pause_seconds=0, apart_seconds=0)
+    client = RecurlyClient(settings, retry=at_once, sleep=pauses.append, clock=lambda: sum(pauses))
     assert len(list(client.records("/plans", ASCENDING))) == 3
     assert pauses == [pause]
     client.close()
@@ -258,10 +261,14 @@ def test_pages_that_time_out_get_smaller(site: TinyRecurly) -> None:
 def test_smaller_page_leaves_the_cursor_alone() -> None:
     """Only the limit changes, down to the least that helps; what else a URL says is Recurly's."""
     url = "https://v3.recurly.com/plans?cursor=a+b:1.5%2B|&limit={}&order=asc"
-    smaller = with_smaller_page(url.format(200))
-    assert smaller == url.format(100)
-    assert with_smaller_page(with_smaller_page(smaller)) == url.format(25)
-    assert with_smaller_page(url.format(25)) == url.format(25)
+    sizes = PageSizes()
+    asked = url.format(200)
+    for limit in (100, 50, 25, 25):
+        sizes.halve("plans", asked)
+        asked = sizes.fitted("plans", asked)
+        assert asked == url.format(limit)
+    assert sizes.fitted("plans", "https://v3.recurly.com/plans") == "https://v3.recurly.com/plans"
+    assert sizes.fitted("items", url.format(200)) == url.format(200)
 
 
 def test_deprecation_is_said_once(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_recurly.client import RetryPolicy
+from tap_recurly.outage import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from _pytest.mark import ParameterSet
     from tests.tap_recurly.conftest import Answer, Run, TinyRecurly
 
-RETRY = RetryPolicy(tries=3, first_contact_tries=3)
+RETRY = RetryPolicy(tries=3, first_contact_tries=3, first_pause_seconds=0, apart_seconds=0)
 
 
 def refused(kind: str) -> bytes:
@@ -29,6 +29,8 @@ CUT_OFF = {"Content-Length": "999", "Connection": "close"}
 HTML = b"<html><body>Bad gateway</body></html>"
 PASSING: dict[str, Answer] = {
     "429": (429, {"Retry-After": "0"}, refused("rate_limited")),
+    "408": (408, {}, b""),
+    "409 for now": (409, {}, refused("simultaneous_request")),
     "500": (500, {}, refused("internal_server_error")),
     "501": (501, {}, b""),
     "502 in HTML": (502, {"Content-Type": "text/html"}, HTML),
@@ -55,7 +57,7 @@ LASTING: dict[str, Answer] = {
     "404": (404, {}, refused("not_found")),
     "404 in HTML": (404, {}, HTML),
     "406": (406, {}, refused("invalid_api_version")),
-    "409": (409, {}, refused("simultaneous_request")),
+    "409": (409, {}, refused("transaction")),
     "410": (410, {}, b""),
     "422": (422, {}, refused("validation")),
     "a list that leads nowhere": (200, {}, b'{"data": [], "has_more": true}'),

@@ -84,6 +84,9 @@ class AccountSnapshots(RecurlyStream):
     @override
     def complete(self, rows: Iterator[Row]) -> Iterator[Row]:
         """Add the subscriptions, account by account; what has gone meanwhile is no row."""
+        if not self.wants("subscriptions"):
+            yield from rows
+            return
         while chunk := list(islice(rows, PAGE_SIZE)):
             connections = self._site.settings.concurrency
             found = in_order(self._subscriptions_of, chunk, connections=connections)
@@ -110,6 +113,9 @@ class AccountSnapshots(RecurlyStream):
         if frozen.begin is not None:
             everything = self._until(self._accounts.freeze(None), frozen.end)
         self._total = everything.row_count
+        if not self.wants("subscriptions"):
+            yield from self._accounts.read(everything).rows()
+            return
         subscriptions = self._until(self._subscriptions.freeze(None), frozen.end)
         accounts = self._accounts.read(everything)
         if self._reads_per_account(everything.row_count or 0, subscriptions.row_count):
@@ -128,7 +134,8 @@ class AccountSnapshots(RecurlyStream):
         for accounts in in_order(self._by_ids, store.unread(), connections=connections):
             store.add_accounts(accounts)
         self._total = touched = store.touched()
-        if not touched:
+        if not touched or not self.wants("subscriptions"):
+            yield from store.accounts()
             return
         subscriptions = self._until(self._subscriptions.freeze(None), frozen.end)
         if self._reads_per_account(touched, subscriptions.row_count):
@@ -157,6 +164,11 @@ class AccountSnapshots(RecurlyStream):
         overlap = max(self._site.settings.lookback, LEAST_OVERLAP)
         tail = self._site.client.rows("/subscriptions", between(frozen.end - overlap, None))
         store.add_subscriptions(tail, of_touched_only=of_touched_only)
+        if store.without_owner:
+            self.logger.warning(
+                "%d subscriptions name no account, so they are in no snapshot.",
+                store.without_owner,
+            )
         store.index()
 
     def _by_ids(self, account_ids: list[str]) -> list[Row]:

@@ -6,6 +6,7 @@ from a typed API. Selection, stream maps and flattening work as everywhere in th
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from abc import abstractmethod
 from contextlib import closing
@@ -13,6 +14,7 @@ from functools import cached_property
 from itertools import dropwhile, islice
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
+import msgspec
 from singer_sdk import Stream
 from singer_sdk.exceptions import MappingError
 from singer_sdk.helpers._util import utc_now
@@ -25,9 +27,11 @@ from tap_recurly.errors import (
     ConfigurationError,
     ForbiddenError,
     MissingFeatureError,
+    OddDataError,
     OutputClosedError,
     TapRecurlyError,
 )
+from tap_recurly.foreign_text import presentable
 from tap_recurly.frozen import FrozenList
 from tap_recurly.progress import Progress
 from tap_recurly.queries import ASCENDING, PAGE_SIZE
@@ -51,6 +55,17 @@ if TYPE_CHECKING:
     from tap_recurly.windows import Window
 
 Item = TypeVar("Item")
+
+ODD_DATA = (
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    msgspec.MsgspecError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+)
+"""What reading a record raises when a part of it is of another kind than Recurly says."""
 
 STATE_INTERVAL_SECONDS = 1.0
 """Meltano spends some milliseconds on storing each STATE."""
@@ -252,7 +267,21 @@ class RecurlyStream(Stream):
         except ForbiddenError as fault:
             if self._is_sample:
                 raise
-            self._site.forbidden[self.name] = fault
+            self._site.unread[self.name] = fault
+        except ODD_DATA as fault:
+            self.logger.debug("Odd data.", exc_info=True)
+            odd = OddDataError(
+                f"The stream '{self.name}' met data that is not as Recurly describes it "
+                f"({presentable(str(fault)).rstrip('.') or type(fault).__name__}): deselect the "
+                f"stream, and tell the maintainers of tap-recurly."
+            )
+            if self._is_sample:
+                raise odd from fault
+            self._site.unread[self.name] = odd
+
+    def wants(self, name: str) -> bool:
+        """Whether a property is selected, so that it is worth requests of its own."""
+        return self._pruning.get(name) != {}
 
     @property
     def _is_sample(self) -> bool:

@@ -137,7 +137,7 @@ class Usage(PerSubscription):
 
     @override
     def owners(self, parent: Record) -> Iterable[Owner]:
-        for subscribed in parent.get("add_ons") or []:
+        for subscribed in filter(None, parent.get("add_ons") or []):
             add_on = subscribed.get("add_on") or {}
             if add_on.get("id") and add_on.get("add_on_type") != "fixed":
                 yield {"subscription_id": parent["id"], "add_on_id": add_on["id"]}

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from typing_extensions import override
 
 from tap_recurly.connections import in_order
-from tap_recurly.errors import NotFoundError
+from tap_recurly.errors import MissingFeatureError, NotFoundError, RequestError
 from tap_recurly.queries import ASCENDING, PAGE_SIZE
 from tap_recurly.streams.windowed import WindowedStream
 
@@ -34,6 +34,9 @@ class Invoices(WindowedStream):
 
     @override
     def complete(self, rows: Iterator[Row]) -> Iterator[Row | Record]:
+        if not self.wants("line_items"):
+            yield from rows
+            return
         while chunk := list(islice(rows, PAGE_SIZE)):
             cut_short = [row.record for row in chunk if row.is_cut_short]
             completed = iter(cut_short)
@@ -57,4 +60,7 @@ class Invoices(WindowedStream):
             items = {item.get("id", number): item for number, item in enumerate(rows)}
         except NotFoundError:
             return None
+        except MissingFeatureError as fault:
+            # The site has invoices; to leave these out quietly would hide that.
+            raise RequestError(str(fault)) from fault
         return list(items.values())
