@@ -233,10 +233,10 @@ class RecurlyClient:
                 raise self._unanswered(end.fault, self._retry.tries, url) from end.fault
             except TapRecurlyError:
                 # A refusal is an answer too.
-                self._outage.answered()
+                self._outage.answered(to_head=method == "HEAD")
                 raise
             else:
-                self._outage.answered()
+                self._outage.answered(to_head=method == "HEAD")
                 return body
             if timeouts >= TIMEOUTS_BEFORE_SMALLER_PAGE:
                 self._page_sizes.halve(where, url)

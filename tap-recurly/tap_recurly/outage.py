@@ -99,10 +99,10 @@ class Outage:
             place = object()
             self._waiting.append(place)
             try:
+                self._check(surrenders)
                 while (delay := self._delay(place)) > 0:
                     self._changed.wait(None if delay == inf else delay)
                     self._check(surrenders)
-                self._check(surrenders)
                 alone = self._doubted
                 if alone:
                     self._next_at = self._clock() + self._interval
@@ -111,9 +111,12 @@ class Outage:
                 self._waiting.remove(place)
                 self._changed.notify_all()
 
-    def answered(self) -> None:
-        """Note a usable answer: everyone may go on."""
-        if self._doubted:
+    def answered(self, *, to_head: bool = False) -> None:
+        """Note a usable answer: everyone may go on.
+
+        One to HEAD, which has no body, does not tell whether GET fails no more.
+        """
+        if self._doubted and not (to_head and self._failures):
             with self._changed:
                 self._doubted = False
                 self._failures = 0

@@ -113,11 +113,11 @@ class SnapshotStore:
     """The touched accounts and their subscriptions while both lists are being read.
 
     Attributes:
-        without_owner: how many subscriptions named no account and are not kept.
+        ownerless: whether subscriptions came that name no account; they are not kept.
     """
 
     def __init__(self) -> None:
-        self.without_owner = 0
+        self.ownerless = False
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.executescript(
             """
@@ -190,7 +190,7 @@ class SnapshotStore:
             if account_id := owner(subscription):
                 yield account_id, in_short(subscription)
             else:
-                self.without_owner += 1
+                self.ownerless = True
 
     def index(self) -> None:
         """Make `subscriptions_of` quick; to be called once, after all have been added."""

@@ -172,6 +172,38 @@ def test_subscription_that_moves_during_the_read_is_in(
     assert plans(run)["acc3"] == ["basic"]
 
 
+def test_deselected_subscriptions_cost_nothing(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+    """Without `subscriptions` none are read for the snapshots; they only tell who is touched."""
+    site.fill("/accounts", 3)
+    subscribe(site, "accounts-1", "gold", moment=site.now - timedelta(days=2))
+    first = sync(STREAMS, deselect=[("subscriptions",)])
+    assert len(first.records(*STREAMS)) == 3
+    assert {path for _, path, _ in site.requests} == {"/accounts"}
+    site.now += timedelta(hours=1)
+    subscribe(site, "accounts-1", "silver")
+    site.now += timedelta(minutes=1)
+    second = sync(STREAMS, state=first.state, deselect=[("subscriptions",)])
+    assert [row["id"] for row in second.records(*STREAMS)] == ["accounts-1"]
+    assert not [path for _, path, _ in site.requests if path.endswith("1/subscriptions")]
+
+
+@pytest.mark.parametrize(
+    "odd", [{"account": "text"}, {"account": 5}, {"account": [1]}, {"account": {"id": 5}}]
+)
+def test_subscription_without_an_account(
+    site: TinyRecurly, sync: Callable[..., Run], caplog: pytest.LogCaptureFixture, odd: Any
+) -> None:
+    """A subscription that names no account is in no snapshot, which is said; the rest is read."""
+    site.fill("/accounts", 300)
+    site.put("/subscriptions", "odd", **odd)
+    site.put("/subscriptions", "good", created_at=5, account={"id": "accounts-1"}, plan=[1])
+    run = sync(STREAMS)
+    assert run.code == 0, run.stderr
+    assert len(run.records(*STREAMS)) == 300
+    assert sum(len(row["subscriptions"]) for row in run.records(*STREAMS)) == 1
+    assert "Subscriptions that name no account" in caplog.text
+
+
 def test_bookmark_waits_for_all_rows(site: TinyRecurly, sync: Callable[..., Run]) -> None:
     """A run that fails half-way leaves the bookmark where it was."""
     populate(site, 3)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_recurly.client import RecurlyClient
+from tap_recurly.client import TIMEOUTS_BEFORE_SMALLER_PAGE, RecurlyClient
 from tap_recurly.errors import (
     ApiVersionError,
     MissingFeatureError,
@@ -52,7 +52,8 @@ def client(site: TinyRecurly) -> Iterator[RecurlyClient]:
 
 def make_client(site: TinyRecurly, **config: Any) -> RecurlyClient:
     """A client with other settings."""
-    settings = Settings.from_config({"api_key": "a-private-key", "api_url": site.url, **config})
+    given = {"api_key": "a-private-key", "api_url": site.url, **config}
+    settings = Settings.from_config(given)
     retry = RetryPolicy(tries=4, first_pause_seconds=0, apart_seconds=0)
     return RecurlyClient(settings, retry=retry)
 
@@ -211,6 +212,66 @@ def test_fields_that_nobody_promises(
     assert [row["id"] for row in client.records("/plans")] == ["a", "b"]
 
 
+@pytest.mark.parametrize("times", [2, 1])
+def test_feature_that_is_missed_in_the_middle(
+    site: TinyRecurly, client: RecurlyClient, times: int
+) -> None:
+    """A list that has been answered has its feature: what then is said to be missing is an error.
+
+    Whether on its second page or on the first of another part of it.
+    """
+    site.fill("/plans", 250)
+    body = json.dumps({"error": {"type": "missing_feature", "message": None}}).encode()
+    next(iter(client.pages("/plans", ASCENDING)))
+    site.before = trouble_on((422, {}, body), request=times)
+    with pytest.raises(RequestError, match="refuses /plans") as error:
+        list(client.pages("/plans", ASCENDING))
+    assert not isinstance(error.value, MissingFeatureError)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(408, None), (409, "simultaneous_request")])
+def test_refusals_that_pass(
+    site: TinyRecurly, client: RecurlyClient, status: int, kind: str | None
+) -> None:
+    """A timeout told by a gateway, and Recurly busy with the same thing, are tried again."""
+    site.fill("/plans", 3)
+    body = json.dumps({"error": {"type": kind, "message": "Busy"}}).encode()
+    site.before = trouble_on((status, {}, body), request=1, times=2)
+    assert len(list(client.records("/plans", ASCENDING))) == 3
+
+
+def test_unchanged_is_no_redirect(site: TinyRecurly, client: RecurlyClient) -> None:
+    """A cache that answers 304 unasked is said to be at fault."""
+    site.before = lambda *_: (304, {}, b"")
+    with pytest.raises(RequestError, match=r"/plans is said to be unchanged.*cache"):
+        list(client.records("/plans", ASCENDING))
+
+
+@pytest.mark.parametrize("status", [400, 401, 404])
+def test_words_of_others_are_shown_with_care(
+    site: TinyRecurly, client: RecurlyClient, status: int
+) -> None:
+    """A refusal's own words are one short line, without the key and without e-mail addresses."""
+    words = "The key a-private-key\nof jo@shop.example " + "x" * 5_000
+    body = json.dumps({"error": {"type": "x", "message": words}}).encode()
+    site.before = lambda *_: (status, {"X-Request-Id": "r" * 900}, body)
+    with pytest.raises(TapRecurlyError, match=r"The key \(secret\) of \(e-mail address\)") as error:
+        list(client.records("/plans", ASCENDING))
+    sentence = str(error.value)
+    assert "a-private-key" not in sentence
+    assert "jo@" not in sentence
+    assert "\n" not in sentence
+    assert len(sentence) < 700
+
+
+def test_https_where_only_http_is_spoken(site: TinyRecurly) -> None:
+    """A server without TLS is not taken for one with a bad certificate."""
+    client = make_client(site, api_url=site.url.replace("http:", "https:"))
+    with pytest.raises(UnreachableError, match="does not speak TLS"):
+        list(client.records("/plans", ASCENDING))
+    client.close()
+
+
 def test_refusal_without_words(site: TinyRecurly, client: RecurlyClient) -> None:
     """The type of a refusal counts, though its message is null."""
     body = json.dumps({"error": {"type": "missing_feature", "message": None}}).encode()
@@ -255,6 +316,18 @@ def test_pages_that_time_out_get_smaller(site: TinyRecurly) -> None:
     site.before = too_heavy
     client = make_client(site, request_timeout=1)
     assert len(list(client.records("/plans", ASCENDING))) == 250
+    client.close()
+
+
+def test_size_that_arrived_in_time_is_remembered(site: TinyRecurly) -> None:
+    """What one read of a list has learned of its pages the next does not pay for again."""
+    site.fill("/plans", 250)
+    site.before = lambda _method, _path, params: TRUNCATED if int(params["limit"]) > 100 else None
+    client = make_client(site, request_timeout=1)
+    for _ in range(2):
+        assert len(list(client.records("/plans", ASCENDING))) == 250
+    limits = [params["limit"] for _, _, params in site.requests]
+    assert limits == ["200"] * TIMEOUTS_BEFORE_SMALLER_PAGE + ["100"] * 6
     client.close()
 
 

@@ -52,6 +52,16 @@ def test_check_says_what_was_found(site: TinyRecurly, tap: Callable[..., Run]) -
     assert run.stderr == ""
 
 
+def test_check_without_leave_to_read_the_site(site: TinyRecurly, tap: Callable[..., Run]) -> None:
+    """A key that may not read `/sites` hears so, and all the rest."""
+    site.fill("/invoices", 12)
+    site.before = lambda _method, path, _params: (403, {}, b"") if path == "/sites" else None
+    run = tap("--check")
+    assert run.code == 0, run.stderr
+    for words in ("a site without a name", "invoices 12,", "cannot read: sites."):
+        assert words in run.stdout
+
+
 def test_test_reads_one_record_of_each_stream(site: TinyRecurly, tap: Callable[..., Run]) -> None:
     """`--test` costs a page per stream, and twenty parents at most, however large the site."""
     for path in list(site.lists):

@@ -12,7 +12,7 @@ import pytest
 
 from tap_recurly import errors
 from tap_recurly.errors import ConfigurationError
-from tap_recurly.settings import check_config, from_environment
+from tap_recurly.settings import SETTINGS_SCHEMA, check_config, from_environment
 from tap_recurly.state import check_state
 from tap_recurly.streams import STREAMS
 from tap_recurly.tap import TapRecurly
@@ -34,6 +34,7 @@ WRONG_SETTINGS: list[tuple[dict[str, Any], list[str]]] = [
     ({"quota_percent": 0}, ["'quota_percent'", "1 to 100"]),
     ({"concurrency": "many"}, ["'concurrency'", "'many'"]),
     ({"concurrency": Decimal("1.5")}, ["'concurrency'", "not 1.5"]),
+    ({"quota_percent": Decimal("80.5")}, ["'quota_percent'", "not 80.5"]),
     ({"batch_config": {}}, ["'batch_config'"]),
     ({"stream_maps": [1]}, ["'stream_maps'", "JSON object", "[1]"]),
     ({"flattening_enabled": "perhaps"}, ["'flattening_enabled'", "true or false", "'perhaps'"]),
@@ -60,7 +61,10 @@ WRONG_CATALOGS: list[tuple[Any, str]] = [
 WRONG_STATES: list[tuple[dict[str, Any], str]] = [
     ({"bookmarks": None}, "'bookmarks'"),
     ({"type": "STATE", "value": {"bookmarks": {}}}, "the 'value' of"),
+    ({"bookmarks": []}, "'bookmarks'"),
     ({"bookmarks": {"plans": None}}, "'plans'"),
+    ({"bookmarks": {"plans": "x" * 9_999}}, "xxx..."),
+    ({"bookmarks": {"plans": "jo@shop.example\n"}}, "(e-mail address)"),
     ({"bookmarks": {"plans": {"replication_key_value": "x"}}}, "'plans'"),
     ({"bookmarks": {"plans": {"replication_key_value": 5}}}, "'plans'"),
     ({"bookmarks": {"plans": {"partitions": [1]}}}, "'partitions'"),
@@ -111,6 +115,23 @@ def test_wrong_variable(name: str) -> None:
     assert f"TAP_RECURLY_{name}" in str(error.value)
 
 
+@pytest.mark.parametrize("name", ["CONCURENCY", "API_KYE", "FLATTENING_MAXDEPTH"])
+def test_misspelt_variable(name: str) -> None:
+    """A variable whose name is nearly a setting's is named with the right one."""
+    TapRecurly.append_builtin_config(TapRecurly.config_jsonschema)
+    definitions = TapRecurly.config_jsonschema["properties"]
+    with pytest.raises(ConfigurationError, match=rf"TAP_RECURLY_{name}; did you mean TAP_RECURLY_"):
+        from_environment({f"TAP_RECURLY_{name}": "3"}, "TAP_RECURLY_", definitions)
+
+
+@pytest.mark.parametrize("setting", SETTINGS_SCHEMA["properties"])
+def test_variables_of_a_plugin_that_inherits(setting: str) -> None:
+    """What Meltano sets under the same prefix for an inheriting plugin, and of its own, passes."""
+    others = [f"T_AUDIT_{setting.upper()}", "T__SELECT", "T__CATALOG", "T_NAMESPACE", "T_VARIANT"]
+    definitions = SETTINGS_SCHEMA["properties"]
+    assert from_environment(dict.fromkeys(others, "x"), "T_", definitions) == {}
+
+
 def test_variables_become_settings() -> None:
     """Texts are read as what the settings take; empty variables and those of others are none."""
     TapRecurly.append_builtin_config(TapRecurly.config_jsonschema)
@@ -158,6 +179,12 @@ def test_key_of_another_site(site: TinyRecurly, tap: Callable[..., Run]) -> None
     assert {path for _, path, _ in site.requests} == {"/sites"}
 
 
+def test_site_that_the_key_may_not_read(site: TinyRecurly, tap: Callable[..., Run]) -> None:
+    """With `subdomain` given, a key that cannot say its site reads nothing, and it is said why."""
+    site.before = lambda _method, path, _params: (403, {}, b"") if path == "/sites" else None
+    _is_one_sentence(tap(subdomain="mine"), "'subdomain'", "/sites", "remove the setting")
+
+
 def test_unreachable_host(tap: Callable[..., Run]) -> None:
     """A host that does not answer is named."""
     run = tap(api_url="http://127.0.0.1:9")
@@ -187,6 +214,13 @@ def test_file_that_is_not_json(tap: Callable[..., Run], tmp_path: Path, option: 
     path = tmp_path / "broken.json"
     path.write_text("{", encoding="utf-8")
     _is_one_sentence(tap(option, str(path)), "broken.json")
+
+
+def test_configuration_that_is_no_object(tap: Callable[..., Run], tmp_path: Path) -> None:
+    """A file that holds JSON of another kind is said to hold no object, not to lack the key."""
+    path = tmp_path / "array.json"
+    path.write_text("[]", encoding="utf-8")
+    _is_one_sentence(tap("--config", str(path)), "array.json", "JSON object")
 
 
 def test_mistyped_stream_map(tap: Callable[..., Run]) -> None:

@@ -135,3 +135,22 @@ def test_invoices_carry_all_line_items(site: TinyRecurly, sync: Callable[..., Ru
     assert len({item["id"] for item in rows["long"]["line_items"]}) == 450
     assert rows["long"]["has_more_line_items"] is False
     assert rows["gone"]["has_more_line_items"] is True
+
+
+def test_deselected_line_items_cost_nothing(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+    """Line items that nobody wants are not completed."""
+    site.put("/invoices", "long", line_items=[{"id": "a"}], has_more_line_items=True)
+    run = sync(["invoices"], deselect=[("line_items",)])
+    assert run.code == 0, run.stderr
+    assert "line_items" not in run.records("invoices")[0]
+    assert {path for _, path, _ in site.requests} == {"/invoices"}
+
+
+def test_line_items_that_the_site_refuses(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+    """Invoices are not left out quietly because a feature behind their line items is missing."""
+    site.put("/invoices", "long", line_items=[{"id": "a"}], has_more_line_items=True)
+    body = b'{"error": {"type": "missing_feature", "message": "No"}}'
+    site.before = lambda _method, path, _params: (422, {}, body) if "line" in path else None
+    run = sync(["invoices"])
+    assert run.code == 1
+    assert "/invoices/long/line_items" in run.stderr

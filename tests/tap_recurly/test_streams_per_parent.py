@@ -235,6 +235,30 @@ def test_sample_takes_one_page_of_one_parent(site: TinyRecurly) -> None:
     ]
 
 
+@pytest.mark.parametrize("odd", [[None], [{"add_on": None}], [{"add_on": {"id": None}}], None])
+def test_add_ons_that_are_none(site: TinyRecurly, sync: Callable[..., Run], odd: Any) -> None:
+    """An add-on that is none has no usage and costs nothing."""
+    site.put("/subscriptions", "s", add_ons=odd)
+    run = sync(["usage"])
+    assert run.code == 0, run.stderr
+    assert not run.records("usage")
+
+
+@pytest.mark.parametrize("odd", ["text", [5], [{"add_on": "jo@shop.example"}], 5])
+def test_odd_data_holds_up_no_other_stream(
+    site: TinyRecurly, sync: Callable[..., Run], odd: Any
+) -> None:
+    """Data of another kind than Recurly describes fails its stream with a sentence at the end."""
+    site.put("/subscriptions", "s", add_ons=odd)
+    site.fill("/transactions", 3)
+    run = sync(["usage", "transactions"])
+    assert run.code == 1
+    assert "'usage' met data that is not as Recurly describes it" in run.stderr
+    assert "jo@" not in run.stderr
+    assert len(run.records("transactions")) == 3
+    assert not run.state["bookmarks"].get("usage")
+
+
 def test_only_usage_based_add_ons_are_asked_for_usage(
     site: TinyRecurly, sync: Callable[..., Run]
 ) -> None:

@@ -113,3 +113,11 @@ def test_lower_bound(
 def test_times_are_whole_seconds_in_utc(text: str) -> None:
     """Whatever zone and precision a time is given in, it is written as Recurly writes it."""
     assert format_time(parse_time(text)) == "2024-06-01T12:00:00Z"
+
+
+@pytest.mark.parametrize("zone", ["Z", "", "+00:00"])
+@pytest.mark.parametrize("fraction", ["", ".5", ".25", ".123", ".1234", ".123456", ".123456789"])
+def test_time_of_any_precision(fraction: str, zone: str) -> None:
+    """A time is read to the second, however many digits its fraction has."""
+    moment = parse_time(f"2024-01-31T12:00:00{fraction}{zone}")
+    assert moment == datetime(2024, 1, 31, 12, 0, 0, tzinfo=timezone.utc)

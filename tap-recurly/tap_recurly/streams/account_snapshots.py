@@ -164,11 +164,8 @@ class AccountSnapshots(RecurlyStream):
         overlap = max(self._site.settings.lookback, LEAST_OVERLAP)
         tail = self._site.client.rows("/subscriptions", between(frozen.end - overlap, None))
         store.add_subscriptions(tail, of_touched_only=of_touched_only)
-        if store.without_owner:
-            self.logger.warning(
-                "%d subscriptions name no account, so they are in no snapshot.",
-                store.without_owner,
-            )
+        if store.ownerless:
+            self.logger.warning("Subscriptions that name no account are in no snapshot.")
         store.index()
 
     def _by_ids(self, account_ids: list[str]) -> list[Row]:
