@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 class RetryPolicy:
     """How often and after how long a failed request is sent again; the pause doubles.
 
-    While nothing is answered, requests of all connections leave at least `apart_seconds` apart.
+    No request is sent again before `apart_seconds`, and while nothing is answered the requests of
+    all connections leave at least so far apart.
     """
 
     tries: int = 6
@@ -40,7 +41,8 @@ class RetryPolicy:
     def pause(self, failures: int) -> float:
         """Seconds to wait, spread a little so that threads do not knock all at once."""
         pause = min(self.first_pause_seconds * 2 ** (failures - 1), self.longest_pause_seconds)
-        return float(pause * random.uniform(0.8, 1.2))  # noqa: S311 (spreads load, keeps no secret)
+        spread = pause * random.uniform(0.8, 1.2)  # noqa: S311 (spreads load, keeps no secret)
+        return float(max(spread, self.apart_seconds))
 
 
 class Turn(NamedTuple):
@@ -139,13 +141,13 @@ class Outage:
                 # Who comes from now on asks for something else, which may do better.
                 self._surrenders += 1
                 self._failures = 1
+                self._next_at = self._clock() + self._interval
                 self._changed.notify_all()
             return failures
 
     @property
     def _interval(self) -> float:
-        pause = self._retry.pause(self._failures) if self._failures else 0.0
-        return max(self._retry.apart_seconds, pause)
+        return self._retry.pause(self._failures) if self._failures else self._retry.apart_seconds
 
     def _delay(self, place: object) -> float:
         if not self._doubted or self._closed:
