@@ -216,11 +216,11 @@ class RecurlyClient:
             fitting = self._page_sizes.fitted(where, url)
             if fitting != url:
                 url, timeouts = fitting, 0
+            turn = self._turn(turn, url)
             try:
-                turn = self._outage.turn(turn)
                 body = read(self._attempt(method, url))
             except FailedAttemptError as fault:
-                if self.limiter.closed or turn is None:
+                if self.limiter.closed:
                     raise ClosedError from fault
                 failures += 1
                 timeouts += fault.timed_out
@@ -229,8 +229,6 @@ class RecurlyClient:
                     "%s %s failed (%s), trying again (%d).", method, shown(url), fault, failures
                 )
                 pause = max(self._retry.pause(failures), fault.retry_after)
-            except GivenUpError as end:
-                raise self._unanswered(end.fault, self._retry.tries, url) from end.fault
             except TapRecurlyError:
                 # A refusal is an answer too.
                 self._outage.answered(to_head=method == "HEAD")
@@ -238,9 +236,16 @@ class RecurlyClient:
             else:
                 self._outage.answered(to_head=method == "HEAD")
                 return body
-            if timeouts >= TIMEOUTS_BEFORE_SMALLER_PAGE:
+            if timeouts >= TIMEOUTS_BEFORE_SMALLER_PAGE and method == "GET":
                 self._page_sizes.halve(where, url)
             self._sleep(pause)
+
+    def _turn(self, last: Turn | None, url: str) -> Turn:
+        """Wait until the site's trouble, if there is any, lets a request leave."""
+        try:
+            return self._outage.turn(last)
+        except GivenUpError as end:
+            raise self._unanswered(end.fault, self._retry.tries, url) from end.fault
 
     def _attempt(self, method: str, url: str) -> Answer:
         """Send a request once there is a place in the budget; wait while Recurly says 429."""
