@@ -76,7 +76,8 @@ class RecurlyClient:
         self._secrets = _spellings(settings.api_key)
         self._sessions = SessionPool(settings)
         self._retry = retry or RetryPolicy()
-        self._outage = Outage(self._retry, clock)
+        # An answer to HEAD, which has no body, does not tell whether GET fails no more.
+        self._outages = {method: Outage(self._retry, clock) for method in ("GET", "HEAD")}
         self._sleep = sleep or self.limiter.pause
         self._page_sizes = PageSizes()
         self._begun: set[str] = set()
@@ -88,7 +89,8 @@ class RecurlyClient:
     def close(self) -> None:
         """Ask for nothing more; requests under way are the last of their threads."""
         self.limiter.close()
-        self._outage.close()
+        for outage in self._outages.values():
+            outage.close()
         self._sessions.close()
 
     def count(self, path: str, params: Mapping[str, str] | None = None) -> Count:
@@ -209,14 +211,17 @@ class RecurlyClient:
 
     def _request(self, method: str, url: str, read: Callable[[Answer], Body]) -> Body:
         """Send a request until it is answered, refused for good, or has failed too often."""
-        where = self._endpoint(url)
+        where, outage = self._endpoint(url), self._outages[method]
         failures = timeouts = 0
         turn: Turn | None = None
         while True:
             fitting = self._page_sizes.fitted(where, url)
             if fitting != url:
                 url, timeouts = fitting, 0
-            turn = self._turn(turn, url)
+            try:
+                turn = outage.turn(turn)
+            except GivenUpError as end:
+                raise self._unanswered(end.fault, self._retry.tries, url) from end.fault
             try:
                 body = read(self._attempt(method, url))
             except FailedAttemptError as fault:
@@ -224,28 +229,29 @@ class RecurlyClient:
                     raise ClosedError from fault
                 failures += 1
                 timeouts += fault.timed_out
-                self._give_up(failures, turn, fault, url)
+                tries = self._tries(fault)
+                if max(failures, outage.failed(turn, fault, tries)) >= tries:
+                    raise self._unanswered(fault, tries, url) from fault
                 logger.warning(
                     "%s %s failed (%s), trying again (%d).", method, shown(url), fault, failures
                 )
                 pause = max(self._retry.pause(failures), fault.retry_after)
             except TapRecurlyError:
                 # A refusal is an answer too.
-                self._outage.answered(to_head=method == "HEAD")
+                self._answered(method)
                 raise
             else:
-                self._outage.answered(to_head=method == "HEAD")
+                self._answered(method)
                 return body
             if timeouts >= TIMEOUTS_BEFORE_SMALLER_PAGE and method == "GET":
                 self._page_sizes.halve(where, url)
             self._sleep(pause)
 
-    def _turn(self, last: Turn | None, url: str) -> Turn:
-        """Wait until the site's trouble, if there is any, lets a request leave."""
-        try:
-            return self._outage.turn(last)
-        except GivenUpError as end:
-            raise self._unanswered(end.fault, self._retry.tries, url) from end.fault
+    def _answered(self, method: str) -> None:
+        """Let the others go on, if trouble held them up."""
+        self._outages["HEAD"].answered()
+        if method == "GET":
+            self._outages["GET"].answered()
 
     def _attempt(self, method: str, url: str) -> Answer:
         """Send a request once there is a place in the budget; wait while Recurly says 429."""
@@ -271,13 +277,10 @@ class RecurlyClient:
             raise error
         return answer
 
-    def _give_up(self, failures: int, turn: Turn, fault: FailedAttemptError, url: str) -> None:
-        """Raise when a request, or all requests together, have failed too often to go on."""
+    def _tries(self, fault: FailedAttemptError) -> int:
+        """How often a request is sent in all; where nobody ever answered, less often."""
         first_contact = not (self._contact or fault.connected)
-        tries = self._retry.first_contact_tries if first_contact else self._retry.tries
-        in_a_row = max(failures, self._outage.failed(turn, fault, tries))
-        if in_a_row >= tries:
-            raise self._unanswered(fault, in_a_row, url) from fault
+        return self._retry.first_contact_tries if first_contact else self._retry.tries
 
     def _unanswered(self, fault: FailedAttemptError, tries: int, url: str) -> UnreachableError:
         if not fault.connected:

@@ -113,12 +113,9 @@ class Outage:
                 self._waiting.remove(place)
                 self._changed.notify_all()
 
-    def answered(self, *, to_head: bool = False) -> None:
-        """Note a usable answer: everyone may go on.
-
-        One to HEAD, which has no body, does not tell whether GET fails no more.
-        """
-        if self._doubted and not (to_head and self._failures):
+    def answered(self) -> None:
+        """Note a usable answer: everyone may go on."""
+        if self._doubted:
             with self._changed:
                 self._doubted = False
                 self._failures = 0
