@@ -131,6 +131,11 @@ class Budget:
             return inf
         return max(self._next_probe() - now, 0.0)
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether the last answer was a 429."""
+        return self._refused_since is not None
+
     def refused_for(self, now: float) -> float:
         """Seconds for which every request has been refused as too many."""
         return 0.0 if self._refused_since is None else now - self._refused_since
@@ -346,6 +351,9 @@ class RateLimiter:
         now = self._clock()
         if WAIT_WORTH_A_WORD_SECONDS < delay < inf and now - self._announced >= MINUTE:
             self._announced = now
-            logger.info(
-                "The share of the site's request budget is used up; going on in %d s.", delay
+            why = (
+                "Recurly refuses requests as too many"
+                if self.budget.is_refused
+                else "The share of the site's request budget is used up"
             )
+            logger.info("%s; going on in %d s.", why, delay)

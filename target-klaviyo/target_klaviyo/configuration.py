@@ -86,7 +86,8 @@ def leave_out_idle(config: dict[str, Any]) -> None:
 def check_environment(environment: Mapping[str, str]) -> None:
     """Raise SettingsError for a TARGET_KLAVIYO_ variable that is misspelt or cannot be read.
 
-    Of unknown names only near misses count: Meltano sets variables of its own under the prefix.
+    Of unknown names only near misses count: Meltano sets variables of its own under the prefix, and
+    those of an inheriting plugin (TARGET_KLAVIYO_AUDIT_API_KEY).
     """
     known = {setting.name: setting for setting in SETTINGS}
     for variable, text in environment.items():
@@ -96,8 +97,9 @@ def check_environment(environment: Mapping[str, str]) -> None:
         if name in known:
             _check_variable(variable, text, known[name])
             continue
+        inherited = name.endswith(tuple(f"_{each}" for each in known))
         near = difflib.get_close_matches(name, known, 1, 0.8)
-        if near:
+        if near and not inherited:
             raise SettingsError(
                 f"There is no setting for the variable {variable}; did you mean "
                 f"{ENV_PREFIX}{near[0].upper()}? Correct or remove it."

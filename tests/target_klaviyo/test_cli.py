@@ -308,6 +308,17 @@ def test_settings_without_effect_are_told_and_left_out(command: Command, site: S
     assert ended.log.count("has no effect") == 1
 
 
+def test_variables_of_an_inheriting_plugin_are_not_misspelt(command: Command, site: Site) -> None:
+    """Meltano names them after the plugin that inherits, so that they end in a setting's name."""
+    ended = command(
+        "--config",
+        "ENV",
+        **{f"TARGET_KLAVIYO_{name.upper()}": str(value) for name, value in site.config.items()},
+        TARGET_KLAVIYO_AUDIT_MAX_REJECT_PERCENT="5",
+    )
+    assert ended.code == 0, ended.log
+
+
 def test_a_run_from_variables_with_a_transform_config(
     command: Command, site: Site, sample: Samples
 ) -> None:
