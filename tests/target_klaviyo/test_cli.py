@@ -313,7 +313,9 @@ def test_variables_of_an_inheriting_plugin_are_not_misspelt(command: Command, si
     ended = command(
         "--config",
         "ENV",
-        **{f"TARGET_KLAVIYO_{name.upper()}": str(value) for name, value in site.config.items()},
+        TARGET_KLAVIYO_API_KEY=site.account.api_key,
+        TARGET_KLAVIYO_API_URL=site.url,
+        TARGET_KLAVIYO_REJECTS_PATH=str(site.rejects_path),
         TARGET_KLAVIYO_AUDIT_MAX_REJECT_PERCENT="5",
     )
     assert ended.code == 0, ended.log
