@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,8 +16,10 @@ from target_klaviyo.writing.batches import EventBatcher, ProfileBatcher
 from target_klaviyo.writing.payloads import bulk_events, bulk_import, entries
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from random import Random
 
+Row = TypeVar("Row")
 NOW = datetime(2026, 7, 15, tzinfo=timezone.utc)
 READER = RowReader(now=NOW, live_window=timedelta(days=3))
 ORIGIN = Origin("rows", b"{}", b"{}")
@@ -51,15 +53,14 @@ PROFILES = st.builds(
 )
 
 
-@given(rows=st.lists(EVENTS, max_size=40), choices=st.randoms(use_true_random=False))
-def test_every_event_goes_once_and_no_key_is_under_way_twice(
-    rows: list[EventRow], choices: st.DataObject
-) -> None:
-    """Each event is stored or a duplicate of one stored; requests keep their limits."""
-    batcher = EventBatcher(max_rows=5, max_bytes=BODY_LIMIT)
-    under_way: list[list[EventRow]] = []
-    stored: list[EventRow] = []
-    duplicates: list[EventRow] = []
+def work_off(
+    batcher: Any, rows: Sequence[Row], choices: Random
+) -> Iterator[tuple[list[Row], list[Row]]]:
+    """Pack rows while batches end in any order.
+
+    Yields, time and again, all rows under way and the batch that ends; whoever asks settles it.
+    """
+    under_way: list[list[Row]] = []
     pending = list(rows)
     while pending or under_way or batcher.held or batcher.open_epoch is not None:
         if pending:
@@ -68,14 +69,26 @@ def test_every_event_goes_once_and_no_key_is_under_way_twice(
             batcher.seal()
         under_way += batcher.full
         batcher.full.clear()
-        assert_distinct([row for batch in under_way for row in batch])
-        if under_way and (not pending or choices.random() < 0.3):  # type: ignore[attr-defined]
-            batch = under_way.pop(choices.randrange(len(under_way)))  # type: ignore[attr-defined]
-            assert len(batch) <= 5
-            assert len(batch) == 1 or len(bulk_events(entries(batch))) <= BODY_LIMIT
-            for row in batch:
-                stored.append(row)
-                duplicates += batcher.settle(row, stored=True)
+        together = [row for batch in under_way for row in batch]
+        ends = under_way and (not pending or choices.random() < 0.3)
+        yield together, under_way.pop(choices.randrange(len(under_way))) if ends else []
+
+
+@given(rows=st.lists(EVENTS, max_size=40), choices=st.randoms(use_true_random=False))
+def test_every_event_goes_once_and_no_key_is_under_way_twice(
+    rows: list[EventRow], choices: Random
+) -> None:
+    """Each event is stored or a duplicate of one stored; requests keep their limits."""
+    batcher = EventBatcher(max_rows=5, max_bytes=BODY_LIMIT)
+    stored: list[EventRow] = []
+    duplicates: list[EventRow] = []
+    for under_way, batch in work_off(batcher, rows, choices):
+        assert_distinct(under_way)
+        assert len(batch) <= 5
+        assert len(batch) <= 1 or len(bulk_events(entries(batch))) <= BODY_LIMIT
+        for row in batch:
+            stored.append(row)
+            duplicates += batcher.settle(row, stored=True)
     assert sorted(map(id, [*stored, *duplicates])) == sorted(map(id, rows))
 
 
@@ -101,24 +114,15 @@ def test_a_duplicate_of_a_rejected_event_gets_its_chance() -> None:
 
 @given(rows=st.lists(PROFILES, max_size=30), choices=st.randoms(use_true_random=False))
 def test_every_profile_goes_once_in_an_order_that_cannot_matter(
-    rows: list[ProfileRow], choices: st.DataObject
+    rows: list[ProfileRow], choices: Random
 ) -> None:
     """No identifier is under way twice, and each person's rows go in the order they came."""
     batcher = ProfileBatcher(max_rows=4, max_bytes=BODY_LIMIT)
-    under_way: list[list[ProfileRow]] = []
     sent: list[ProfileRow] = []
-    pending = list(rows)
-    while pending or under_way or batcher.held or batcher.open_epoch is not None:
-        if pending:
-            batcher.add(pending.pop(0))
-        else:
-            batcher.seal()
-        under_way += batcher.full
-        batcher.full.clear()
-        identifiers = [each for batch in under_way for row in batch for each in row.identity]
+    for under_way, batch in work_off(batcher, rows, choices):
+        identifiers = [each for row in under_way for each in row.identity]
         assert len(identifiers) == len(set(identifiers))
-        if under_way and (not pending or choices.random() < 0.3):  # type: ignore[attr-defined]
-            batch = under_way.pop(choices.randrange(len(under_way)))  # type: ignore[attr-defined]
+        if batch:
             assert len(batch) <= 4
             assert len(bulk_import(batch, "LIST")) <= BODY_LIMIT
             sent += parts(batch)
