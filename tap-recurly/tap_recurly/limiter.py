@@ -22,6 +22,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from math import ceil, floor, inf
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -129,7 +130,9 @@ class Budget:
             return 0.0
         if self._in_flight:
             return inf
-        return max(self._next_probe() - now, 0.0)
+        self._forget_what_has_left()
+        # That may have told what the last request was kept for.
+        return 0.0 if self._remaining > self._kept else max(self._next_probe() - now, 0.0)
 
     @property
     def is_refused(self) -> bool:
@@ -232,21 +235,19 @@ class Budget:
         That is when as many of our requests have left the window as it takes for one more to stay
         within our share; while others hold a part of it, nobody knows when, so once a minute too.
         """
-        self._forget_what_has_left()
         ours = self._spent.total()
         must_leave = self._kept + 1 - (self._remaining or 0)
         moments = []
         if ours < max(must_leave, (self.limit or 0) - self._kept):
             moments.append((self._learned_second // MINUTE + 1) * MINUTE)
-        leaving = sorted(self._spent.elements())
-        self._awaited = leaving[must_leave - 1] if ours >= must_leave else None
+        self._awaited = next(islice(self._spent.elements(), must_leave - 1, None), None)
         if self._awaited is not None:
             late = self._leave_on_time is False
             moments.append(self._awaited.reset if late else self._awaited.free_at)
         return min(moments) - self._ahead
 
     def _forget_what_has_left(self) -> None:
-        """Keep of our requests those that the last lesson may have counted.
+        """Keep of our requests those that the last lesson may have counted, the oldest first.
 
         A window that slides by the minute lets requests go up to a minute before or after they are
         five minutes old, and Recurly's word on when may be rounded up. That it counted fewer in all
