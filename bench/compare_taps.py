@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bench.environments import PROGRAMS, SINGER_IO_TAP, python_with
 from bench.measure import Figures, Program, median
 from bench.scale import CAMPAIGN_INVOICES
-from bench.services import Report, Service
+from bench.services import Report, ServiceProcess
 from bench.tables import AGAINST, COLUMNS, cells, number, percent, table, times
 from bench.taps import KEY, client_loop, our_tap, singer_io_tap
 
@@ -58,7 +58,9 @@ def _side_by_side(scale: Scale, folder: Path) -> Iterator[str]:
     recent = scale.recent_percent * DAYS // 100
     start = datetime.now(timezone.utc) - timedelta(days=BEHIND_DAYS + recent)
     start_date = start.strftime("%Y-%m-%dT%H:%M:%SZ")
-    with Service("recurly", accounts=scale.accounts, days=DAYS, behind_days=BEHIND_DAYS) as service:
+    with ServiceProcess(
+        "recurly", accounts=scale.accounts, days=DAYS, behind_days=BEHIND_DAYS
+    ) as service:
         programs = {
             OURS: our_tap(service.url, folder, LISTS),
             "official client, plain loop": client_loop(service.url, folder, LISTS, start_date),
@@ -97,7 +99,7 @@ def _comparison(figures: dict[str, Figures], floor: Figures, latency: float) -> 
     return f"### {latency * 1000:.0f} ms latency\n\n{table(headers, rows)}"
 
 
-def _measured(program: Program, service: Service, latency: float, *, runs: int) -> Figures:
+def _measured(program: Program, service: ServiceProcess, latency: float, *, runs: int) -> Figures:
     service.configure(latency=latency)
     measured = []
     for _ in range(runs):
@@ -123,7 +125,7 @@ def _floor(url: str, lists: Sequence[str], folder: Path, runs: int) -> Figures:
 
 def _on_one_core(scale: Scale, folder: Path) -> str:
     ours = _read_invoices(scale.invoices, folder, runs=scale.runs)
-    with Service("invoices", rows=min(scale.invoices, FLOOR_PAGES * 200)) as service:
+    with ServiceProcess("invoices", rows=min(scale.invoices, FLOOR_PAGES * 200)) as service:
         floor = _floor(service.url, ["invoices"], folder, scale.runs)
     rows = [
         [name, *cells(each), _per_cpu_second(each), times(each.cpu_per_100k / floor.cpu_per_100k)]
@@ -138,7 +140,7 @@ def _per_cpu_second(figures: Figures) -> str:
 
 
 def _read_invoices(rows: int, folder: Path, *, runs: int) -> Figures:
-    with Service("invoices", rows=rows) as service:
+    with ServiceProcess("invoices", rows=rows) as service:
         program = our_tap(service.url, folder, ["invoices"])
         return _measured(program, service, 0.0, runs=runs)
 
@@ -176,7 +178,7 @@ def binding_budget(per_minute: int, folder: Path) -> str:
     rows = pages * 200
     home = folder / "budget"
     home.mkdir(exist_ok=True)
-    with Service("invoices", rows=rows, per_minute=per_minute) as service:
+    with ServiceProcess("invoices", rows=rows, per_minute=per_minute) as service:
         service.configure(latency=LATE)
         program = our_tap(service.url, home, ["invoices"])
         figures = replace(program, timeout=WINDOW_SECONDS + 120).run()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bench.environments import DRT, PROGRAMS, python_with
 from bench.measure import BenchmarkError, Figures, Program, median
 from bench.rows import write_singer
-from bench.services import Report, Service
+from bench.services import Report, ServiceProcess
 from bench.tables import AGAINST, COLUMNS, cells, number, percent, table, times
 from bench.taps import our_tap
 from bench.targets import client_loop, drt, our_target, stock_target
@@ -112,7 +112,7 @@ def _measured(name: str, contender: Contender, kind: str, latency: float) -> Fig
 def _run(
     program: Callable[[str], Program], latency: float, *, limits: bool
 ) -> tuple[Figures, Report]:
-    with Service("klaviyo") as service:
+    with ServiceProcess("klaviyo") as service:
         service.configure(latency=latency, limits=limits)
         return program(service.url).run(), service.report()
 
@@ -158,7 +158,9 @@ def _floor(path: Path, folder: Path, runs: int) -> Figures:
 def _raw_records(scale: Scale, folder: Path) -> str:
     """What the tap writes, through the transform."""
     path = folder / "raw.singer"
-    with Service("recurly", accounts=scale.accounts // 4, days=730, behind_days=1) as recurly:
+    with ServiceProcess(
+        "recurly", accounts=scale.accounts // 4, days=730, behind_days=1
+    ) as recurly:
         records = our_tap(recurly.url, folder, RAW_STREAMS).run(keep=path).rows
     program = partial(our_target, folder=folder, rows=path, transform="recurly")
     runs = [_run(program, 0.0, limits=False) for _ in range(scale.runs)]

@@ -7,12 +7,11 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from types import TracebackType
+from typing_extensions import override
 
-    from typing_extensions import Self
+from recurly_klaviyo_sandbox.server import Service
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,8 +30,8 @@ class Report:
     stored: dict[str, Any]
 
 
-class Service:
-    """One service of `bench.serving` in a process; a context manager."""
+class ServiceProcess(Service):
+    """One service of `bench.serving` in a process."""
 
     def __init__(self, kind: str, **options: Any) -> None:
         self._process = subprocess.Popen(  # noqa: S603  (this package's own module)
@@ -54,16 +53,12 @@ class Service:
         answer.setdefault("stored", {})
         return Report(**answer)
 
-    def __enter__(self) -> Self:
+    @override
+    def start(self) -> None:
         self.url = self._read()["url"]
-        return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    @override
+    def stop(self) -> None:
         self._process.communicate()  # closes stdin, which ends it
 
     def _ask(self, question: dict[str, Any]) -> dict[str, Any]:

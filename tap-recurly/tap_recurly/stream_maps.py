@@ -57,7 +57,7 @@ def place(maps: Mapping[str, Any], stream: str, expression: str | None) -> str:
     """Where in the stream maps of a stream an expression stands, in words."""
     found = next(
         (
-            "the filter" if name == "__filter__" else f"property '{name}'"
+            _named(name)
             for source, definition in maps.items()
             if isinstance(definition, dict)
             and fnmatchcase(stream, definition.get("__source__", source))
@@ -92,9 +92,8 @@ def _check_definition(definition: Mapping[str, Any], stream: type[MappedStream])
         elif name == "__alias__":
             _check(_is_expression(written), f"'__alias__' of {where}", "make it a name")
         elif name not in {"__key_properties__", "__source__"} and written not in NULLS:
-            what = "the filter" if name == "__filter__" else f"property '{name}'"
             advice = f"{written!r} is no expression, make it one"
-            _check(_is_expression(written), f"{what} of {where}", advice)
+            _check(_is_expression(written), f"{_named(name)} of {where}", advice)
     _check_keys(definition, stream)
 
 
@@ -114,6 +113,11 @@ def _check_keys(definition: Mapping[str, Any], stream: type[MappedStream]) -> No
         _check(key in known, where, advice)
 
 
+def _named(name: str) -> str:
+    """What an expression computes, in words."""
+    return "the filter" if name == "__filter__" else f"property '{name}'"
+
+
 def _is_expression(written: Any) -> bool:
     """Whether the SDK can parse it: one Python expression as a text."""
     try:
@@ -125,8 +129,4 @@ def _is_expression(written: Any) -> bool:
 
 def _check(right: bool, where: str, advice: str) -> None:  # noqa: FBT001 (reads as a condition)
     if not right:
-        raise _fault(where, advice)
-
-
-def _fault(where: str, advice: str) -> ConfigurationError:
-    return ConfigurationError(f"The setting 'stream_maps' is wrong for {where}: {advice}.")
+        raise ConfigurationError(f"The setting 'stream_maps' is wrong for {where}: {advice}.")

@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -293,6 +294,15 @@ def closed_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
     return port
+
+
+@pytest.fixture
+def documented_maps() -> dict[str, Any]:
+    """The settings that the README gives for a tap which knows nothing of Klaviyo."""
+    readme = Path(__file__).parents[2] / "target-klaviyo" / "README.md"
+    blocks = re.findall(r"```json\n(.*?)```", readme.read_text(), re.DOTALL)
+    (settings,) = (json.loads(block) for block in blocks if "stream_maps" in block)
+    return dict(settings)
 
 
 @pytest.fixture

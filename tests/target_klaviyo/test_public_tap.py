@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import venv
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,28 +25,6 @@ CUSTOMERS = """mail,name,plan
 ada@shop.io,Ada,gold
 bob@shop.io,Bob,
 """
-MAPS: dict[str, dict[str, object]] = {
-    "orders": {
-        "__alias__": "events",
-        "__else__": None,
-        "__key_properties__": [],
-        "metric": "'Placed Order'",
-        "unique_id": "'order-' + no",
-        "time": "at",
-        "profile": "{'email': mail}",
-        "properties": "{'Number': no}",
-        "value": "float(sum)",
-        "value_currency": "'EUR'",
-    },
-    "customers": {
-        "__alias__": "profiles",
-        "__else__": None,
-        "__key_properties__": [],
-        "email": "mail",
-        "first_name": "name",
-        "properties": "{'Plan': plan or None}",
-    },
-}
 
 
 @pytest.fixture
@@ -66,8 +44,10 @@ def tap(tmp_path: Path) -> Path:
 
 
 @pytest.mark.campaign
-def test_a_tap_of_the_public_feeds_events_and_profiles(site: Site, tap: Path) -> None:
-    """CSV files become events and profiles by nothing but the target's stream maps."""
+def test_a_tap_of_the_public_feeds_events_and_profiles(
+    site: Site, tap: Path, documented_maps: dict[str, Any]
+) -> None:
+    """CSV files become events and profiles by nothing but the README's stream maps."""
     folder = site.folder / "shop"
     folder.mkdir()
     (folder / "orders.csv").write_text(ORDERS)
@@ -77,7 +57,7 @@ def test_a_tap_of_the_public_feeds_events_and_profiles(site: Site, tap: Path) ->
         json.dumps({"filesystem": "local", "path": str(folder), "read_mode": "one_stream_per_file"})
     )
     target_config.write_text(
-        json.dumps({**site.config, "stream_maps": MAPS, "max_reject_percent": 100})
+        json.dumps({**site.config, **documented_maps, "max_reject_percent": 100})
     )
     read = subprocess.run([tap, "--config", tap_config], capture_output=True, check=True)
     written = subprocess.run(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,14 +37,11 @@ def test_maps_make_events(site: Site) -> None:
     assert (event.unique_id, event.value) == ("order-7", 12.5)
 
 
-def test_the_documented_maps_work(site: Site) -> None:
+def test_the_documented_maps_work(site: Site, documented_maps: dict[str, Any]) -> None:
     """The README's example makes events and profiles of a tap's orders and customers."""
-    readme = Path(__file__).parents[2] / "target-klaviyo" / "README.md"
-    blocks = re.findall(r"```json\n(.*?)```", readme.read_text(), re.DOTALL)
-    (settings,) = (json.loads(block) for block in blocks if "stream_maps" in block)
     customer = {"mail": "ada@shop.io", "name": "Ada", "plan": ""}
     messages = [*site.messages("orders", [ORDER]), *site.messages("customers", [customer])]
-    site.sync(messages, **settings)
+    site.sync(messages, **documented_maps)
     (event,) = site.account.events()
     assert (event.unique_id, event.properties["Number"]) == ("order-7", "7")
     ada = site.account.profile("ada@shop.io")
