@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
+from target_klaviyo.rows.clearing import bytes_to_clear
 from target_klaviyo.rows.identity import Relation, relation
 from target_klaviyo.rows.merging import merge_profiles
 from target_klaviyo.writing.payloads import BODY_OVERHEAD, ENTRY_OVERHEAD
@@ -231,5 +232,5 @@ def _distinct(rows: Iterable[ProfileRow]) -> list[ProfileRow]:
 
 def _profile_size(row: ProfileRow) -> int:
     """Bytes of the row in a body, rounded up."""
-    cleared = sum(6 * len(name) + 3 for name in row.cleared_properties)
+    cleared = bytes_to_clear(row.cleared_properties)
     return len(row.attributes) + cleared + 100 + len(row.profile_id or "")
