@@ -293,7 +293,8 @@ class RecurlyClient:
             )
         return UnreachableError(
             f"Recurly gave no usable answer to {redacted_path(url)} in {tries} tries "
-            f"(last: {fault}): see status.recurly.com and run again; it continues from the last STATE."
+            f"(last: {fault}): see status.recurly.com and run again; it continues from the "
+            f"last STATE."
         )
 
     def _check_throttling(self, throttled_for: float, answer: Response) -> None:
