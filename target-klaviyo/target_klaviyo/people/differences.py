@@ -1,0 +1,61 @@
+"""What a row says that its profile does not show yet (pure)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from target_klaviyo.rows.contract import ProfileRow
+
+NESTED = frozenset({"properties", "location"})
+IDENTIFIERS_DECIDED_ELSEWHERE = frozenset({"email", "external_id"})
+"""Whose profile it is decides what becomes of these (`resolution`)."""
+
+
+def differences(row: ProfileRow, shown: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Name -> (as the row says, as Klaviyo shows it), for all that is not alike.
+
+    A property is named `properties.X`, a part of the location `location.X`. What the row does not
+    name is not compared, and what it clears is alike when it is absent, null or empty.
+    """
+    there = dict(_flat(shown))
+    return {
+        name: (wanted, there.get(name))
+        for name, wanted in _wanted(row)
+        if not _alike(wanted, there.get(name))
+    }
+
+
+def _wanted(row: ProfileRow) -> Iterator[tuple[str, Any]]:
+    for name, value in _flat(orjson.loads(row.attributes)):
+        if name not in IDENTIFIERS_DECIDED_ELSEWHERE:
+            yield name, value
+    for name in row.cleared_properties:
+        yield f"properties.{name}", None
+    for name in row.cleared_attributes:
+        yield name, None
+
+
+def _flat(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in attributes.items():
+        if name in NESTED and isinstance(value, dict):
+            for inner, of in value.items():
+                yield f"{name}.{inner}", of
+        else:
+            yield name, value
+
+
+def _alike(wanted: Any, there: Any) -> bool:
+    """Whether two values are the same to Klaviyo: an absent one is a null, and so is an empty text.
+
+    1 and 1.0 are alike, 1 and true are not.
+    """
+    if wanted is None or wanted == "":
+        return there is None or there == ""
+    if isinstance(wanted, bool) or isinstance(there, bool):
+        return wanted is there
+    return bool(wanted == there)

@@ -1,0 +1,42 @@
+"""A profile as Klaviyo holds it (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Person:
+    """One of Klaviyo's profiles.
+
+    Attributes:
+        id: Klaviyo's own id.
+        email: its address in lower case, as addresses are compared; None without one.
+        external_id: the id another system knows it by; None without one.
+        attributes: all that Klaviyo shows of it, `properties` and `location` among it.
+    """
+
+    id: str
+    email: str | None
+    external_id: str | None
+    attributes: Mapping[str, Any]
+
+    @classmethod
+    def shown(cls, resource: Mapping[str, Any]) -> Person:
+        """The person in a JSON:API resource of `GET /api/profiles`.
+
+        Raises:
+            LookupError, TypeError, AttributeError: the resource has another shape.
+        """
+        attributes = resource["attributes"]
+        email = attributes.get("email")
+        return cls(
+            id=resource["id"],
+            email=email.strip().lower() if email else None,
+            external_id=attributes.get("external_id") or None,
+            attributes=attributes,
+        )
