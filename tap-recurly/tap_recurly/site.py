@@ -13,19 +13,19 @@ from tap_recurly.reading.workers import WorkerPool
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tap_recurly.errors import ForbiddenError, UnexpectedDataError
+    from tap_recurly.errors import ForbiddenError, IncompleteListError, UnexpectedDataError
 
 
 class Site:
     """A Recurly site; nothing is made before it is needed, for discovery needs not even a key.
 
     Attributes:
-        unread: streams that could not be read, for the key may not or for odd data, and why.
+        unread: streams that could not be read whole, and why: the key, missing rows, odd data.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._config = config
-        self.unread: dict[str, ForbiddenError | UnexpectedDataError] = {}
+        self.unread: dict[str, ForbiddenError | IncompleteListError | UnexpectedDataError] = {}
 
     @cached_property
     def settings(self) -> Settings:

@@ -42,6 +42,9 @@ TIMEOUTS_BEFORE_SMALLER_PAGE = 2
 MAX_THROTTLED_SECONDS = 900
 """Three windows of the rate limit without one request let through."""
 
+MAX_EMPTY_PAGES = 10
+"""No filter of Recurly's leaves pages empty; what goes on so goes on for ever."""
+
 Body = TypeVar("Body")
 
 
@@ -164,17 +167,8 @@ class RecurlyClient:
 
     def _following(self, body: _ListBody, url: str) -> str:
         if not body.next:
-            raise UnreachableError(
-                f"Recurly says that {redacted_path(url)} goes on but not where: run again, and "
-                f"tell Recurly's support if it stays so."
-            )
-        following = self._here(body.next)
-        if following == url:
-            raise UnreachableError(
-                f"Recurly's list {redacted_path(url)} leads back to the same page: run again, "
-                f"and tell Recurly's support if it stays so."
-            )
-        return following
+            raise _stuck(url, "goes on but does not say where")
+        return self._here(body.next)
 
     def _server_time(self, answer: Response) -> datetime:
         """The server's clock in whole seconds, or what comes nearest to it."""
@@ -324,6 +318,8 @@ class _Pages:
     def __init__(self, page: Callable[[str], tuple[Page, str | None]], url: str) -> None:
         self._page = page
         self._url: str | None = url
+        self._asked: set[str] = set()
+        self._empty = 0
 
     def __iter__(self) -> Iterator[Page]:
         return self
@@ -331,8 +327,22 @@ class _Pages:
     def __next__(self) -> Page:
         if self._url is None:
             raise StopIteration
-        page, self._url = self._page(self._url)
+        url = self._url
+        self._asked.add(url)
+        page, self._url = self._page(url)
+        self._empty = 0 if page.row_count else self._empty + 1
+        if self._url in self._asked:
+            raise _stuck(url, "leads back to a page before")
+        if self._url is not None and self._empty >= MAX_EMPTY_PAGES:
+            raise _stuck(url, f"goes on although {MAX_EMPTY_PAGES} pages in a row are empty")
         return page
+
+
+def _stuck(url: str, how: str) -> UnreachableError:
+    return UnreachableError(
+        f"Recurly's list {redacted_path(url)} {how}: run again, and tell Recurly's support if it "
+        f"stays so."
+    )
 
 
 def _spellings(key: str) -> tuple[str, ...]:

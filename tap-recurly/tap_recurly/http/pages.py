@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import orjson
 
+from tap_recurly.times import time_or_none
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
@@ -63,6 +65,11 @@ class Row:
         """The row as an object of its own."""
         record: dict[str, Any] = orjson.loads(self.line)
         return record
+
+
+def moment_of(row: Row | None) -> datetime | None:
+    """When a row last changed, None when it does not say so."""
+    return time_or_none(row.updated_at) if row else None
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from typing_extensions import override
 
 from tap_recurly.errors import NotFoundError
 from tap_recurly.http.queries import ASCENDING, PAGE_SIZE, between
-from tap_recurly.reading.windows import Window
+from tap_recurly.reading.lists import Window
 from tap_recurly.reading.workers import in_order
 from tap_recurly.schema import array_of, resource_schema
 from tap_recurly.streams.base import RecurlyStream

@@ -26,6 +26,7 @@ from typing_extensions import override
 from tap_recurly.errors import (
     ConfigurationError,
     ForbiddenError,
+    IncompleteListError,
     MissingFeatureError,
     OutputClosedError,
     TapRecurlyError,
@@ -49,8 +50,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.mapper import StreamMap
 
-    from tap_recurly.reading.lists import BoundedList
-    from tap_recurly.reading.windows import Window
+    from tap_recurly.reading.lists import BoundedList, Window
     from tap_recurly.site import Site
 
 Item = TypeVar("Item")
@@ -160,6 +160,16 @@ class RecurlyStream(Stream):
             self._write_state_message()
             self._state_written = time.monotonic()
 
+    def _rewind(self, began: datetime | None, complete_until: datetime | None) -> None:
+        """Take the bookmark back to before what is missing, at most to where this run began."""
+        reached = self.bookmark
+        before = max(filter(None, (began, complete_until)), default=None)
+        if reached is not None and before is None:
+            self.stream_state.pop("replication_key_value")
+            self.state_manager.is_flushed = False
+        elif reached is not None and before is not None and before < reached:
+            self.checkpoint(before)
+
     def read_ahead(self) -> None:
         """Let connections that would stand idle begin with this stream before its turn comes.
 
@@ -258,6 +268,7 @@ class RecurlyStream(Stream):
         """
         if not self._is_sample:
             self._prefetch_later_streams()
+        began = self.bookmark
         try:
             with closing(self._sample() if self._is_sample else self.get_records(context)) as rows:
                 yield from rows
@@ -266,6 +277,9 @@ class RecurlyStream(Stream):
         except ForbiddenError as fault:
             if self._is_sample:
                 raise
+            self._site.unread[self.name] = fault
+        except IncompleteListError as fault:
+            self._rewind(began, fault.complete_until)
             self._site.unread[self.name] = fault
         except UNEXPECTED_DATA as fault:
             self.logger.debug("Unexpected data.", exc_info=True)

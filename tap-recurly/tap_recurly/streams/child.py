@@ -22,8 +22,7 @@ from tap_recurly.errors import NotFoundError
 from tap_recurly.http.pages import as_lines, rows_in
 from tap_recurly.http.queries import ASCENDING, NEWEST_FIRST, NO_PARAMS, PAGE_SIZE
 from tap_recurly.reading.buffers import SpooledPages
-from tap_recurly.reading.lists import FullList
-from tap_recurly.reading.windows import Window
+from tap_recurly.reading.lists import FullList, Window
 from tap_recurly.reading.workers import in_order
 from tap_recurly.schema import resource_schema
 from tap_recurly.streams.base import RecurlyStream
