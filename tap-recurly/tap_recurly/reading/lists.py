@@ -170,7 +170,7 @@ class IncrementalRead:
             yield from filter(self._boundary.admits, rows_in(lines))
             yield from self._check.amid(self._boundary)
         if part.is_last and part.end is not None:
-            yield from self._check.at_end(self._boundary, part.end, self._read.row_count)
+            yield from self._check.at_end(self._boundary, part.end, self._read.expected_rows())
 
     @cached_property
     def _check(self) -> CompletenessCheck:

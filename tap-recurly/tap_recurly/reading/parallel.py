@@ -96,7 +96,7 @@ class ListRead:
         self._changed = pool.changed
         self._partitioner = Partitioner(plan.begin, plan.end, sizes)
         self._pages: dict[Partition, _Pages] = {}
-        self._begun = self._stopped = False
+        self._begun = self._stopped = self._counting = False
         self._crash: Exception | None = None
         self._to_be_counted = plan.end is None and not plan.in_one
         if plan.end is not None and not plan.in_one:
@@ -147,12 +147,20 @@ class ListRead:
             self._changed.notify_all()
             return pages.waiting.take()
 
+    def expected_rows(self) -> int | None:
+        """How many rows HEAD gives for the list, once a count under way has come to its end."""
+        with self._changed:
+            while self._counting:
+                self._changed.wait()
+            return self.row_count
+
     def next_task(self) -> Callable[[], None] | None:
         """Take the most urgent task; called with `changed` held, as the partitions always are."""
         if self._stopped:
             return None
         if self._to_be_counted and self._is_count_due:
             self._to_be_counted = False
+            self._counting = True
             return self._count
         partition = self._partitioner.next_partition(self._may_wait)
         return None if partition is None else partial(self._read, partition)
@@ -198,6 +206,7 @@ class ListRead:
             self._crash = crash
         with self._changed:
             self.row_count = row_count
+            self._counting = False
             self._partitioner.share(row_count)
             self._changed.notify_all()
 
