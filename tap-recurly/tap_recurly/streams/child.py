@@ -11,7 +11,7 @@ on from there, and `sweep_began` beside the bookmark tells so.
 
 from __future__ import annotations
 
-from itertools import chain
+from itertools import chain, islice
 from string import Formatter
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
@@ -101,8 +101,9 @@ class ChildStream(RecurlyStream):
     @override
     def _sample(self, parents: int = MAX_SAMPLE_PARENTS) -> Generator[Record, None, None]:
         limit = {"limit": str(parents)} if "limit" in self.parent_params else {}
-        page = self._site.client.first_page(self.parents, {**self.parent_params, **limit})
-        for owner in chain.from_iterable(map(self.owners, page[:parents])):
+        page = next(self._site.client.pages(self.parents, {**self.parent_params, **limit}))
+        listed = islice((row.record for row in page.rows()), parents)
+        for owner in chain.from_iterable(map(self.owners, listed)):
             try:
                 lines = next(self.pages(self._path_of(owner)), b"")
             except NotFoundError:
