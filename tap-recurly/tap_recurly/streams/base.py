@@ -136,7 +136,7 @@ class RecurlyStream(Stream):
         """A list of the site, to be read up to a frozen moment, on all connections or on one."""
         return IncrementalList(self._site.client, path, self._site.pool, in_one=in_one)
 
-    def freeze(self, bounded: BoundedList) -> Window | None:
+    def frozen_window(self, bounded: BoundedList) -> Window | None:
         """What this run has to read of a list; None, and said so, when that is nothing."""
         settings = self._site.settings
         frozen = bounded.freeze_since(self.bookmark, settings.start_date, settings.lookback)

@@ -24,7 +24,6 @@ from tap_recurly.http.queries import ASCENDING, NEWEST_FIRST, NO_PARAMS, PAGE_SI
 from tap_recurly.reading.buffers import SpooledPages
 from tap_recurly.reading.lists import FullList
 from tap_recurly.reading.windows import Window
-from tap_recurly.reading.workers import in_order
 from tap_recurly.schema import resource_schema
 from tap_recurly.streams.base import RecurlyStream
 from tap_recurly.times import format_time, time_or_none
@@ -61,13 +60,13 @@ class ChildStream(RecurlyStream):
     @override
     def get_records(self, context: Context | None = None) -> Generator[Record, None, None]:
         parents = self.parent_list()
-        changed = self.freeze(parents)
+        changed = self.frozen_window(parents)
         if changed is None:
             return
         due, sweep = self._due(parents, changed)
         progress = {"sweep_began": sweep} if sweep else {}
         for part in parents.read(due):
-            for parent, children in self._asked(part.records):
+            for parent, children in self._with_children(part.records):
                 yield from children
                 moment = time_or_none(parent.get("updated_at"))
                 if self.in_order_of_time and moment is not None:
@@ -81,12 +80,12 @@ class ChildStream(RecurlyStream):
         """The lists that a parent has; none costs no request."""
         return [{self.parent_key: parent["id"]}] if parent.get("id") else []
 
-    def pages(self, path: str) -> Iterator[bytes]:
+    def page_lines(self, path: str) -> Iterator[bytes]:
         """One list, page by page, as lines of JSON."""
         for page in self._site.client.pages(path, self.params):
             yield page.lines
 
-    def child(self, row: Record, owner: Owner) -> Record:
+    def child_record(self, row: Record, owner: Owner) -> Record:
         """A row as its record, which carries its owner's id."""
         return {**row, **owner}
 
@@ -105,10 +104,10 @@ class ChildStream(RecurlyStream):
         listed = islice((row.record for row in page.rows()), parents)
         for owner in chain.from_iterable(map(self.owners, listed)):
             try:
-                lines = next(self.pages(self._path_of(owner)), b"")
+                lines = next(self.page_lines(self._path_of(owner)), b"")
             except NotFoundError:
                 continue
-            yield from (self.child(row.record, owner) for row in rows_in(lines))
+            yield from (self.child_record(row.record, owner) for row in rows_in(lines))
 
     def _due(self, parents: BoundedList, changed: Window) -> tuple[Window, str | None]:
         """The parents this run asks, and when the sweep began that it is part of, if it is."""
@@ -120,25 +119,30 @@ class ChildStream(RecurlyStream):
             return Window(None, changed.end, parents.freeze(None).row_count), now
         return changed, began
 
-    def _asked(self, parents: Iterator[Record]) -> Iterator[tuple[Record, Iterator[Record]]]:
+    def _with_children(
+        self, parents: Iterator[Record]
+    ) -> Iterator[tuple[Record, Iterator[Record]]]:
         """Every parent with its children."""
-        connections = self._site.settings.concurrency
-        for parent, lists in in_order(self._ask, parents, connections=connections):
+        for parent, lists in self._site.in_order(self._fetch_lists, parents):
             yield (
                 parent,
-                (self.child(row, owner) for owner, pages in lists for row in pages.records()),
+                (
+                    self.child_record(row, owner)
+                    for owner, pages in lists
+                    for row in pages.records()
+                ),
             )
 
-    def _ask(self, parent: Record) -> tuple[Record, list[tuple[Owner, SpooledPages]]]:
+    def _fetch_lists(self, parent: Record) -> tuple[Record, list[tuple[Owner, SpooledPages]]]:
         return parent, [
             (owner, pages)
             for owner in self.owners(parent)
-            if (pages := self._read(owner)) is not None
+            if (pages := self._fetch(owner)) is not None
         ]
 
-    def _read(self, owner: Owner) -> SpooledPages | None:
+    def _fetch(self, owner: Owner) -> SpooledPages | None:
         """One parent's list; None when the parent has gone since it was listed."""
-        pages = self.pages(self._path_of(owner))
+        pages = self.page_lines(self._path_of(owner))
         try:
             first = next(pages, b"")
         except NotFoundError:
@@ -181,7 +185,7 @@ class PerCoupon(ChildStream):
     reading = "per coupon"
 
 
-class PerWholeParent(ChildStream):
+class PerUnfilteredParent(ChildStream):
     """The parents' own list cannot be filtered by time: it is read whole, to see what changed."""
 
     parent_params = NEWEST_FIRST
@@ -192,7 +196,7 @@ class PerWholeParent(ChildStream):
         return FullList(self._site.client, self.parents, self._site.pool, self.parent_params)
 
 
-class PerExternalProduct(PerWholeParent):
+class PerExternalProduct(PerUnfilteredParent):
     """A list of every external product."""
 
     parents = "/external_products"
@@ -200,7 +204,7 @@ class PerExternalProduct(PerWholeParent):
     reading = "per external product"
 
 
-class PerExternalSubscription(PerWholeParent):
+class PerExternalSubscription(PerUnfilteredParent):
     """A list of every external subscription."""
 
     parents = "/external_subscriptions"
@@ -218,7 +222,7 @@ class AccountBalances(PerAccount):
     replication_key = None
 
     @override
-    def pages(self, path: str) -> Iterator[bytes]:
+    def page_lines(self, path: str) -> Iterator[bytes]:
         yield as_lines([self._site.client.document(path)])
 
 
@@ -260,9 +264,9 @@ class Entitlements(PerAccount):
     primary_keys = ("account_id", "customer_permission_id")
 
     @override
-    def child(self, row: Record, owner: Owner) -> Record:
+    def child_record(self, row: Record, owner: Owner) -> Record:
         permission = (row.get("customer_permission") or {}).get("id") or ""
-        return super().child(row, owner) | {"customer_permission_id": permission}
+        return super().child_record(row, owner) | {"customer_permission_id": permission}
 
 
 class ExternalAccounts(PerAccount):
