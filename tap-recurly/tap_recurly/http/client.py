@@ -1,7 +1,7 @@
 """Recurly's API as the tap needs it: counts, pages and records, whatever the network does.
 
 A request waits for its place in the budget, is sent, and is tried again when no readable answer
-came or Recurly asks for patience. What cannot get better by trying again is raised as a sentence.
+came or Recurly asks to wait. What cannot get better by trying again is raised as a sentence.
 The key goes to the configured host and nowhere else.
 """
 

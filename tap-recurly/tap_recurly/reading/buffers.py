@@ -34,7 +34,7 @@ class Allowance:
         """How much of the room is used; 1 is all, and there may be somewhat more."""
         return self.waiting / self._limit
 
-    def reserve(self, size: int) -> bool:
+    def allot(self, size: int) -> bool:
         """Count bytes that begin to wait; says whether they may do so in memory."""
         with self._lock:
             self.waiting += size
@@ -66,7 +66,7 @@ class PageBuffer:
     def put(self, page: bytes) -> None:
         """Add a page; once the buffer is discarded pages go nowhere."""
         if not self._discarded:
-            in_memory = self._allowance.reserve(len(page))
+            in_memory = self._allowance.allot(len(page))
             self._pages.append(page if in_memory else self._on_disk(page))
 
     def take(self) -> bytes:
