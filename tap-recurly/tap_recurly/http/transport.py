@@ -34,7 +34,7 @@ GZIP = 16 + zlib.MAX_WBITS
 MAX_BODY_BYTES = 16 << 20
 """A page has a few megabytes; what claims to be larger grows as it comes."""
 
-CONNECT_SECONDS = 10
+MAX_CONNECT_SECONDS = 10
 """A host that does not take a connection by then is not there."""
 
 
@@ -80,8 +80,8 @@ class SessionPool:
         Raises:
             RetryableError: If no whole answer came.
         """
-        patience = self._settings.request_timeout
-        timeout = (min(patience, CONNECT_SECONDS), patience)
+        silence = self._settings.request_timeout
+        timeout = (min(silence, MAX_CONNECT_SECONDS), silence)
         try:
             with (
                 self._in_flight,

@@ -62,7 +62,8 @@ class Invoices(IncrementalStream):
 
     @override
     def enrich(self, rows: Iterator[Row]) -> Iterator[Row | Record]:
-        rows = self._noted(rows)
+        if self._site.settings.past_due_invoices:
+            rows = self._noted(rows)
         if not self.wants("line_items"):
             yield from rows
             return
