@@ -1,4 +1,4 @@
-"""Trouble is shared: while nothing is answered, all connections together knock like one."""
+"""Trouble is shared: while nothing is answered, all connections together ask like one."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_closed_client_keeps_nobody_waiting(breaker: CircuitBreaker) -> None:
 )
 @pytest.mark.parametrize("answered_before", [True, False])
 @pytest.mark.parametrize("counts", [True, False])
-def test_eight_connections_knock_like_one(
+def test_eight_connections_ask_like_one(
     site: TinyRecurly, answer: Answer, *, answered_before: bool, counts: bool
 ) -> None:
     """A site that fails is asked at intervals, and given up after one request's tries.

@@ -116,14 +116,14 @@ class RecurlyStream(Stream):
         return rows
 
     @property
-    def incremental(self) -> bool:
+    def is_incremental(self) -> bool:
         """Whether to begin at the bookmark; a catalog may force reading everything."""
         return self.replication_method == "INCREMENTAL"
 
     @property
     def bookmark(self) -> datetime | None:
         """Up to where the last run read, None before the first."""
-        value = self.stream_state.get("replication_key_value") if self.incremental else None
+        value = self.stream_state.get("replication_key_value") if self.is_incremental else None
         return parse_time(value) if value else None
 
     def sweep_due(self, now: datetime) -> bool:
@@ -146,7 +146,7 @@ class RecurlyStream(Stream):
 
     def checkpoint(self, moment: datetime, *, extra: Mapping[str, Any] | None = None) -> None:
         """Set the bookmark; the STATE goes out at most once a second."""
-        if not self.incremental:
+        if not self.is_incremental:
             return
         self.stream_state.update(
             {
@@ -160,7 +160,7 @@ class RecurlyStream(Stream):
             self._write_state_message()
             self._state_written = time.monotonic()
 
-    def read_ahead(self) -> None:
+    def prefetch(self) -> None:
         """Let connections that would stand idle begin with this stream before its turn comes.
 
         Here they cannot; where they do, they may be told so more than once.
@@ -170,7 +170,7 @@ class RecurlyStream(Stream):
         streams = dropwhile(lambda stream: stream is not self, self._tap.streams.values())
         for stream in islice(streams, 1, None):
             if isinstance(stream, RecurlyStream) and stream.selected:
-                stream.read_ahead()
+                stream.prefetch()
 
     def checkpoint_amid(self) -> None:
         """Move the bookmark to where the rows have come, if that can be told; here it cannot."""
