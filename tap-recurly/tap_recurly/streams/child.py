@@ -43,13 +43,23 @@ Owner = dict[str, str]
 
 
 class ChildStream(RecurlyStream):
-    """A list of every parent; deselected until somebody wants it, for what it costs."""
+    """A list of every parent; deselected until somebody wants it, for what it costs.
+
+    Its `path` tells whose list it is: that of `/accounts/{account_id}/notes` are the `/accounts`.
+    """
 
     selected_by_default = False
     parents: ClassVar[str]
     parent_params: ClassVar[Mapping[str, str]] = ASCENDING
     parent_key: ClassVar[str]
     in_order_of_time: ClassVar[bool] = True
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "path" in vars(cls):
+            cls.parents, _, rest = cls.path.partition("/{")
+            cls.parent_key = rest.partition("}")[0]
+            cls.reading = f"per {cls.parent_key.removesuffix('_id').replace('_', ' ')}"
 
     @classmethod
     @override
@@ -153,39 +163,7 @@ class ChildStream(RecurlyStream):
         return self.path.format_map({key: quote(value, safe="") for key, value in owner.items()})
 
 
-class PerAccount(ChildStream):
-    """A list of every account."""
-
-    parents = "/accounts"
-    parent_key = "account_id"
-    reading = "per account"
-
-
-class PerInvoice(ChildStream):
-    """A list of every invoice."""
-
-    parents = "/invoices"
-    parent_key = "invoice_id"
-    reading = "per invoice"
-
-
-class PerSubscription(ChildStream):
-    """A list of every subscription."""
-
-    parents = "/subscriptions"
-    parent_key = "subscription_id"
-    reading = "per subscription"
-
-
-class PerCoupon(ChildStream):
-    """A list of every coupon."""
-
-    parents = "/coupons"
-    parent_key = "coupon_id"
-    reading = "per coupon"
-
-
-class PerUnfilteredParent(ChildStream):
+class UnfilteredChildStream(ChildStream):
     """The parents' own list cannot be filtered by time: it is read whole, to see what changed."""
 
     parent_params = NEWEST_FIRST
@@ -196,23 +174,7 @@ class PerUnfilteredParent(ChildStream):
         return FullList(self._site.client, self.parents, self._site.pool, self.parent_params)
 
 
-class PerExternalProduct(PerUnfilteredParent):
-    """A list of every external product."""
-
-    parents = "/external_products"
-    parent_key = "external_product_id"
-    reading = "per external product"
-
-
-class PerExternalSubscription(PerUnfilteredParent):
-    """A list of every external subscription."""
-
-    parents = "/external_subscriptions"
-    parent_key = "external_subscription_id"
-    reading = "per external subscription"
-
-
-class AccountBalances(PerAccount):
+class AccountBalances(ChildStream):
     """What an account owes and is owed now; no time tells when that changed, so all are asked."""
 
     name = "account_balances"
@@ -226,7 +188,7 @@ class AccountBalances(PerAccount):
         yield as_lines([self._site.client.document(path)])
 
 
-class AccountNotes(PerAccount):
+class AccountNotes(ChildStream):
     """What the merchant's people wrote down about a customer; a note never changes."""
 
     name = "account_notes"
@@ -236,7 +198,7 @@ class AccountNotes(PerAccount):
     replication_key = "created_at"
 
 
-class BillingInfos(PerAccount):
+class BillingInfos(ChildStream):
     """All of an account's payment methods; `accounts` carries the primary one."""
 
     name = "billing_infos"
@@ -245,7 +207,7 @@ class BillingInfos(PerAccount):
     params = NEWEST_FIRST
 
 
-class CouponRedemptions(PerAccount):
+class CouponRedemptions(ChildStream):
     """All redemptions, of accounts and of their subscriptions, active or not."""
 
     name = "coupon_redemptions"
@@ -254,7 +216,7 @@ class CouponRedemptions(PerAccount):
     params = NEWEST_FIRST
 
 
-class Entitlements(PerAccount):
+class Entitlements(ChildStream):
     """What customers may use, granted by their active and canceled subscriptions."""
 
     name = "entitlements"
@@ -269,7 +231,7 @@ class Entitlements(PerAccount):
         return super().child_record(row, owner) | {"customer_permission_id": permission}
 
 
-class ExternalAccounts(PerAccount):
+class ExternalAccounts(ChildStream):
     """Who a customer is in the app stores."""
 
     name = "external_accounts"
@@ -278,7 +240,7 @@ class ExternalAccounts(PerAccount):
     params = NO_PARAMS
 
 
-class ShippingAddresses(PerAccount):
+class ShippingAddresses(ChildStream):
     """Where goods are sent, as `accounts` carries it too."""
 
     name = "shipping_addresses"
@@ -286,7 +248,7 @@ class ShippingAddresses(PerAccount):
     resource = "ShippingAddress"
 
 
-class InvoiceCouponRedemptions(PerInvoice):
+class InvoiceCouponRedemptions(ChildStream):
     """Which redemptions an invoice was discounted by."""
 
     name = "invoice_coupon_redemptions"
@@ -296,7 +258,7 @@ class InvoiceCouponRedemptions(PerInvoice):
     primary_keys = ("invoice_id", "id")
 
 
-class UniqueCouponCodes(PerCoupon):
+class UniqueCouponCodes(ChildStream):
     """The single codes of bulk coupons, redeemed or not."""
 
     name = "unique_coupon_codes"
@@ -308,7 +270,7 @@ class UniqueCouponCodes(PerCoupon):
         return [] if parent.get("coupon_type") == "single_code" else super().owners(parent)
 
 
-class Usage(PerSubscription):
+class Usage(ChildStream):
     """What was used of each usage-based add-on of a subscription, billed or not."""
 
     name = "usage"
@@ -331,7 +293,7 @@ class Usage(PerSubscription):
                 yield {"subscription_id": parent["id"], "add_on_id": add_on["id"]}
 
 
-class ExternalProductReferences(PerExternalProduct):
+class ExternalProductReferences(UnfilteredChildStream):
     """What an external product is called in each app store."""
 
     name = "external_product_references"
@@ -340,7 +302,7 @@ class ExternalProductReferences(PerExternalProduct):
     params = NEWEST_FIRST
 
 
-class ExternalPaymentPhases(PerExternalSubscription):
+class ExternalPaymentPhases(UnfilteredChildStream):
     """Trials and introductory offers of app store subscriptions."""
 
     name = "external_payment_phases"
