@@ -306,7 +306,7 @@ def _faults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[tu
             name = str(error.path[0])
             wrong.add(name)
             yield name, f"The setting '{name}' {_advice(name, error.instance, error.schema)}"
-    for name in config.keys() - wrong:
+    for name in [name for name in config if name not in wrong]:
         if advice := _finer_advice(name, config[name], schema["properties"][name]):
             yield name, f"The setting '{name}' {advice}"
 

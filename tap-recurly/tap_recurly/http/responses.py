@@ -1,4 +1,4 @@
-"""What Recurly's refusals mean to the person who runs the tap."""
+"""What Recurly answers, and what its refusals mean to the person who runs the tap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One HTTP exchange with Recurly: keep-alive sessions, the headers, and what an answer says."""
+"""One HTTP exchange with Recurly: keep-alive sessions, the headers, and what kept it from one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,6 @@ MAX_BODY_BYTES = 16 << 20
 
 MAX_CONNECT_SECONDS = 10
 """A host that does not take a connection by then is not there."""
-
 
 MAX_RETRY_AFTER_SECONDS = 60
 """A server that is down for longer than a few of these is down for this run."""
