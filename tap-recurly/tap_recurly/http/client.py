@@ -155,15 +155,15 @@ class RecurlyClient:
             raise RetryableError("the list holds a row that is no object")
         as_of = self._server_time(response) - timedelta(seconds=floor(response.seconds))
         page = Page(lines, len(body.data), body.more, as_of)
-        return page, self._next_url(body, url) if body.more else None
+        return page, self._following(body, url) if body.more else None
 
-    def _next_url(self, body: _ListBody, url: str) -> str:
+    def _following(self, body: _ListBody, url: str) -> str:
         if not body.next:
             raise UnreachableError(
                 f"Recurly says that {redacted_path(url)} goes on but not where: run again, and "
                 f"tell Recurly's support if it stays so."
             )
-        following = self._on_this_site(body.next)
+        following = self._here(body.next)
         if following == url:
             raise UnreachableError(
                 f"Recurly's list {redacted_path(url)} leads back to the same page: run again, "
@@ -190,7 +190,7 @@ class RecurlyClient:
     def _endpoint(self, url: str) -> str:
         return endpoint(url.removeprefix(self._base_url).partition("?")[0])
 
-    def _on_this_site(self, address: str) -> str:
+    def _here(self, address: str) -> str:
         """The next page's URL on the configured site, to which alone the key goes.
 
         Recurly gives a path; the guide calls it a URL. Behind a proxy it may name Recurly's own
