@@ -103,6 +103,16 @@ SETTINGS = th.PropertiesList(
         ),
     ),
     th.Property(
+        "past_due_invoices",
+        th.BooleanType,
+        default=False,
+        title="Read past-due invoices again",
+        description=(
+            "Whether every run reads all past-due invoices again, because Recurly's dunning may "
+            "go on without changing their time; belongs with the metrics of `+dunning`."
+        ),
+    ),
+    th.Property(
         "request_timeout",
         th.IntegerType(minimum=1, maximum=3600),
         default=60,
@@ -127,6 +137,7 @@ class Settings:
     concurrency: int
     lookback: timedelta
     account_sweep: timedelta | None
+    past_due_invoices: bool
     request_timeout: int
 
     @classmethod
@@ -148,6 +159,7 @@ class Settings:
             concurrency=values["concurrency"],
             lookback=timedelta(seconds=values["lookback_seconds"]),
             account_sweep=timedelta(hours=sweep_hours) if sweep_hours else None,
+            past_due_invoices=values["past_due_invoices"],
             request_timeout=values["request_timeout"],
         )
 
@@ -294,7 +306,7 @@ def _faults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[tu
             name = str(error.path[0])
             wrong.add(name)
             yield name, f"The setting '{name}' {_advice(name, error.instance, error.schema)}"
-    for name in config.keys() - wrong:
+    for name in [name for name in config if name not in wrong]:
         if advice := _finer_advice(name, config[name], schema["properties"][name]):
             yield name, f"The setting '{name}' {advice}"
 

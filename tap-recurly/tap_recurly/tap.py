@@ -135,7 +135,7 @@ class TapRecurly(Tap):
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        cast("LineWriter", self.message_writer).stop(StoppedError(signum))
+        cast("LineWriter", self.message_writer).interrupt(StoppedError(signum))
 
     @override
     @classmethod

@@ -53,7 +53,7 @@ def make_client(site: TinyRecurly, **config: Any) -> RecurlyClient:
     """A client with other settings."""
     given = {"api_key": "a-private-key", "api_url": site.url, **config}
     settings = Settings.from_config(given)
-    retry = RetryPolicy(tries=4, first_pause_seconds=0, min_interval_seconds=0)
+    retry = RetryPolicy(max_tries=4, min_backoff_seconds=0, min_interval_seconds=0)
     return RecurlyClient(settings, retry=retry)
 
 
@@ -331,7 +331,7 @@ def test_server_that_names_the_time_to_return(site: TinyRecurly, wish: str, paus
     site.before = trouble_on((503, {"Retry-After": wish}, b""), request=1)
     pauses: list[float] = []
     settings = Settings.from_config({"api_key": "a-private-key", "api_url": site.url})
-    at_once = RetryPolicy(max_pause_seconds=0, min_interval_seconds=0)
+    at_once = RetryPolicy(max_backoff_seconds=0, min_interval_seconds=0)
     client = RecurlyClient(settings, retry=at_once, sleep=pauses.append, clock=lambda: sum(pauses))
     assert len(list(client.records("/plans", ASCENDING))) == 3
     assert pauses == [pause]

@@ -29,6 +29,7 @@ class _Head(msgspec.Struct):
 
     id: Any = None
     updated_at: Any = None
+    state: Any = None
     has_more_line_items: Any = None
 
 
@@ -54,6 +55,11 @@ class Row:
         """When it last changed, as Recurly shows it; empty when it does not."""
         moment = self._head.updated_at
         return moment if isinstance(moment, str) else ""
+
+    @property
+    def is_past_due(self) -> bool:
+        """Whether an invoice was not paid in time and is still open."""
+        return bool(self._head.state == "past_due")
 
     @property
     def is_cut_short(self) -> bool:

@@ -64,7 +64,7 @@ class IncrementalStream(RecurlyStream):
         return self._read
 
     @override
-    def read_ahead(self) -> None:
+    def prefetch(self) -> None:
         if self._read is None:
             self._prepared().prefetch()
 
