@@ -109,7 +109,7 @@ def test_rows_left_out_once_come_after_all(
 def test_rows_that_stay_out_are_told() -> None:
     """Rows counted but never given end the read with a sentence, and nothing after them counts."""
     site = LeakyList(3 * STRETCH_ROWS, missing={STRETCH_ROWS * 2 - 1_000})
-    received = set()
+    received: set[int] = set()
     with pytest.raises(IncompleteListError, match=r"Recurly counts .* in /rows from") as error:
         received.update(int(row.id) for row in site.read().rows())
     complete_until = error.value.complete_until

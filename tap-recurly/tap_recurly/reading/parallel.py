@@ -152,6 +152,8 @@ class ListRead:
         with self._changed:
             while self._counting:
                 self._changed.wait()
+            if self._crash is not None:
+                raise self._crash
             return self.row_count
 
     def next_task(self) -> Callable[[], None] | None:
