@@ -19,12 +19,9 @@ from singer_sdk.helpers.capabilities import PluginCapabilities
 
 from target_klaviyo.check import check
 from target_klaviyo.config import (
-    SETTINGS,
-    WITHOUT_EFFECT,
     Settings,
     check_environment,
     check_names,
-    json_schema,
     leave_out_idle,
     read_settings,
 )
@@ -36,6 +33,7 @@ from target_klaviyo.errors import (
 )
 from target_klaviyo.rows.contract import Origin
 from target_klaviyo.run import Run
+from target_klaviyo.settings import DECLARED, WITHOUT_EFFECT, coerced, json_schema
 from target_klaviyo.singer import stream_maps
 from target_klaviyo.singer.reader import MessageReader, member, require
 from target_klaviyo.singer.transforms import configured_transform
@@ -126,10 +124,8 @@ class TargetKlaviyo(Target):
         check_names(self._config, self._builtin_settings())
         leave_out_idle(self._config)
         self._settings = read_settings(self._config)
-        for setting in SETTINGS:
-            value = self._config.pop(setting.name, None)
-            if value is not None and value != "":
-                self._config[setting.name] = setting.read(value)
+        of_the_sdk = {name: it for name, it in self._config.items() if name not in DECLARED}
+        self._config = of_the_sdk | coerced(self._config)
         return super()._validate_config(raise_errors=raise_errors)
 
     # The run.

@@ -184,7 +184,7 @@ def test_a_refused_revision_stops_the_run(site: Site, sample: Samples, revision:
 def test_a_wrong_path_in_api_url_stops_the_run(site: Site, sample: Samples) -> None:
     """An api_url that leads elsewhere is named, and no row is blamed for it."""
     with pytest.raises(KlaviyoError, match="api_url"):
-        site.events(sample.event(1), api_url=site.url + "/api")
+        site.events(sample.event(1), api_url=site.url + "/v2")
     assert site.rejects() == []
 
 

@@ -101,25 +101,8 @@ class Client:
                 timeout=(min(CONNECT_SECONDS, self.timeout), self.timeout),
                 allow_redirects=False,
             )
-        except (InvalidURL, InvalidSchema) as error:
-            raise wrong_address(url) from error
-        except TypeError as error:
-            if proxy_for(url) is None:
-                raise
-            raise wrong_address(url) from error  # requests', about a password without a host
-        except ProxyError as error:
-            if "Tunnel connection failed: 407" in str(error):
-                raise wrong_password(url) from error
-            return NoAnswer(f"{proxy_for(url)}: {_plain_reason(error)}", connected=False)
-        except (ConnectTimeout, SSLError) as error:
-            return NoAnswer(_plain_reason(error), connected=False)
-        except requests.ConnectionError as error:
-            refused = "NewConnectionError" in repr(error) or "NameResolution" in repr(error)
-            return NoAnswer(_plain_reason(error), connected=not refused)
-        except requests.RequestException as error:
-            return NoAnswer(_plain_reason(error), connected=True)
-        except OSError as error:
-            raise wrong_certificates(error) from error
+        except (OSError, TypeError) as error:  # an OSError is what requests' own errors are
+            return _no_answer(url, error)
         if response.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             raise wrong_password(url)
         return Answer(response.status_code, response.headers, response.content)
@@ -134,6 +117,32 @@ class Client:
             self._local.session = session
             self._sessions.append(session)
         return session
+
+
+def _no_answer(url: str, error: OSError | TypeError) -> NoAnswer:
+    """What came instead of an answer.
+
+    Raises:
+        SettingsError: the environment names a proxy or certificates that cannot be used.
+    """
+    if isinstance(error, TypeError):
+        if proxy_for(url) is None:
+            raise error
+        raise wrong_address(url) from error  # requests trips over a password without a host
+    if isinstance(error, InvalidURL | InvalidSchema):
+        raise wrong_address(url) from error
+    if not isinstance(error, requests.RequestException):
+        raise wrong_certificates(error) from error
+    reason = _plain_reason(error)
+    if isinstance(error, ProxyError):
+        if reason.startswith("Tunnel connection failed: 407"):
+            raise wrong_password(url) from error
+        return NoAnswer(f"{proxy_for(url)}: {reason}", connected=False)
+    never_connected = isinstance(error, ConnectTimeout | SSLError) or (
+        isinstance(error, requests.ConnectionError)
+        and ("NewConnectionError" in repr(error) or "NameResolution" in repr(error))
+    )
+    return NoAnswer(reason, connected=not never_connected)
 
 
 def _plain_reason(error: requests.RequestException) -> str:
