@@ -178,7 +178,7 @@ class TargetKlaviyo(Target):
         if self._maps_streams:
             try:
                 properties = schema.get("properties")  # a schema may leave all open
-                declared = {**schema, "properties": properties if properties else {}}
+                declared = {**schema, "properties": properties or {}}
                 self.mapper.register_raw_stream_schema(stream, declared, keys)
             except _MAP_ERRORS as error:
                 maps = self.config.get("stream_maps")

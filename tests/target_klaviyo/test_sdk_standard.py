@@ -17,7 +17,7 @@ class TestTargetKlaviyo(StandardTests):  # type: ignore[valid-type, misc]  # bui
     """The target is a Singer target like any other, but for one thing."""
 
     def test_target_invalid_schema(self) -> None:
-        """A SCHEMA without properties, which the SDK's targets refuse, says nothing and is taken."""
+        """A SCHEMA without properties, which the SDK's own refuse, is taken."""
         schema = b'{"type":"SCHEMA","stream":"any","schema":{"type":"object"},"key_properties":[]}'
         target = TargetKlaviyo(config={"api_key": "not-needed"})
         target.listen(io.BytesIO(schema))  # type: ignore[arg-type]  # bytes are read as they are
