@@ -140,29 +140,22 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     audit_to = _checked_day("audit_to", values["audit_to"])
     if audit_from and audit_to and audit_from > audit_to:
         raise SettingsError("The setting 'audit_from' lies after 'audit_to'; exchange them.")
-    return Settings(
-        api_key=_checked_key(values["api_key"]),
-        api_url=_checked_url(values["api_url"]),
-        revision=_checked_revision(values["revision"]),
-        event_streams=event_streams,
-        profile_streams=profile_streams,
-        transform=values["transform"],
-        transform_config=values["transform_config"] or {},
-        live_window=timedelta(days=values["live_window_days"]),
-        list_id=values["list_id"],
-        concurrency=values["concurrency"],
-        rejects_path=Path(values["rejects_path"]),
-        max_reject_percent=values["max_reject_percent"],
-        request_timeout=values["request_timeout"],
-        clear_with=values["clear_with"],
-        mode=values["mode"],
-        report_path=_checked_report_path(values["report_path"]),
-        audit_from=audit_from,
-        audit_to=audit_to,
-        source_timezone=_checked_zone(values["source_timezone"]),
-        settle=timedelta(minutes=values["settle_minutes"]),
-        audit_profiles=values["audit_profiles"],
-    )
+    values |= {
+        "api_key": _checked_key(values["api_key"]),
+        "api_url": _checked_url(values["api_url"]),
+        "revision": _checked_revision(values["revision"]),
+        "event_streams": event_streams,
+        "profile_streams": profile_streams,
+        "transform_config": values["transform_config"] or {},
+        "rejects_path": Path(values["rejects_path"]),
+        "report_path": _checked_report_path(values["report_path"]),
+        "audit_from": audit_from,
+        "audit_to": audit_to,
+        "source_timezone": _checked_zone(values["source_timezone"]),
+    }
+    live_window = timedelta(days=values.pop("live_window_days"))
+    settle = timedelta(minutes=values.pop("settle_minutes"))
+    return Settings(live_window=live_window, settle=settle, **values)
 
 
 def _checked_key(text: str) -> str:

@@ -69,11 +69,6 @@ class EventRow:
     epoch: int = 0
     earliest: datetime | None = None
 
-    @property
-    def origins(self) -> list[Origin]:
-        """The records this row stands for."""
-        return [self.origin]
-
 
 @dataclass(slots=True, eq=False)
 class ProfileRow:
@@ -110,11 +105,6 @@ class ProfileRow:
             else:
                 fields[outer] = None
         return fields
-
-    @property
-    def origins(self) -> list[Origin]:
-        """The records this row stands for."""
-        return [part.origin for part in self.parts] if self.parts else [self.origin]
 
 
 @lru_cache(maxsize=1024)
