@@ -185,7 +185,7 @@ class RowConsumer(RowReceiver, Protocol):
         """The run was interrupted: finish what is under way, in limited time."""
 
     def abort(self) -> None:
-        """The run has failed: record what is in flight, send nothing more."""
+        """The run has failed: await what is in flight, send nothing more."""
 
     def interrupt(self, signum: int) -> None:
         """A signal came; safe to call from a signal handler."""

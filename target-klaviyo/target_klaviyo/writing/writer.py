@@ -148,7 +148,7 @@ class Writer:
             self._close(complete=False)
 
     def abort(self) -> None:
-        """After a failure: record what is in flight, send nothing, print what that covers."""
+        """After a failure: await what is in flight, send nothing, print what that covers."""
         deadline = self._clock() + ABORT_SECONDS
         while self._dispatcher.in_flight and self._clock() < deadline:
             try:
