@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tap_recurly.config import CONFIG_JSONSCHEMA
-from target_klaviyo.config import json_schema
+from target_klaviyo.settings import json_schema
 
 if TYPE_CHECKING:
     from types import ModuleType
