@@ -43,6 +43,7 @@ def transaction() -> RecordFactory:
             "amount": 20.0,
             "currency": "USD",
             "account": ACCOUNT,
+            "payment_method": {"object": "credit_card"},
             "created_at": "2026-05-01T10:00:00Z",
             "updated_at": "2026-05-02T10:00:00Z",
             "collected_at": "2026-05-01T10:00:00Z",
@@ -100,6 +101,10 @@ def snapshot() -> RecordFactory:
     def build(**changes: Any) -> Record:
         return {
             **ACCOUNT,
+            "state": "active",
+            "created_at": "2025-01-01T10:00:00Z",
+            "updated_at": "2026-05-01T10:00:00Z",
+            "same_email": [],
             "billing_info": {
                 "payment_method": {"object": "credit_card", "exp_month": 2, "exp_year": 2028}
             },

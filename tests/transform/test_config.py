@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     ("settings", "sentence"),
     [
         ({"identfy_by": "email"}, "'identfy_by'.*did you mean 'identify_by'"),
-        ({"zzz": 1}, "choose from issued_invoice_types"),
+        ({"zzz": 1}, "choose from metrics, properties, names"),
         ({"identify_by": "phone"}, "choose from email, account_code"),
         ({"issued_invoice_types": "charge"}, "must be a list of texts"),
         ({"issued_invoice_types": ["charg"]}, "did you mean 'charge'"),
