@@ -4,7 +4,7 @@ native          code, card and plans
 status          what state a person's subscriptions are in
 """
 
-from recurly_to_klaviyo.profiles import native
+from recurly_to_klaviyo.profiles import native, status
 from recurly_to_klaviyo.properties import PROPERTIES
 
-__all__ = ["PROPERTIES", "native"]
+__all__ = ["PROPERTIES", "native", "status"]
