@@ -227,16 +227,16 @@ def _switch(setting: str, value: Any) -> bool:
 
 def _lead_days(value: Any) -> tuple[int, ...]:
     days = value if isinstance(value, list) else [value]
-    numbers = {
+    numbers = [
         int(day) if isinstance(day, str) and day.strip().isdecimal() else day for day in days
-    }
+    ]
     if not numbers or not all(
         type(number) is int and 1 <= number <= MAX_LEAD_DAYS for number in numbers
     ):
         raise ValueError(
             f"lead_days must be a number of days from 1 to {MAX_LEAD_DAYS}, or a list of such."
         )
-    return tuple(sorted(numbers))
+    return tuple(sorted(set(numbers)))
 
 
 def _links(given: Any) -> tuple[Link, ...]:

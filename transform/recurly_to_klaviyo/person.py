@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from recurly_to_klaviyo.fields import subscriptions_of
 from recurly_to_klaviyo.subscription import is_held
 
 if TYPE_CHECKING:
@@ -16,63 +17,6 @@ if TYPE_CHECKING:
     Record = Mapping[str, Any]
 
 SAME_EMAIL = "same_email"
-
-
-class NotReadError(Exception):
-    """A field that the tap did not read, so that nothing can be said from it."""
-
-    def __init__(self, field: str) -> None:
-        super().__init__(field)
-        self.field = field
-
-
-class UnreadableError(Exception):
-    """A field that holds something else than it should."""
-
-
-def read(record: Record, field: str) -> Any:
-    """A field that must have been read, whatever it holds.
-
-    Raises:
-        NotReadError: The record lacks it.
-    """
-    if field not in record:
-        raise NotReadError(field)
-    return record[field]
-
-
-def read_section(record: Record, field: str) -> Record:
-    """An object that must have been read; empty where it is null.
-
-    Raises:
-        NotReadError: The record lacks it.
-        UnreadableError: It is no object.
-    """
-    value = read(record, field)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise UnreadableError(field)
-    return value
-
-
-def subscriptions_of(account: Record) -> list[Record]:
-    """The subscriptions of one account, oldest first.
-
-    Raises:
-        NotReadError: They were not read.
-        UnreadableError: They are no list of objects.
-    """
-    subscriptions = read(account, "subscriptions")
-    if subscriptions is None:
-        return []
-    if not isinstance(subscriptions, list) or not all(
-        isinstance(each, dict) for each in subscriptions
-    ):
-        raise UnreadableError("subscriptions")
-    for subscription in subscriptions:
-        read(subscription, "state")
-    return subscriptions
 
 
 class Person:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from recurly_to_klaviyo.fields import NotReadError, UnreadableError
 from recurly_to_klaviyo.identity import identity
 from recurly_to_klaviyo.links import PROFILE, account_fields
-from recurly_to_klaviyo.person import SAME_EMAIL, NotReadError, UnreadableError
+from recurly_to_klaviyo.person import SAME_EMAIL
 from recurly_to_klaviyo.profiles import PROPERTIES
 from recurly_to_klaviyo.profiles.custom_fields import custom_field_values
-from recurly_to_klaviyo.values import fitting
+from recurly_to_klaviyo.values import fitting, present
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -103,10 +104,9 @@ class ProfileRows:
         except UnreadableError:
             unread.add(name)
             return _LEFT_ALONE
-        if isinstance(value, dict):
-            unread.add(name)
-            return _LEFT_ALONE
-        return fitting(value) if isinstance(value, str) else value
+        if value is None or value == "":
+            return None
+        return present({name: value}, unread).get(name, _LEFT_ALONE)
 
     def _attributes(self, person: Person) -> Row:
         """The account's own, where it has them: an empty one clears nothing."""

@@ -1,7 +1,8 @@
 """How a profile property is declared: its name and the rule that tells its value of a person.
 
-The rules stand in `profiles/`. A rule returns None to clear the property, and fails with
-NotReadError or UnreadableError where nothing can be said: then Klaviyo keeps what it has.
+The rules stand in `profiles/`. A rule returns None to clear the property and a tuple for a list.
+It fails with NotReadError or UnreadableError where nothing can be said, and then Klaviyo keeps what
+it has.
 """
 
 from __future__ import annotations

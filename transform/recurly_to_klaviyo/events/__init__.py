@@ -2,9 +2,20 @@
 
 payments        transactions: failed, successful, refunded
 invoices        invoices: issued, and what was ordered on them
+renewals        invoices: subscriptions renewed and changed
+dunning         invoices: past due, given up
+subscriptions   snapshots: subscriptions started, paused, canceled, expired
+reminders       snapshots: what is about to happen
 """
 
-from recurly_to_klaviyo.events import invoices, payments
+from recurly_to_klaviyo.events import (
+    dunning,
+    invoices,
+    payments,
+    reminders,
+    renewals,
+    subscriptions,
+)
 from recurly_to_klaviyo.metrics import METRICS
 
-__all__ = ["METRICS", "invoices", "payments"]
+__all__ = ["METRICS", "dunning", "invoices", "payments", "reminders", "renewals", "subscriptions"]

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from recurly_to_klaviyo.person import UnreadableError, read
+from recurly_to_klaviyo.fields import custom_fields
 from recurly_to_klaviyo.properties import custom_field_property
 from recurly_to_klaviyo.subscription import is_held
-from recurly_to_klaviyo.values import distinct, fitting
+from recurly_to_klaviyo.values import distinct
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from recurly_to_klaviyo.person import Person
     from recurly_to_klaviyo.settings import Settings
-
-    Record = Mapping[str, Any]
 
 
 def custom_field_values(
@@ -32,25 +30,10 @@ def custom_field_values(
         yield custom_field_property(field), lambda field=field: _of_plans_held(person, field)  # type: ignore[misc]
 
 
-def custom_fields(record: Record) -> dict[str, Any]:
-    """The custom fields of an account or a subscription, name -> value.
-
-    Raises:
-        NotReadError: They were not read.
-        UnreadableError: They are not a list of objects.
-    """
-    fields = read(record, "custom_fields")
-    if fields is None:
-        return {}
-    if not isinstance(fields, list) or not all(isinstance(field, dict) for field in fields):
-        raise UnreadableError("custom_fields")
-    return {field["name"]: field.get("value") for field in fields if "name" in field}
-
-
 def _of_account(person: Person, field: str) -> Any:
     return custom_fields(person.leading).get(field) or None
 
 
-def _of_plans_held(person: Person, field: str) -> list[str]:
+def _of_plans_held(person: Person, field: str) -> tuple[str, ...]:
     held = [each for each in person.subscriptions() if is_held(each)]
-    return [fitting(text) for text in distinct(custom_fields(each).get(field) for each in held)]
+    return distinct(custom_fields(each).get(field) for each in held)

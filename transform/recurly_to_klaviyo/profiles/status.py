@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from recurly_to_klaviyo.person import NotReadError, read, read_section
+from recurly_to_klaviyo.fields import NotReadError, read, read_section
 from recurly_to_klaviyo.properties import STATUS, profile_property
 from recurly_to_klaviyo.subscription import months_per_period, next_renewal, trial_end
 from recurly_to_klaviyo.values import money, readable_time
