@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import recurly_to_klaviyo
+from recurly_to_klaviyo.config import SETTINGS
 from recurly_to_klaviyo.events import METRICS
+from recurly_to_klaviyo.links import LINK_FIELDS
 from recurly_to_klaviyo.metrics import METRIC_GROUPS
 from recurly_to_klaviyo.profiles import PROPERTIES
 from recurly_to_klaviyo.properties import PROPERTY_GROUPS
@@ -107,3 +109,19 @@ def test_files_are_small_and_pure_modules_stay_so() -> None:
         assert text.count("\n") <= 400, path.name
         if path.name not in {"mapper.py", "messages.py"}:
             assert "singer_sdk" not in text, path.name
+
+
+def test_every_name_a_link_may_hold_stands_in_the_readme() -> None:
+    """Whoever writes a template finds what can be named, and the word about login tokens."""
+    readme = (ROOT.parent / "README.md").read_text()
+    for field in LINK_FIELDS:
+        assert f"| `{field}` |" in readme
+    assert "lets whoever has it act as the customer" in readme
+
+
+def test_every_setting_stands_in_the_readme() -> None:
+    """Each setting with its default and its meaning."""
+    readme = (ROOT.parent / "README.md").read_text()
+    for setting in SETTINGS:
+        assert f"| `{setting.name}` |" in readme
+        assert setting.description in readme

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         ({"metrics": "Failed Payment"}, "metrics must be a list of texts"),
         ({"metrics": ["+Started Subscripton"]}, "did you mean 'Started Subscription'"),
         ({"metrics": ["+lifecicle"]}, "'lifecicle' in metrics.*did you mean 'lifecycle'"),
-        ({"metrics": ["zzz"]}, "'zzz' in metrics is unknown: choose from native, "),
+        ({"metrics": ["zzz"]}, "choose from native, lifecycle, dunning, reminders, Issued"),
         ({"properties": ["+statis"]}, "did you mean 'status'"),
         ({"lead_days": 0}, "lead_days must be a number of days from 1 to 365"),
         ({"lead_days": []}, "lead_days must be a number of days"),

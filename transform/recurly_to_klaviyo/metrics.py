@@ -108,7 +108,8 @@ class Metric:
         return self.find.__doc__ or ""
 
 
-METRICS: list[Metric] = []
+DECLARED: list[Metric] = []
+"""Every metric, in the order in which the rooms of `events/` were imported."""
 
 
 def event(
@@ -120,7 +121,7 @@ def event(
     """
 
     def declare(find: Rule) -> Rule:
-        METRICS.append(Metric(name, stream, group, vanishes, find))
+        DECLARED.append(Metric(name, stream, group, vanishes, find))
         return find
 
     return declare

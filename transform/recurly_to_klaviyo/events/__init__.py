@@ -16,6 +16,9 @@ from recurly_to_klaviyo.events import (
     renewals,
     subscriptions,
 )
-from recurly_to_klaviyo.metrics import METRICS
+from recurly_to_klaviyo.metrics import DECLARED, METRIC_GROUPS
+
+METRICS = tuple(sorted(DECLARED, key=lambda metric: METRIC_GROUPS.index(metric.group)))
+"""Every metric, group by group; a record's events come in this order."""
 
 __all__ = ["METRICS", "dunning", "invoices", "payments", "reminders", "renewals", "subscriptions"]
