@@ -79,7 +79,7 @@ def audit_consumer(  # noqa: PLR0913  (what the target lends)
             source_timezone=settings.source_timezone,
             settle=settings.settle,
             profiles=settings.audit_profiles,
-            audit_key=settings.audit_key,
+            audit_key="Recurly ID",
             keep_payloads=settings.mode == "repair",
         ),
         shutdown=shutdown,

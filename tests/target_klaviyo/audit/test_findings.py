@@ -95,15 +95,6 @@ def test_events_without_the_key_are_known_by_second_value_and_profile(shop: Any)
     assert finding["unique_id"] == row["unique_id"]
 
 
-def test_another_property_can_be_the_key(shop: Any) -> None:
-    """The setting 'audit_key' names it."""
-    for number, row in enumerate(shop.events):
-        row["properties"] = {"Order": f"o{number}"}
-    shop.sync()
-    shop.account.delete_events([shop.events[3]["unique_id"]])
-    assert shop.audit(audit_key="Order").named("missing") == {"o3"}
-
-
 def test_young_events_are_pending(shop: Any) -> None:
     """What Klaviyo may not show yet is not missing, and leaves the audit clean."""
     now = datetime.now(timezone.utc).replace(microsecond=0)
