@@ -41,7 +41,7 @@ bench: setup  ## Measure tap and target beside their peers (ten minutes).
 	$(BIN)/python -m bench
 
 docs: setup  ## Write what the documents repeat of the code.
-	$(BIN)/python docs/generate.py
+	$(BIN)/python scripts/generate.py
 
 lock:  ## Renew requirements.lock from the members' pyproject files.
 	uv lock --upgrade

@@ -1,40 +1,20 @@
-"""What the documents repeat of the code, made from the code: `make docs` writes it into place.
-
-That is the READMEs' tables, each between `<!-- table: NAME -->` and `<!-- end -->`, and the plugins
-as another Meltano project includes them. A test fails when one of them has drifted.
-"""
+"""The tables of the READMEs, made from what the code declares."""
 
 from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from about import own_settings, required_settings
 from recurly_to_klaviyo import Transform
 from recurly_to_klaviyo.events import METRICS
-from recurly_to_klaviyo.mapper import RecurlyToKlaviyo
 from recurly_to_klaviyo.profiles import PROPERTIES
 from tap_recurly.schema import resource_schema
-from tap_recurly.settings import SETTINGS_SCHEMA as TAP_SETTINGS
 from tap_recurly.streams import STREAMS
-from target_klaviyo.settings import json_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-
-ROOT = Path(__file__).parent.parent
-DOCUMENTS = tuple(
-    ROOT / folder / "README.md" for folder in (".", "tap-recurly", "transform", "target-klaviyo")
-)
-
-PROJECT = ROOT / "meltano.yml"
-PLUGINS = ROOT / "docs/plugins.meltano.yml"
-PLUGINS_HEAD = """\
-# The plugins and jobs of this repository for a Meltano project that holds it as the folder
-# recurly-to-klaviyo: include_paths: [recurly-to-klaviyo/docs/plugins.meltano.yml]
-# Made from meltano.yml by `make docs`.
-"""
 
 SWEDISH = {
     "Failed Payment": "Misslyckad betalning",
@@ -105,17 +85,17 @@ def profile_properties() -> str:
 
 def tap_settings() -> str:
     """Every setting of tap-recurly of its own; the SDK's common ones are documented there."""
-    return _settings(TAP_SETTINGS)
+    return _settings("tap-recurly")
 
 
 def target_settings() -> str:
     """Every setting of target-klaviyo of its own."""
-    return _settings(json_schema())
+    return _settings("target-klaviyo")
 
 
 def transform_settings() -> str:
     """Every setting of the transform, of the mapper too."""
-    return _settings(RecurlyToKlaviyo.config_jsonschema)
+    return _settings("recurly-to-klaviyo")
 
 
 def streams() -> str:
@@ -157,13 +137,6 @@ def with_tables(text: str) -> str:
     return re.sub(pattern, renew, text, flags=re.DOTALL)
 
 
-def plugins() -> str:
-    """The plugins and jobs of this repository's project, from where another project sees them."""
-    text = PROJECT.read_text()
-    shared = text[text.index("\nplugins:") : text.index("\nschedules:")].strip()
-    return f"{PLUGINS_HEAD}{shared.replace('-e ./', '-e ./recurly-to-klaviyo/')}\n"
-
-
 def _complete_events() -> Iterator[tuple[str, dict[str, Any]]]:
     transform = Transform({})
     for stream, (resource, variants) in COMPLETE_RECORDS.items():
@@ -191,13 +164,13 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _settings(schema: dict[str, Any]) -> str:
-    required = schema.get("required", [])
+def _settings(plugin: str) -> str:
+    required = required_settings(plugin)
     return _table(
         ("Setting", "Default", "Meaning"),
         (
             (f"`{name}`", _default(setting, required=name in required), setting["description"])
-            for name, setting in schema["properties"].items()
+            for name, setting in own_settings(plugin).items()
         ),
     )
 
@@ -205,9 +178,9 @@ def _settings(schema: dict[str, Any]) -> str:
 def _default(setting: dict[str, Any], *, required: bool) -> str:
     if required:
         return "required, secret" if setting.get("secret") else "required"
-    if "default" not in setting:
+    default = setting.get("default")
+    if default is None:
         return "none"
-    default = setting["default"]
     return f"`{default if isinstance(default, str) else json.dumps(default)}`"
 
 
@@ -216,9 +189,3 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join(
         "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines
     )
-
-
-if __name__ == "__main__":
-    for document in DOCUMENTS:
-        document.write_text(with_tables(document.read_text()))
-    PLUGINS.write_text(plugins())
