@@ -75,7 +75,8 @@ def summary(plugin: str) -> str:
 def url(plugin: str, label: str) -> str:
     """An address that the plugin's pyproject.toml names, such as its repository's."""
     named = metadata.metadata(DISTRIBUTIONS[plugin]).get_all("Project-URL") or []
-    return dict(each.split(", ", 1) for each in named)[label]
+    addresses: dict[str, str] = dict(each.split(", ", 1) for each in named)
+    return addresses[label]
 
 
 def kinds(setting: dict[str, Any]) -> set[str]:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -46,7 +46,8 @@ class Plugin:
     packages: tuple[str, ...]
     keywords: tuple[str, ...]
     next_steps: str
-    extras: dict[str, Any] = field(default_factory=dict)
+    usage: str
+    logo: str | None = None
 
 
 PLUGINS = {
@@ -59,14 +60,22 @@ PLUGINS = {
             domain="https://recurly.com",
             packages=("tap-recurly",),
             keywords=("api", "billing", "subscriptions", "meltano_sdk"),
+            logo="/assets/logos/extractors/recurly.png",
             next_steps="""\
-Run `meltano invoke tap-recurly:check`: it says in one line what the key opens.
+1. Choose what to read. What Klaviyo needs:
 
-Without a `select` of your own the tap reads what Klaviyo needs: `invoices`, `transactions` and
-`account_snapshots`. Its README lists all streams and what each costs in requests.
+   ```
+   meltano select tap-recurly invoices '*'
+   meltano select tap-recurly transactions '*'
+   meltano select tap-recurly account_snapshots '*'
+   ```
+
+2. `meltano invoke tap-recurly:check` says in one line what the key opens.
 """,
-            # What the metrics and the profile properties need, and nothing else.
-            extras={"select": ["invoices.*", "transactions.*", "account_snapshots.*"]},
+            usage="""\
+Without a selection Meltano reads every stream. Some cost a request for each account or invoice;
+the plugin's README lists all streams and what each costs.
+""",
         ),
         Plugin(
             command="recurly-to-klaviyo",
@@ -76,8 +85,18 @@ Without a `select` of your own the tap reads what Klaviyo needs: `invoices`, `tr
             packages=("transform",),
             keywords=("recurly", "klaviyo", "meltano_sdk"),
             next_steps="""\
-Send Klaviyo's rows to any target:
-`meltano run tap-recurly recurly-to-klaviyo target-jsonl`.
+Give the plugin a mapping in `meltano.yml`, whose name is what `meltano run` takes:
+
+```yaml
+  mappers:
+  - name: recurly-mapper
+    mappings:
+    - name: recurly-to-klaviyo
+      config: {}
+```
+""",
+            usage="""\
+`meltano run tap-recurly recurly-to-klaviyo target-jsonl` sends Klaviyo's rows to any target.
 """,
         ),
         Plugin(
@@ -88,22 +107,30 @@ Send Klaviyo's rows to any target:
             packages=("transform", "target-klaviyo[audit]"),
             keywords=("api", "marketing", "reverse etl", "meltano_sdk"),
             next_steps="""\
-Run `meltano invoke target-klaviyo:check`: it says in one line what the key may do.
-
-Set `transform` to `recurly` for records of `tap-recurly`. Any other tap gets there by stream maps.
+1. For records of `tap-recurly`: `meltano config set target-klaviyo transform recurly`. Any other
+   tap gets there by stream maps.
+2. `meltano invoke target-klaviyo:check` says in one line what the key may do.
+""",
+            usage="""\
+What is older than `live_window_days` is recorded without triggering flows. The plugin's README has
+the two kinds of rows, the audit, and what becomes of rows that Klaviyo would refuse.
 """,
         ),
     )
 }
 """By command."""
 
+SELECT = ["invoices.*", "transactions.*", "account_snapshots.*"]
+"""What the metrics and the profile properties need, and nothing else."""
+
 
 def definition(command: str) -> str:
     """The plugin's definition by the Hub's schema, installed from git."""
     plugin = PLUGINS[command]
     repository = url(command, "Repository")
+    required = required_settings(command)
     hub = {
-        **_header(plugin, name=command),
+        **_header(plugin),
         "variant": VARIANT,
         "domain_url": plugin.domain,
         "repo": repository,
@@ -113,15 +140,13 @@ def definition(command: str) -> str:
         "maintenance_status": "beta",
         "supported_python_versions": about(command)["supported_python_versions"],
         **_interface(plugin),
-        **plugin.extras,
+        **({"logo_url": plugin.logo} if plugin.logo else {}),
         "next_steps": plugin.next_steps,
-        "settings_group_validation": [required_settings(command)],
+        "usage": plugin.usage,
+        **({"settings_group_validation": [required]} if required else {}),
         "settings": _settings(command),
     }
-    if plugin.kind == "mappers":
-        hub["mappings"] = [{"name": command, "config": {}}]
-        hub["name"] = MAPPER
-    return f'# {MADE} Usage: README.md, "In a Meltano project you already have".\n{_yaml(hub)}'
+    return f"# For `meltano add --from-ref` and the Hub. {MADE}\n{_yaml(hub)}"
 
 
 MAPPER = "recurly-mapper"
@@ -141,13 +166,11 @@ def include_file() -> str:
 
 INCLUDE_HEAD = f"""\
 # The plugins and jobs of this repository for a Meltano project that holds it as the folder
-# recurly-to-klaviyo: include_paths: [recurly-to-klaviyo/docs/plugins.meltano.yml]
+# recurly-to-klaviyo. Copy this file beside your own meltano.yml, as recurly.meltano.yml, and
+# include the copy: `meltano config set` and `meltano select` write into it. {MADE}
 #
-# A project that has a plugin of one of these names keeps its own, and Meltano skips the one here
-# almost without a word. Give your own another name first: `- name: tap-recurly-old`.
-#
-# Settings belong into your own meltano.yml (environments, config, plugins) or your .env: what is
-# changed in this file is in the way of the next update. {MADE}
+# Meltano takes one plugin of a name. Where your project has a tap-recurly or a target-klaviyo
+# already, give that one another name first (`- name: tap-recurly-old`).
 """
 
 
@@ -195,22 +218,16 @@ def _plugins(place: str) -> str:
         command: _installed(plugin, *(f"{place}{package}" for package in plugin.packages))
         for command, plugin in PLUGINS.items()
     }
-    mapper = installed["recurly-to-klaviyo"] | {
-        "name": MAPPER,
-        "mappings": [{"name": "recurly-to-klaviyo", "config": {}}],
-    }
-    del mapper["settings"]
-    target = installed["target-klaviyo"]
-    target["config"] = {"transform": "recurly"}
+    mapping = {"name": "recurly-to-klaviyo", "config": {}}
     plugins = {
         "extractors": [
-            installed["tap-recurly"],
+            installed["tap-recurly"] | {"select": SELECT},
             # The same reader with a bookmark of its own, so that an audit never moves the main one.
             {"name": "tap-recurly-audit", "inherit_from": "tap-recurly"},
         ],
-        "mappers": [mapper],
+        "mappers": [installed["recurly-to-klaviyo"] | {"mappings": [mapping]}],
         "loaders": [
-            target,
+            installed["target-klaviyo"] | {"config": {"transform": "recurly"}},
             _mode("audit"),
             _mode("repair"),
         ],
@@ -238,19 +255,19 @@ def _jobs() -> str:
 
 
 def _installed(plugin: Plugin, *folders: str) -> dict[str, Any]:
-    """The plugin in a meltano.yml, installed from folders."""
+    """The plugin in a meltano.yml, installed from folders. A mapping has its own settings."""
+    described = {} if plugin.kind == "mappers" else {"settings": _settings(plugin.command)}
     return {
-        **_header(plugin, name=plugin.command),
+        **_header(plugin),
         "pip_url": " ".join(f"-e {folder}" for folder in folders),
         **_interface(plugin),
-        **plugin.extras,
-        "settings": _settings(plugin.command),
+        **described,
     }
 
 
-def _header(plugin: Plugin, *, name: str) -> dict[str, Any]:
+def _header(plugin: Plugin) -> dict[str, Any]:
     return {
-        "name": name,
+        "name": MAPPER if plugin.kind == "mappers" else plugin.command,
         "namespace": plugin.command.replace("-", "_"),
         "label": plugin.label,
         "description": summary(plugin.command),

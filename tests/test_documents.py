@@ -65,7 +65,7 @@ def test_a_definition_holds_what_the_hub_knows_and_every_setting(plugin: str) ->
     definition = _read(DEFINITIONS[plugin])
     assert definition.keys() >= REQUIRED_BY_THE_HUB
     assert definition.keys() <= KNOWN_TO_THE_HUB
-    assert definition["settings_group_validation"] == [required_settings(plugin)]
+    assert definition.get("settings_group_validation", [[]]) == [required_settings(plugin)]
     described = {setting["name"]: setting for setting in definition["settings"]}
     assert described.keys() == settings(plugin).keys()
     for name, schema in settings(plugin).items():
