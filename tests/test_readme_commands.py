@@ -55,7 +55,7 @@ def _run(recipe: str, sandbox: Sandbox, folder: Path, **changed: str) -> int:
     }
     catalog = folder / "catalog.json"
     if not catalog.exists():
-        discover = [BIN / "tap-recurly", "--config", "ENV", "--discover"]
+        discover = [str(BIN / "tap-recurly"), "--config", "ENV", "--discover"]
         found: Any = json.loads(subprocess.check_output(discover, env=environment, cwd=folder))
         found["streams"] = [
             stream for stream in found["streams"] if stream["tap_stream_id"] in STREAMS
