@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from target_klaviyo.audit.queries import FoundEvent
     from target_klaviyo.audit.timezones import Amount
     from target_klaviyo.klaviyo.account import Account
-    from target_klaviyo.klaviyo.reader import Reader
+    from target_klaviyo.klaviyo.exchange import Api
 
 
 class Inquiry:
@@ -27,7 +27,7 @@ class Inquiry:
         reader: asks Klaviyo.
     """
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Api) -> None:
         self._reader = reader
 
     @property

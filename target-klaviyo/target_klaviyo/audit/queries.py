@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from target_klaviyo.audit.timezones import Amount, bucket_day
-from target_klaviyo.klaviyo.documents import as_object, objects, parameter, resources
 from target_klaviyo.klaviyo.endpoints import AGGREGATES, EVENTS, METRICS, PROFILES, Call
-from target_klaviyo.moments import parse_moment
+from target_klaviyo.klaviyo.json_api import (
+    as_object,
+    objects,
+    parameter,
+    parse_timestamp,
+    resources,
+)
 from target_klaviyo.rows.identity import IDENTIFIER_KINDS, comparable
 
 if TYPE_CHECKING:
@@ -201,4 +206,4 @@ def _moment(attributes: dict[str, Any]) -> int:
     timestamp = attributes.get("timestamp")
     if isinstance(timestamp, int | float):
         return int(datetime.fromtimestamp(timestamp, timezone.utc).timestamp())
-    return int(parse_moment(str(attributes.get("datetime"))).timestamp())
+    return int(parse_timestamp(str(attributes.get("datetime"))).timestamp())

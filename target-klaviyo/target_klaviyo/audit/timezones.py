@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from target_klaviyo.errors import SettingsError
-from target_klaviyo.moments import parse_moment
+from target_klaviyo.klaviyo.json_api import parse_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -139,7 +139,7 @@ def bucket_day(label: str, zone: ZoneInfo) -> date:
     """
     if _WITHOUT_ZONE.fullmatch(label):
         return date.fromisoformat(label[:10])
-    face = parse_moment(label)
+    face = parse_timestamp(label)
     local = face.astimezone(zone)
     if int(face.timestamp()) == midnight(local.date(), zone):
         return local.date()
