@@ -78,7 +78,7 @@ class Container:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=280,
+            timeout=900,
             check=False,
         )
 
@@ -96,6 +96,7 @@ class Container:
 
 
 @pytest.mark.campaign
+@pytest.mark.timeout(1800)
 def test_the_containers_steps_bring_everything_and_keep_their_state(tmp_path: Path) -> None:
     """Started twice, it brings the history and then what changed, and knows its health."""
     container = Container(tmp_path)

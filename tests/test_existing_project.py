@@ -20,7 +20,7 @@ import yaml
 from about import url
 from recurly_klaviyo_sandbox.sandbox import Sandbox
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
