@@ -124,7 +124,7 @@ def test_every_link_of_a_document_leads_somewhere(document: Path) -> None:
 
 
 def test_every_fact_that_the_code_cites_is_there() -> None:
-    """A citation such as (docs/klaviyo.md: Events, Limits) names a page and headings that it has."""
+    """A citation such as (docs/klaviyo.md: Events, Limits) names a page and its headings."""
     for source in (path for folder in CODE for path in (ROOT / folder).rglob("*.py")):
         text = " ".join(source.read_text().replace("# ", " ").split())
         for page, headings in re.findall(r"\(docs/(\w+\.md): ([A-Z][^)]*)\)", text):
