@@ -149,6 +149,7 @@ def definition(command: str) -> str:
     return f"# For `meltano add --from-ref` and the Hub. {MADE}\n{_yaml(hub)}"
 
 
+MAPPING = {"name": "recurly-to-klaviyo", "config": {}}
 MAPPER = "recurly-mapper"
 """The mapper's own name: `meltano run` takes the name of a mapping, which must be another."""
 
@@ -177,21 +178,20 @@ INCLUDE_HEAD = f"""\
 def small_project(command: str) -> str:
     """A Meltano project of one plugin, in the plugin's own folder, to try it out."""
     plugin = PLUGINS[command]
-    plugins: dict[str, list[dict[str, Any]]] = {
-        plugin.kind: [_installed(plugin, "." if len(plugin.packages) == 1 else ".[audit]")]
-    }
-    if plugin.kind == "loaders":
-        plugins["extractors"] = [SMOKE_TAP]
-    else:
-        plugins["loaders"] = [SMOKE_TARGET]
+    installed = _installed(plugin, ".[audit]" if plugin.kind == "loaders" else ".")
+    plugins = {"extractors": [SMOKE_TAP], "loaders": [SMOKE_TARGET]}
     if plugin.kind == "mappers":
-        plugins["extractors"] = [SMOKE_TAP]
+        installed["mappings"] = [MAPPING]
+        tap = _installed(PLUGINS["tap-recurly"], "../tap-recurly")
+        plugins["extractors"] = [tap | {"select": SELECT}]
+    elif plugin.kind == "extractors":
+        installed["select"] = SELECT
     project = {
         "project_id": command,
         "send_anonymous_usage_stats": False,
         "default_environment": "dev",
         "environments": [{"name": "dev"}],
-        "plugins": plugins,
+        "plugins": plugins | {plugin.kind: [installed]},
     }
     return f"# {plugin.command} on its own, to try it out. {MADE}\n{_yaml(project)}"
 
@@ -200,7 +200,7 @@ SMOKE_TARGET = {
     "name": "target-jsonl",
     "namespace": "target_jsonl",
     "pip_url": "target-jsonl",
-    "settings": [{"name": "destination_path", "value": "output"}],
+    "settings": [{"name": "destination_path"}],
 }
 SMOKE_TAP = {
     "name": "tap-csv",
@@ -218,14 +218,13 @@ def _plugins(place: str) -> str:
         command: _installed(plugin, *(f"{place}{package}" for package in plugin.packages))
         for command, plugin in PLUGINS.items()
     }
-    mapping = {"name": "recurly-to-klaviyo", "config": {}}
     plugins = {
         "extractors": [
             installed["tap-recurly"] | {"select": SELECT},
             # The same reader with a bookmark of its own, so that an audit never moves the main one.
             {"name": "tap-recurly-audit", "inherit_from": "tap-recurly"},
         ],
-        "mappers": [installed["recurly-to-klaviyo"] | {"mappings": [mapping]}],
+        "mappers": [installed["recurly-to-klaviyo"] | {"mappings": [MAPPING]}],
         "loaders": [
             installed["target-klaviyo"] | {"config": {"transform": "recurly"}},
             _mode("audit"),
