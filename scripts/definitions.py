@@ -203,12 +203,15 @@ SMOKE_TARGET = {
     "settings": [{"name": "destination_path"}],
 }
 SMOKE_TAP = {
-    "name": "tap-csv",
-    "namespace": "tap_csv",
-    "pip_url": "meltanolabs-tap-csv",
-    "executable": "tap-csv",
+    "name": "tap-csv-folder",
+    "namespace": "tap_csv_folder",
+    "pip_url": "tap-csv-folder==0.0.1a1",
     "capabilities": ["catalog", "discover", "state"],
-    "settings": [{"name": "files", "kind": "array"}],
+    "settings": [
+        {"name": "filesystem", "value": "local"},
+        {"name": "path", "value": "."},
+        {"name": "read_mode", "value": "one_stream_per_file"},
+    ],
 }
 
 
