@@ -30,9 +30,10 @@ LABELS = {"api": "API", "url": "URL", "id": "ID"}
 
 OPTION_LABELS = {"us": "United States", "eu": "European Union"}
 
-KINDS = ("integer", "boolean", "object", "array", "string")
+KINDS = {"integer", "boolean", "object", "array", "string"}
 """Kinds of setting that Meltano shares with JSON. It cannot pass on the decimals that its own kind
-for numbers makes, so a setting with a number that may be a fraction has no kind."""
+for numbers makes, so a setting with a number that may be a fraction has no kind, nor has one that
+takes several."""
 
 
 @dataclass(frozen=True)
@@ -327,8 +328,8 @@ def _setting(name: str, schema: dict[str, Any]) -> dict[str, Any]:
         ]
     elif schema.get("format") in {"date", "date-time"}:
         setting["kind"] = "date_iso8601"
-    elif kind := next((kind for kind in KINDS if kind in kinds(schema)), None):
-        setting["kind"] = kind
+    elif len(kinds(schema) & KINDS) == len(kinds(schema)) == 1:
+        (setting["kind"],) = kinds(schema)
     if schema.get("default") is not None:
         setting["value"] = schema["default"]
     setting["description"] = " ".join(schema["description"].split())

@@ -44,13 +44,26 @@ COMPLETE_RECORDS: dict[str, tuple[str, list[dict[str, Any]]]] = {
 """By stream, Recurly's resource and what must be said of it to give each metric an event."""
 
 
-def metrics() -> str:
-    """The five metrics: name, source stream, what counts, Swedish name."""
+def native_names() -> str:
+    """What bears the names of Klaviyo's own integration: name, what it is, Swedish name."""
+    metrics_first = [*sorted(METRICS, key=lambda metric: metric.name), *PROPERTIES]
     return _table(
-        ("Metric", "Read from", "What counts", "In Swedish"),
+        ("Name", "What it is", "In Swedish"),
         (
-            (f"**{metric.name}**", f"`{metric.stream}`", metric.meaning, SWEDISH[metric.name])
-            for metric in sorted(METRICS, key=lambda metric: metric.name)
+            (f"**{declared.name}**", declared.meaning, SWEDISH[declared.name])
+            for declared in metrics_first
+            if declared.name in SWEDISH
+        ),
+    )
+
+
+def metrics() -> str:
+    """Every metric: name, group, source stream, what counts."""
+    return _table(
+        ("Metric", "Group", "Read from", "What counts"),
+        (
+            (f"**{metric.name}**", _group(metric), f"`{metric.stream}`", metric.meaning)
+            for metric in METRICS
         ),
     )
 
@@ -73,14 +86,16 @@ def event_properties() -> str:
 
 
 def profile_properties() -> str:
-    """The four profile properties: name, what it holds, Swedish name."""
+    """Every profile property: name, group, what it holds."""
     return _table(
-        ("Profile property", "What it holds", "In Swedish"),
-        (
-            (f"**{declared.name}**", declared.meaning, SWEDISH[declared.name])
-            for declared in PROPERTIES
-        ),
+        ("Profile property", "Group", "What it holds"),
+        ((f"**{each.name}**", _group(each), each.meaning) for each in PROPERTIES),
     )
+
+
+def _group(declared: Any) -> str:
+    """The group by which a metric or a property is chosen."""
+    return f"`{getattr(declared, 'group', 'native')}`"
 
 
 def tap_settings() -> str:
@@ -117,6 +132,7 @@ def streams() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    "native names": native_names,
     "metrics": metrics,
     "event properties": event_properties,
     "profile properties": profile_properties,
