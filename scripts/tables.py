@@ -46,12 +46,12 @@ COMPLETE_RECORDS: dict[str, tuple[str, list[dict[str, Any]]]] = {
 
 def native_names() -> str:
     """What bears the names of Klaviyo's own integration: name, what it is, Swedish name."""
-    metrics_first = [*sorted(METRICS, key=lambda metric: metric.name), *PROPERTIES]
+    declarations: list[Any] = [*sorted(METRICS, key=lambda metric: metric.name), *PROPERTIES]
     return _table(
         ("Name", "What it is", "In Swedish"),
         (
             (f"**{declared.name}**", declared.meaning, SWEDISH[declared.name])
-            for declared in metrics_first
+            for declared in declarations
             if declared.name in SWEDISH
         ),
     )
