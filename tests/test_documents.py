@@ -123,6 +123,18 @@ def test_every_link_of_a_document_leads_somewhere(document: Path) -> None:
             assert heading in _headings(target), f"{link}#{heading}"
 
 
+@pytest.mark.xfail(reason="the transform's rooms are still being built", strict=False)
+def test_every_file_that_the_architecture_names_exists() -> None:
+    """Who follows docs/architecture.md to change something finds the file."""
+    text = (ROOT / "docs/architecture.md").read_text()
+    named = re.findall(
+        r"`((?:tap-recurly|transform|target-klaviyo|sandbox|tests|docs)/[^`]*)`", text
+    )
+    assert named
+    for path in named:
+        assert (ROOT / path).exists(), path
+
+
 def test_every_fact_that_the_code_cites_is_there() -> None:
     """A citation such as (docs/klaviyo.md: Events, Limits) names a page and its headings."""
     for source in (path for folder in CODE for path in (ROOT / folder).rglob("*.py")):
