@@ -1,40 +1,20 @@
-"""What the documents repeat of the code, made from the code: `make docs` writes it into place.
-
-That is the READMEs' tables, each between `<!-- table: NAME -->` and `<!-- end -->`, and the plugins
-as another Meltano project includes them. A test fails when one of them has drifted.
-"""
+"""The tables of the READMEs, made from what the code declares."""
 
 from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from about import own_settings, required_settings
 from recurly_to_klaviyo import Transform
 from recurly_to_klaviyo.events import METRICS
-from recurly_to_klaviyo.mapper import RecurlyToKlaviyo
 from recurly_to_klaviyo.profiles import PROPERTIES
-from tap_recurly.config import CONFIG_JSONSCHEMA as TAP_SETTINGS
 from tap_recurly.schema import resource_schema
 from tap_recurly.streams import STREAMS
-from target_klaviyo.settings import json_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-
-ROOT = Path(__file__).parent.parent
-DOCUMENTS = tuple(
-    ROOT / folder / "README.md" for folder in (".", "tap-recurly", "transform", "target-klaviyo")
-)
-
-PROJECT = ROOT / "meltano.yml"
-PLUGINS = ROOT / "docs/plugins.meltano.yml"
-PLUGINS_HEAD = """\
-# The plugins and jobs of this repository for a Meltano project that holds it as the folder
-# recurly-to-klaviyo: include_paths: [recurly-to-klaviyo/docs/plugins.meltano.yml]
-# Made from meltano.yml by `make docs`.
-"""
 
 SWEDISH = {
     "Failed Payment": "Misslyckad betalning",
@@ -64,13 +44,26 @@ COMPLETE_RECORDS: dict[str, tuple[str, list[dict[str, Any]]]] = {
 """By stream, Recurly's resource and what must be said of it to give each metric an event."""
 
 
-def metrics() -> str:
-    """The five metrics: name, source stream, what counts, Swedish name."""
+def native_names() -> str:
+    """What bears the names of Klaviyo's own integration: name, what it is, Swedish name."""
+    declarations: list[Any] = [*sorted(METRICS, key=lambda metric: metric.name), *PROPERTIES]
     return _table(
-        ("Metric", "Read from", "What counts", "In Swedish"),
+        ("Name", "What it is", "In Swedish"),
         (
-            (f"**{metric.name}**", f"`{metric.stream}`", metric.meaning, SWEDISH[metric.name])
-            for metric in sorted(METRICS, key=lambda metric: metric.name)
+            (f"**{declared.name}**", declared.meaning, SWEDISH[declared.name])
+            for declared in declarations
+            if declared.name in SWEDISH
+        ),
+    )
+
+
+def metrics() -> str:
+    """Every metric: name, group, source stream, what counts."""
+    return _table(
+        ("Metric", "Group", "Read from", "What counts"),
+        (
+            (f"**{metric.name}**", _group(metric), f"`{metric.stream}`", metric.meaning)
+            for metric in METRICS
         ),
     )
 
@@ -93,29 +86,31 @@ def event_properties() -> str:
 
 
 def profile_properties() -> str:
-    """The four profile properties: name, what it holds, Swedish name."""
+    """Every profile property: name, group, what it holds."""
     return _table(
-        ("Profile property", "What it holds", "In Swedish"),
-        (
-            (f"**{declared.name}**", declared.meaning, SWEDISH[declared.name])
-            for declared in PROPERTIES
-        ),
+        ("Profile property", "Group", "What it holds"),
+        ((f"**{each.name}**", _group(each), each.meaning) for each in PROPERTIES),
     )
+
+
+def _group(declared: Any) -> str:
+    """The group by which a metric or a property is chosen."""
+    return f"`{getattr(declared, 'group', 'native')}`"
 
 
 def tap_settings() -> str:
     """Every setting of tap-recurly of its own; the SDK's common ones are documented there."""
-    return _settings(TAP_SETTINGS)
+    return _settings("tap-recurly")
 
 
 def target_settings() -> str:
     """Every setting of target-klaviyo of its own."""
-    return _settings(json_schema())
+    return _settings("target-klaviyo")
 
 
 def transform_settings() -> str:
     """Every setting of the transform, of the mapper too."""
-    return _settings(RecurlyToKlaviyo.config_jsonschema)
+    return _settings("recurly-to-klaviyo")
 
 
 def streams() -> str:
@@ -137,6 +132,7 @@ def streams() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    "native names": native_names,
     "metrics": metrics,
     "event properties": event_properties,
     "profile properties": profile_properties,
@@ -155,13 +151,6 @@ def with_tables(text: str) -> str:
 
     pattern = r"(?P<start><!-- table: (?P<name>[a-z ]+) -->)\n.*?(?P<end><!-- end -->)"
     return re.sub(pattern, renew, text, flags=re.DOTALL)
-
-
-def plugins() -> str:
-    """The plugins and jobs of this repository's project, from where another project sees them."""
-    text = PROJECT.read_text()
-    shared = text[text.index("\nplugins:") : text.index("\nschedules:")].strip()
-    return f"{PLUGINS_HEAD}{shared.replace('-e ./', '-e ./recurly-to-klaviyo/')}\n"
 
 
 def _complete_events() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -191,13 +180,13 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _settings(schema: dict[str, Any]) -> str:
-    required = schema.get("required", [])
+def _settings(plugin: str) -> str:
+    required = required_settings(plugin)
     return _table(
         ("Setting", "Default", "Meaning"),
         (
             (f"`{name}`", _default(setting, required=name in required), setting["description"])
-            for name, setting in schema["properties"].items()
+            for name, setting in own_settings(plugin).items()
         ),
     )
 
@@ -205,9 +194,9 @@ def _settings(schema: dict[str, Any]) -> str:
 def _default(setting: dict[str, Any], *, required: bool) -> str:
     if required:
         return "required, secret" if setting.get("secret") else "required"
-    if "default" not in setting:
+    default = setting.get("default")
+    if default is None:
         return "none"
-    default = setting["default"]
     return f"`{default if isinstance(default, str) else json.dumps(default)}`"
 
 
@@ -216,9 +205,3 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join(
         "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines
     )
-
-
-if __name__ == "__main__":
-    for document in DOCUMENTS:
-        document.write_text(with_tables(document.read_text()))
-    PLUGINS.write_text(plugins())
