@@ -56,6 +56,15 @@ def _alike(wanted: Any, there: Any) -> bool:
     """
     if wanted is None or wanted == "":
         return there is None or there == ""
-    if isinstance(wanted, bool) or isinstance(there, bool):
-        return wanted is there
-    return bool(wanted == there)
+    return _equal(wanted, there)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Whether two JSON values are equal, as far down as they go."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
+    return bool(one == other)

@@ -25,18 +25,19 @@ class Person:
     external_id: str | None
     attributes: Mapping[str, Any]
 
+    @property
+    def is_nameless(self) -> bool:
+        """Whether nothing but an external id tells who it is, so that it is nobody else's."""
+        return not self.email and not self.attributes.get("phone_number")
+
     @classmethod
     def shown(cls, resource: Mapping[str, Any]) -> Person:
-        """The person in a JSON:API resource of `GET /api/profiles`.
-
-        Raises:
-            LookupError, TypeError, AttributeError: the resource has another shape.
-        """
+        """The person in a JSON:API resource of `GET /api/profiles`."""
         attributes = resource["attributes"]
-        email = attributes.get("email")
+        email, external_id = attributes.get("email"), attributes.get("external_id")
         return cls(
             id=resource["id"],
-            email=email.strip().lower() if email else None,
-            external_id=attributes.get("external_id") or None,
+            email=email.strip().lower() if isinstance(email, str) and email.strip() else None,
+            external_id=str(external_id) if external_id else None,
             attributes=attributes,
         )

@@ -69,9 +69,11 @@ class Resolution:
         return frozenset(each.id for each in (self.person, *self.former) if each is not None)
 
     @property
-    def vacates(self) -> str | None:
-        """The address that `person` gives up, which may be another row's own."""
-        return self.person.email if self.person is not None and self.sets_email else None
+    def outline(self) -> object:
+        """The decision without what the profiles hold."""
+        former = frozenset(each.id for each in self.former)
+        person_id = None if self.person is None else self.person.id
+        return person_id, former, self.sets_anchor, self.sets_email, self.foreign
 
 
 def resolve(identifiers: Identifiers, found: Iterable[Person]) -> Resolution:

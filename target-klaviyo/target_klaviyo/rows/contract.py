@@ -78,6 +78,8 @@ class ProfileRow:
         attributes: what is set, as JSON: Klaviyo's attributes with `properties`, no nulls.
         cleared_properties: names of properties to clear.
         cleared_attributes: names of attributes to clear, `location.city` for one within.
+        also_known_as: further external ids of the same person, by which Klaviyo may know them;
+            never sent.
         parts: the rows merged into this one, oldest first; empty for a row as it came.
         alone: never merged, so that a refusal concerns this row and no other.
     """
@@ -89,9 +91,18 @@ class ProfileRow:
     cleared_properties: frozenset[str]
     cleared_attributes: frozenset[str]
     warnings: list[str]
+    also_known_as: frozenset[str] = frozenset()
     epoch: int = 0
     parts: list[ProfileRow] = field(default_factory=list)
     alone: bool = False
+
+    @property
+    def claims(self) -> Identity:
+        """Every identifier whose profile the row may change."""
+        if not self.also_known_as:
+            return self.identity
+        further = sorted(("external_id", each) for each in self.also_known_as)
+        return (*self.identity, *(each for each in further if each not in self.identity))
 
     def fields(self) -> dict[str, Any]:
         """What the row sets, and a null for each single field that it clears."""

@@ -36,6 +36,7 @@ def merge_profiles(earlier: ProfileRow, later: ProfileRow) -> ProfileRow | None:
         cleared_properties,
         cleared_attributes,
         [],
+        (later if "external_id" in dict(later.identity) else earlier).also_known_as,
         epoch=earlier.epoch,
         parts=[*(earlier.parts or [earlier]), *(later.parts or [later])],
     )

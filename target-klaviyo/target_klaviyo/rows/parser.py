@@ -51,8 +51,9 @@ EVENT_FIELDS = frozenset(
 TEXT_ATTRIBUTES = frozenset(
     {"first_name", "last_name", "organization", "locale", "title", "image", "_kx"}
 )
-PROFILE_FIELDS = TEXT_ATTRIBUTES | {"location", "properties"} | frozenset(IDENTIFIER_KINDS)
-EVENT_PROFILE_FIELDS = PROFILE_FIELDS | {"anonymous_id"}
+_PERSON_FIELDS = TEXT_ATTRIBUTES | {"location", "properties"} | frozenset(IDENTIFIER_KINDS)
+PROFILE_FIELDS = _PERSON_FIELDS | {"also_known_as"}
+EVENT_PROFILE_FIELDS = _PERSON_FIELDS | {"anonymous_id"}
 
 _CURRENCY_CHARS = 3
 
@@ -146,6 +147,7 @@ class RowParser:
             _shared(cleared_properties),
             _shared(cleared_attributes),
             warnings,
+            _also_known_as(row, identifiers.get("external_id")),
         )
 
     def _time(self, value: object, what: str) -> tuple[datetime, str]:
@@ -162,6 +164,19 @@ class RowParser:
             return None
         earliest, _ = self._time(value, "The event's earliest_time")
         return earliest if earliest < time else None
+
+
+def _also_known_as(row: Mapping[str, Any], external_id: str | None) -> frozenset[str]:
+    """The person's further external ids: they mean something only beside the one that is sent."""
+    listed = row.get("also_known_as") or []
+    if not isinstance(listed, list) or not all(isinstance(each, str) and each for each in listed):
+        raise RowRejected("The profile's also_known_as is not a list of texts.")
+    if listed and external_id is None:
+        raise RowRejected("The profile has an also_known_as, but no external_id beside it.")
+    return frozenset(listed) - {external_id} if listed else _NOBODY_ELSE
+
+
+_NOBODY_ELSE: frozenset[str] = frozenset()
 
 
 @lru_cache(maxsize=1024)
