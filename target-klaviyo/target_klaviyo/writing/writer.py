@@ -186,12 +186,12 @@ class Writer:
         self._handle_outcomes()
         if self._signum is not None:
             raise RunInterrupted(self._signum)
-        flush()
-        if self._events.waiting >= MAX_EVENTS and not self._profiles.backlog:
-            self._profiles.flush()  # a whole request of events waits for them
         self._profiles.enqueue()
         for identity in self._profiles.take_freed():
             self._events.release(identity)
+        flush()
+        if self._events.waiting >= MAX_EVENTS and not self._profiles.backlog:
+            self._profiles.flush()  # a whole request of events waits for them
         self._events.enqueue()
         self._dispatcher.dispatch()
         self._print_covered_state()
