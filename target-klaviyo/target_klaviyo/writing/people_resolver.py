@@ -139,6 +139,7 @@ class PeopleResolver:
         self._outgoing = ImportBatcher(options.max_rows)
         self._importing: dict[ProfileRow, ResolvedCase] = {}
         self._owners: dict[str, ResolvedCase] = {}
+        self._addressees: dict[str, ResolvedCase] = {}
         self._subjects: dict[str, ResolvedCase] = {}
         self._parked: dict[str, list[ResolvedCase]] = {}
         self._again: list[ResolvedCase] = []
@@ -149,6 +150,8 @@ class PeopleResolver:
         cases = [ResolvedCase(row) for row in rows]
         for case in cases:
             self._owners.update(dict.fromkeys(case.identifiers.external_ids, case))
+            if case.identifiers.email is not None:
+                self._addressees[case.identifiers.email] = case
         self._counts["looked up"] += len(cases)
         self._inquirer.ask(cases)
 
@@ -257,6 +260,9 @@ class PeopleResolver:
     def _plan(self, case: ResolvedCase, resolution: Resolution) -> None:
         """Say what is to be done, and begin with it."""
         person = resolution.person
+        if person is not None and self._belongs_to_another(case, person):
+            step = UpdateProfile(case, person.id, leaving_fields(case.row, person), leaves=True)
+            case.steps, person = deque([step]), None
         if person is None:
             case.person_id, case.fields = None, {}
         else:
@@ -270,6 +276,10 @@ class PeopleResolver:
             return
         case.attempted = attempted
         self._next_step(case)
+
+    def _belongs_to_another(self, case: ResolvedCase, person: Person) -> bool:
+        """Whether a person who has lost the address leaves it to somebody who still has it."""
+        return case.identifiers.email is None and (person.email or "") in self._addressees
 
     def _step(
         self, case: ResolvedCase, former: Person, person: Person
@@ -372,6 +382,8 @@ class PeopleResolver:
         for each in case.identifiers.external_ids:
             if self._owners.get(each) is case:
                 del self._owners[each]
+        if self._addressees.get(case.identifiers.email or "") is case:
+            del self._addressees[case.identifiers.email or ""]
 
     def _release_waiting(self, case: ResolvedCase) -> None:
         """Ask again about the rows that have waited for this one."""

@@ -105,6 +105,12 @@ class ProfileSink(Sink[ProfileBatcher]):
 
     def enqueue(self) -> None:
         """Hand full batches on, and what has been decided to the dispatcher."""
+        self._hand_on()
+        while stored := self._people.take_stored():
+            self._stored(stored)
+            self._hand_on()  # rows that were held back behind those
+
+    def _hand_on(self) -> None:
         for rows in self._batcher.full:
             to_resolve = [row for row in rows if _has_anchor(row)]
             if to_resolve:
@@ -112,7 +118,6 @@ class ProfileSink(Sink[ProfileBatcher]):
             self._import([row for row in rows if not _has_anchor(row)])
         self._batcher.full.clear()
         self._people.proceed()
-        self._stored(self._people.take_stored())
 
     def handle(self, request: Request, outcome: Outcome) -> None:
         """Go on by one answer."""
