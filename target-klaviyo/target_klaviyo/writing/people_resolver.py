@@ -46,8 +46,9 @@ MAX_ROUNDS = 3
 MAX_TIMES_AHEAD = 3
 """How often a row may go ahead of another that it should wait for."""
 
+FIRST_MERGE_PAUSE_SECONDS = 0.25
 MAX_MERGE_PAUSE_SECONDS = 30.0
-MAX_MERGE_LOOKS = 10  # about three minutes
+MAX_MERGE_LOOKS = 12  # about three minutes
 
 _GONE = ApiError("not_found", "The profile is gone", "The profile is gone, time and again.", "")
 _MERGE_UNFINISHED = ApiError(
@@ -325,7 +326,8 @@ class PeopleResolver:
         if case.merge_looks > MAX_MERGE_LOOKS:
             self._reject(case, _MERGE_UNFINISHED)
             return
-        pause = min(MAX_MERGE_PAUSE_SECONDS, 2.0 ** (case.merge_looks - 1))
+        growth: int = 2 ** (case.merge_looks - 1)
+        pause = min(MAX_MERGE_PAUSE_SECONDS, FIRST_MERGE_PAUSE_SECONDS * growth)
         self._inquirer.ask_later(case, pause)
 
     def _written(self, case: ResolvedCase, person_id: str) -> None:
