@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tap_recurly.settings import SETTINGS_SCHEMA
-from target_klaviyo.settings import json_schema
+from target_klaviyo.config import json_schema
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -1,7 +1,8 @@
-"""The command `target-klaviyo`, which takes signals from its very first moment.
+"""The command `target-klaviyo`: arguments in, one sentence and an exit code out.
 
-Loading the SDK takes most of a second. Until it is there nothing has been read or sent, so a
-signal simply ends the process, with the exit code it has later.
+It takes signals from its very first moment. Loading the SDK takes most of a second. Until it is
+there nothing has been read or sent, so a signal simply ends the process, with the exit code it has
+later.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
+from target_klaviyo.errors import RunInterrupted, TargetError
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import FrameType
 
 
@@ -19,9 +23,32 @@ def main() -> NoReturn:
     """Run the command; every failure that is not a bug ends with one sentence on stderr."""
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, _leave)
-    from target_klaviyo.command import run  # noqa: PLC0415  (takes long; signals come first)
-
     sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command with these arguments; returns the exit code."""
+    # These take long to load; signals come first.
+    import click  # noqa: PLC0415
+    from singer_sdk.exceptions import SingerSDKError  # noqa: PLC0415
+
+    from target_klaviyo.target import TargetKlaviyo  # noqa: PLC0415
+
+    try:
+        TargetKlaviyo.cli.main(list(arguments), prog_name="target-klaviyo", standalone_mode=False)
+    except RunInterrupted as interrupted:
+        return interrupted.exit_code
+    except click.ClickException as error:
+        return _fail(error.format_message())
+    except (TargetError, SingerSDKError) as error:
+        return _fail(str(error))
+    return 0
+
+
+def _fail(sentence: str) -> int:
+    sys.stderr.write(" ".join(sentence.split()) + "\n")
+    sys.stderr.flush()
+    return 1
 
 
 def _leave(signum: int, _frame: FrameType | None) -> NoReturn:

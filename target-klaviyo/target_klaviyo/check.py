@@ -31,15 +31,15 @@ from target_klaviyo.klaviyo.endpoints import (
     PROFILES,
     Call,
 )
-from target_klaviyo.klaviyo.patience import Patience
-from target_klaviyo.klaviyo.reader import Reader
-from target_klaviyo.klaviyo.verdicts import Missing, SlowDown, TryAgain
-from target_klaviyo.wording import counted, enumeration
+from target_klaviyo.klaviyo.exchange import Api
+from target_klaviyo.klaviyo.outcomes import NotFound, RateLimited, Retryable
+from target_klaviyo.klaviyo.retry import RetryPolicy
+from target_klaviyo.text import counted, enumeration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from target_klaviyo.configuration import Settings
+    from target_klaviyo.config import Settings
     from target_klaviyo.klaviyo.account import Account
 
 NO_JOB = "none"
@@ -77,7 +77,7 @@ class Scopes:
 
 
 def check(
-    given: Settings,
+    settings: Settings,
     *,
     today: date,
     wait: Callable[[float], None] = sleep,
@@ -86,7 +86,7 @@ def check(
     """Try the settings on Klaviyo; the message says what was found, within about 20 s.
 
     Args:
-        given: the settings.
+        settings: the settings.
         today: by which the revision's age is counted.
         wait: lets seconds pass.
         clock: seconds of a monotonic clock.
@@ -95,58 +95,60 @@ def check(
         KlaviyoError: Klaviyo cannot be reached or refuses key, revision or list, or the key lacks
             a scope that the settings need.
     """
-    client = Client.configured(given, longest_timeout=CHECK_TIMEOUT)
-    patience = Patience(
-        given.api_url,
+    client = Client.configured(settings, longest_timeout=CHECK_TIMEOUT)
+    retry_policy = RetryPolicy(
+        settings.api_url,
         safe="nothing was changed",
         max_tries=CHECK_TRIES,
         longest_wait=CHECK_LONGEST_WAIT,
     )
     try:
-        return _checked(given, Reader(client, wait=wait, clock=clock, patience=patience), today)
+        return _checked(
+            settings, Api(client, wait=wait, clock=clock, retry_policy=retry_policy), today
+        )
     finally:
         client.close()
 
 
-def _checked(given: Settings, reader: Reader, today: date) -> str:
+def _checked(settings: Settings, api: Api, today: date) -> str:
     scopes = Scopes()
-    account = _account(reader, scopes)
-    if given.list_id is not None:
-        _look_up_list(given.list_id, reader, scopes)
-    for question in questions(given):
-        _note(question, reader, scopes, once=question.endpoint.method == "POST")
+    account = _account(api, scopes)
+    if settings.list_id is not None:
+        _look_up_list(settings.list_id, api, scopes)
+    for question in questions(settings):
+        _note(question, api, scopes, once=question.endpoint.method == "POST")
     # Writing needs no account: its name and time zone only say whose key it is.
-    beyond = set(ACCOUNTS.scopes) if given.mode == "write" else set()
+    beyond = set(ACCOUNTS.scopes) if settings.mode == "write" else set()
     lacking, held = scopes.lacking - beyond, scopes.held - beyond
     if lacking:
         needed = lacking | held | scopes.unknown
         raise KlaviyoError(
-            f"The API key of {_described(account)} lacks {_listed(lacking)}; mode '{given.mode}' "
-            f"needs {_listed(needed)}: create a private key with all of them (Settings > API "
-            "keys) and set it as 'api_key'."
+            f"The API key of {_described(account)} lacks {_listed(lacking)}; mode "
+            f"'{settings.mode}' needs {_listed(needed)}: create a private key with all of them "
+            "(Settings > API keys) and set it as 'api_key'."
         )
     unknown = f"; not checked: {_listed(scopes.unknown)}" if scopes.unknown else ""
     return (
-        f"Connected to {_described(account)}: the key has what mode '{given.mode}' needs "
-        f"({_listed(held)}{unknown}); API revision {given.revision}"
-        f"{revision_age(given.revision, today)}."
+        f"Connected to {_described(account)}: the key has what mode '{settings.mode}' needs "
+        f"({_listed(held)}{unknown}); API revision {settings.revision}"
+        f"{revision_age(settings.revision, today)}."
     )
 
 
-def questions(given: Settings) -> Iterator[Call]:
+def questions(settings: Settings) -> Iterator[Call]:
     """What to ask the endpoints that a run would use, beside the account's and the list's."""
-    if given.mode != "audit":
-        if given.event_streams or given.transform:
+    if settings.mode != "audit":
+        if settings.event_streams or settings.transform:
             yield Call(BULK_EVENTS, BULK_EVENTS.path, b"{}")
-        if given.profile_streams or given.transform:
+        if settings.profile_streams or settings.transform:
             yield Call(PROFILE_IMPORT, PROFILE_IMPORT.path, b"{}")
             yield Call(BULK_PROFILES, BULK_PROFILES.path, b"{}")
             yield Call(IMPORT_ERRORS, IMPORT_ERRORS.path.format(id=NO_JOB))
             yield Call(IMPORT_JOB, IMPORT_JOB.path.format(id=NO_JOB))
-    if given.mode != "write":
+    if settings.mode != "write":
         yield Call(METRICS, METRICS.path)
         yield Call(EVENTS, EVENTS.path, query={"page[size]": "1"})
-        if given.audit_profiles:
+        if settings.audit_profiles:
             yield Call(PROFILES, PROFILES.path, query={"page[size]": "1"})
 
 
@@ -166,10 +168,10 @@ def revision_age(revision: str, today: date) -> str:
     )
 
 
-def _account(reader: Reader, scopes: Scopes) -> Account | None:
+def _account(api: Api, scopes: Scopes) -> Account | None:
     """The account, None when the key may not name it."""
     try:
-        account = read_account(reader.ask(account_call()))
+        account = read_account(api.ask(account_call()))
     except ScopeError:
         scopes.refused.append(ACCOUNTS.scopes)
         return None
@@ -177,27 +179,27 @@ def _account(reader: Reader, scopes: Scopes) -> Account | None:
     return account
 
 
-def _look_up_list(list_id: str, reader: Reader, scopes: Scopes) -> None:
+def _look_up_list(list_id: str, api: Api, scopes: Scopes) -> None:
     call = Call(LIST, LIST.path.format(id=quote(list_id, safe="")))
-    if isinstance(_note(call, reader, scopes, once=False), Missing):
+    if isinstance(_note(call, api, scopes, once=False), NotFound):
         raise KlaviyoError(
             f"Klaviyo knows no list {list_id}; set 'list_id' to the id that stands in the list's "
             "address in Klaviyo."
         )
 
 
-def _note(call: Call, reader: Reader, scopes: Scopes, *, once: bool) -> object:
+def _note(call: Call, api: Api, scopes: Scopes, *, once: bool) -> object:
     """Ask, and note what the answer tells about the endpoint's scopes."""
     try:
-        verdict = reader.first_verdict(call, wants_document=False) if once else reader.verdict(call)
+        outcome = api.first_outcome(call, wants_document=False) if once else api.outcome(call)
     except ScopeError:
         scopes.refused.append(call.endpoint.scopes)
         return None
-    if isinstance(verdict, TryAgain | SlowDown):
+    if isinstance(outcome, Retryable | RateLimited):
         scopes.untold.update(call.endpoint.scopes)
     else:
         scopes.held.update(call.endpoint.scopes)
-    return verdict
+    return outcome
 
 
 def _described(account: Account | None) -> str:

@@ -18,10 +18,13 @@ from singer_sdk.exceptions import (
 from singer_sdk.helpers.capabilities import PluginCapabilities
 
 from target_klaviyo.check import check
-from target_klaviyo.configuration import (
+from target_klaviyo.config import (
+    SETTINGS,
+    WITHOUT_EFFECT,
     Settings,
     check_environment,
     check_names,
+    json_schema,
     leave_out_idle,
     read_settings,
 )
@@ -31,12 +34,11 @@ from target_klaviyo.errors import (
     RunInterrupted,
     SettingsError,
 )
-from target_klaviyo.reading import messages, stream_maps
-from target_klaviyo.reading.bytes_reader import BytesReader
-from target_klaviyo.reading.transforms import configured_transform
 from target_klaviyo.rows.contract import Origin
 from target_klaviyo.run import Run
-from target_klaviyo.settings import SETTINGS, WITHOUT_EFFECT, json_schema
+from target_klaviyo.singer import stream_maps
+from target_klaviyo.singer.reader import MessageReader, member, require
+from target_klaviyo.singer.transforms import configured_transform
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,8 +86,8 @@ class TargetKlaviyo(Target):
         PluginCapabilities.FLATTENING,
         PluginCapabilities.STRUCTURED_LOGGING,
     ]
-    message_reader_class = BytesReader
-    message_reader: BytesReader
+    message_reader_class = MessageReader
+    message_reader: MessageReader
 
     _settings: Settings
 
@@ -99,8 +101,8 @@ class TargetKlaviyo(Target):
         self._maps_streams = bool(
             self.config.get("stream_maps") or self.config.get("flattening_enabled")
         )
-        self.message_reader.pump = self._begin
-        self.message_reader.refuse_deep = self._refuse_deep
+        self.message_reader.poll = self._begin
+        self.message_reader.reject_deep = self._reject_deep
 
     # Settings.
 
@@ -133,16 +135,16 @@ class TargetKlaviyo(Target):
     # The run.
 
     def _begin(self, source: int | None) -> None:
-        """The first `pump`: the run begins now, and its input is known."""
+        """The first `poll`: the run begins now, and its input is known."""
         self._run = Run(
             self._settings,
             transform=self._transform,
             source=source,
             batch_size_rows=self.config.get("batch_size_rows"),
         )
-        self._intake = self._run.intake
-        self.message_reader.pump = self._run.consumer.pump
-        self._run.consumer.pump(source)
+        self._router = self._run.router
+        self.message_reader.poll = self._run.consumer.poll
+        self._run.consumer.poll(source)
 
     @override
     def process_endofpipe(self) -> None:
@@ -170,8 +172,8 @@ class TargetKlaviyo(Target):
     @override
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
         line_number = self.message_reader.line_number
-        stream = messages.require(message_dict, "stream", str, line_number)
-        schema = messages.require(message_dict, "schema", dict, line_number)
+        stream = require(message_dict, "stream", str, line_number)
+        schema = require(message_dict, "schema", dict, line_number)
         if not isinstance(schema.get("properties"), dict):
             raise InputError(
                 f"The SCHEMA message on line {line_number} of the input has no properties; check "
@@ -190,8 +192,8 @@ class TargetKlaviyo(Target):
     @override
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
         line_number = self.message_reader.line_number
-        stream = messages.require(message_dict, "stream", str, line_number)
-        record = messages.require(message_dict, "record", object, line_number)
+        stream = require(message_dict, "stream", str, line_number)
+        record = require(message_dict, "record", object, line_number)
         schema = self._schemas.get(stream)
         if schema is None:
             raise RecordBeforeSchemaError(
@@ -202,9 +204,9 @@ class TargetKlaviyo(Target):
         if self._maps_streams:
             self._take_mapped(stream, record, origin)
             return
-        if not self._intake.knows(stream):
+        if not self._router.knows(stream):
             self._require_keys(stream, record)
-        self._intake.take(stream, record, origin)
+        self._router.route(stream, record, origin)
 
     def _take_mapped(self, stream: str, record: Any, origin: Origin) -> None:
         """Through the SDK's stream maps and flattening, when those are configured."""
@@ -215,10 +217,10 @@ class TargetKlaviyo(Target):
                 mapped = stream_map.transform(copy.copy(record))
             except _MAP_ERRORS as error:
                 rejection = stream_maps.failure(stream, self.config.get("stream_maps"), error)
-                self._intake.refuse(alias, rejection, origin)
+                self._router.reject_unreadable(alias, rejection, origin)
                 continue
             if mapped is not None:
-                self._intake.take(alias, mapped, origin)
+                self._router.route(alias, mapped, origin)
 
     def _require_keys(self, stream: str, record: Any) -> None:
         """Rows of ours are judged one by one; elsewhere a missing key means a broken tap."""
@@ -229,11 +231,11 @@ class TargetKlaviyo(Target):
                     f"key property {name}; check the tap."
                 )
 
-    def _refuse_deep(self, stream: str) -> None:
+    def _reject_deep(self, stream: str) -> None:
         reader = self.message_reader
         origin = Origin(stream, reader.line, self._schemas.get(stream, b""))
         rejection = RowRejected("The record is nested too deeply to be read.")
-        self._intake.refuse(stream, rejection, origin)
+        self._router.reject_unreadable(stream, rejection, origin)
 
     @override
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
@@ -244,7 +246,7 @@ class TargetKlaviyo(Target):
             )
         if self._run is not None:
             reader = self.message_reader
-            self._run.consumer.state(messages.member(reader.line, "value", reader.line_number))
+            self._run.consumer.take_state(member(reader.line, "value", reader.line_number))
 
     @override
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ from recurly_klaviyo_sandbox.clock import Clock
 from recurly_klaviyo_sandbox.klaviyo import KlaviyoAccount
 from recurly_klaviyo_sandbox.server import LocalServer
 from target_klaviyo.check import check
-from target_klaviyo.configuration import read_settings
+from target_klaviyo.config import read_settings
 from target_klaviyo.target import TargetKlaviyo
 
 if TYPE_CHECKING:

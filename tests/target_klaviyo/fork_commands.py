@@ -12,7 +12,7 @@ import os
 import sys
 from typing import Any, NoReturn
 
-from target_klaviyo.command import run
+from target_klaviyo.__main__ import run
 
 
 def be_the_command(arguments: list[str], variables: dict[str, str], folder: str) -> NoReturn:

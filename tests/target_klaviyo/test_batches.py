@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from target_klaviyo.rows.contract import EventRow, Origin, ProfileRow
 from target_klaviyo.rows.identity import Relation, relation
-from target_klaviyo.rows.reader import RowReader
+from target_klaviyo.rows.parser import RowParser
 from target_klaviyo.writing.batches import EventBatcher, ProfileBatcher
 from target_klaviyo.writing.payloads import bulk_events, bulk_import, entries
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row")
 NOW = datetime(2026, 7, 15, tzinfo=timezone.utc)
-READER = RowReader(now=NOW, live_window=timedelta(days=3))
+PARSER = RowParser(now=NOW, live_window=timedelta(days=3))
 ORIGIN = Origin("rows", b"{}", b"{}")
 PEOPLE = st.fixed_dictionaries(
     {},
@@ -42,12 +42,12 @@ def read_event(person: dict[str, str], unique_id: str, size: int) -> EventRow:
         "profile": person,
         "properties": {"x": "y" * size},
     }
-    return READER.event(row, ORIGIN)
+    return PARSER.parse_event(row, ORIGIN)
 
 
 EVENTS = st.builds(read_event, PEOPLE, st.sampled_from("abcdefgh"), st.integers(0, 300))
 PROFILES = st.builds(
-    lambda person, value: READER.profile({**person, "properties": {"v": value}}, ORIGIN),
+    lambda person, value: PARSER.parse_profile({**person, "properties": {"v": value}}, ORIGIN),
     PEOPLE,
     st.integers(0, 99),
 )
@@ -66,7 +66,7 @@ def work_off(
         if pending:
             batcher.add(pending.pop(0))
         else:
-            batcher.seal()
+            batcher.close_batch()
         under_way += batcher.full
         batcher.full.clear()
         together = [row for batch in under_way for row in batch]
@@ -88,7 +88,7 @@ def test_every_event_goes_once_and_no_key_is_under_way_twice(
         assert len(batch) <= 1 or len(bulk_events(entries(batch))) <= BODY_LIMIT
         for row in batch:
             stored.append(row)
-            duplicates += batcher.settle(row, stored=True)
+            duplicates += batcher.row_ended(row, stored=True)
     assert sorted(map(id, [*stored, *duplicates])) == sorted(map(id, rows))
 
 
@@ -105,10 +105,10 @@ def test_a_duplicate_of_a_rejected_event_gets_its_chance() -> None:
     first, second = (read_event({"email": "a@b.io"}, "x", size) for size in (1, 2))
     batcher.add(first)
     batcher.add(second)
-    batcher.seal()
+    batcher.close_batch()
     assert batcher.full.pop() == [first]
-    assert batcher.settle(first, stored=False) == []
-    batcher.seal()
+    assert batcher.row_ended(first, stored=False) == []
+    batcher.close_batch()
     assert batcher.full.pop() == [second]
 
 
@@ -126,7 +126,7 @@ def test_every_profile_goes_once_in_an_order_that_cannot_matter(
             assert len(batch) <= 4
             assert len(bulk_import(batch, "LIST")) <= BODY_LIMIT
             sent += parts(batch)
-            batcher.settle(batch)
+            batcher.rows_ended(batch)
     assert sorted(map(id, sent)) == sorted(map(id, rows))
     position = {id(row): index for index, row in enumerate(rows)}
     for email in {dict(row.identity).get("email") for row in rows} - {None}:

@@ -10,7 +10,7 @@ import pytest
 
 from recurly_klaviyo_sandbox.faults import Fault, Trouble
 from target_klaviyo.check import CHECK_TIMEOUT, CHECK_TRIES, Scopes, revision_age
-from target_klaviyo.configuration import read_settings
+from target_klaviyo.config import read_settings
 from target_klaviyo.errors import KlaviyoError
 from target_klaviyo.klaviyo.client import Client
 

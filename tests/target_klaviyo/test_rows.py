@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from target_klaviyo.errors import RowRejected
 from target_klaviyo.rows.contract import Origin
 from target_klaviyo.rows.merging import merge_profiles
-from target_klaviyo.rows.reader import RowReader
+from target_klaviyo.rows.parser import RowParser
 from target_klaviyo.writing.payloads import single_import
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 7, 15, 12, tzinfo=timezone.utc)
 ORIGIN = Origin("events", b"{}", b"{}")
-READER = RowReader(now=NOW, live_window=timedelta(days=3))
+PARSER = RowParser(now=NOW, live_window=timedelta(days=3))
 EVENT: dict[str, Any] = {
     "metric": "Paid",
     "unique_id": "p-1",
@@ -107,10 +107,10 @@ def test_an_event_is_refused_with_the_reason_that_is_true(
 ) -> None:
     """Every documented limit has its sentence; what is within them is taken."""
     if reason is None:
-        READER.event({**EVENT, **changes}, ORIGIN)
+        PARSER.parse_event({**EVENT, **changes}, ORIGIN)
         return
     with pytest.raises(RowRejected) as refusal:
-        READER.event({**EVENT, **changes}, ORIGIN)
+        PARSER.parse_event({**EVENT, **changes}, ORIGIN)
     assert refusal.value.reason == reason
 
 
@@ -127,13 +127,13 @@ def test_an_event_is_refused_with_the_reason_that_is_true(
 )
 def test_times_are_normalised(given_time: str, sent: str) -> None:
     """ISO 8601 in all its forms goes out as RFC 3339; without a zone it is UTC."""
-    row = READER.event({**EVENT, "time": given_time}, ORIGIN)
+    row = PARSER.parse_event({**EVENT, "time": given_time}, ORIGIN)
     assert json.loads(row.payload)["attributes"]["time"] == sent
 
 
 def test_an_event_is_serialised_as_klaviyo_wants_it() -> None:
     """The payload is the JSON:API resource, with backfill on history only."""
-    row = READER.event({**EVENT, "value": 9, "value_currency": "eur", "unique_id": 7}, ORIGIN)
+    row = PARSER.parse_event({**EVENT, "value": 9, "value_currency": "eur", "unique_id": 7}, ORIGIN)
     assert json.loads(row.payload) == {
         "type": "event",
         "attributes": {
@@ -145,13 +145,13 @@ def test_an_event_is_serialised_as_klaviyo_wants_it() -> None:
             "value_currency": "EUR",
         },
     }
-    old = READER.event({**EVENT, "time": "2026-07-12T11:59:59Z"}, ORIGIN)
+    old = PARSER.parse_event({**EVENT, "time": "2026-07-12T11:59:59Z"}, ORIGIN)
     assert json.loads(old.payload)["attributes"]["backfill"] is True
 
 
 def test_nulls_of_a_profile_are_told_apart() -> None:
     """Null properties, attributes and places are to be cleared; null identifiers are absent."""
-    row = READER.profile(
+    row = PARSER.parse_profile(
         {
             "email": "Ada@Shop.io ",
             "phone_number": None,
@@ -207,7 +207,7 @@ def test_merged_rows_do_what_they_would_do_one_by_one(
     merged = None
     for row in rows:
         expected = apply(expected, row)
-        read = READER.profile(row, ORIGIN)
+        read = PARSER.parse_profile(row, ORIGIN)
         merged = read if merged is None else merge_profiles(merged, read)
         assert merged is not None
     assert merged is not None
@@ -234,7 +234,7 @@ def reason_of(read: Callable[[object, Origin], object], row: object) -> str:
 def test_nothing_but_a_rejection_comes_of_a_bad_row(value: Any, name: str) -> None:
     """Whatever a field holds, the row is read or rejected with a sentence."""
     for row in (value, {**EVENT, name: value}, {**EVENT, "profile": {name: value}}):
-        for read in (READER.event, READER.profile):
+        for read in (PARSER.parse_event, PARSER.parse_profile):
             assert reason_of(read, row).endswith(".")
 
 
@@ -250,7 +250,7 @@ def test_an_impossible_earliest_time_is_a_reason(earliest: object, reason: str) 
     """It is checked like the time."""
     row = EVENT | {"time": "2026-01-31T12:00:00Z", "earliest_time": earliest}
     with pytest.raises(RowRejected) as rejected:
-        READER.event(row, ORIGIN)
+        PARSER.parse_event(row, ORIGIN)
     assert rejected.value.reason == reason
 
 
@@ -261,8 +261,8 @@ def test_an_impossible_earliest_time_is_a_reason(earliest: object, reason: str) 
 def test_the_earliest_time_is_never_sent(earliest: str | None, *, kept: bool) -> None:
     """Klaviyo gets the same event with or without it; one that is no earlier means nothing."""
     row = EVENT | {"time": "2026-01-31T12:00:00Z"}
-    bare = READER.event(row, ORIGIN)
-    read = READER.event({**row, "earliest_time": earliest}, ORIGIN)
+    bare = PARSER.parse_event(row, ORIGIN)
+    read = PARSER.parse_event({**row, "earliest_time": earliest}, ORIGIN)
     assert (read.payload, read.profile) == (bare.payload, bare.profile)
     assert bare.earliest is None
     assert (read.earliest is not None) is kept
@@ -278,16 +278,16 @@ def test_names_to_clear_count_towards_the_size_of_a_profile(
     """A name that is unset is sent as well, so it takes its bytes of the 100 KB."""
     row = {"email": "ada@shop.io", "properties": {cleared: None, "Text": "y" * 50_000}}
     if accepted:
-        assert READER.profile(row, ORIGIN).cleared_properties == {cleared}
+        assert PARSER.parse_profile(row, ORIGIN).cleared_properties == {cleared}
     else:
         with pytest.raises(RowRejected, match=r"The profile is larger than 100 KB\."):
-            READER.profile(row, ORIGIN)
+            PARSER.parse_profile(row, ORIGIN)
 
 
 def test_rows_too_large_together_are_not_merged() -> None:
     """What two rows clear counts towards the size of both as one."""
     first, second = (
-        READER.profile({"email": "ada@shop.io", "properties": {name * 60_000: None}}, ORIGIN)
+        PARSER.parse_profile({"email": "ada@shop.io", "properties": {name * 60_000: None}}, ORIGIN)
         for name in "ab"
     )
     assert merge_profiles(first, second) is None
@@ -296,4 +296,4 @@ def test_rows_too_large_together_are_not_merged() -> None:
 def test_a_name_to_clear_without_utf_8_is_refused() -> None:
     """Half of a surrogate pair cannot be sent, not even to be cleared."""
     with pytest.raises(RowRejected, match="not valid Unicode"):
-        READER.profile({"email": "ada@shop.io", "properties": {"\ud800": None}}, ORIGIN)
+        PARSER.parse_profile({"email": "ada@shop.io", "properties": {"\ud800": None}}, ORIGIN)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from target_klaviyo.errors import InputError
-from target_klaviyo.reading.messages import member
+from target_klaviyo.singer.reader import member
 
 if TYPE_CHECKING:
     from tests.target_klaviyo.conftest import Site

@@ -16,7 +16,7 @@ from target_klaviyo.audit.sightings import Sightings
 from target_klaviyo.audit.store import open_store
 from target_klaviyo.audit.timezones import DAY, day_of, midnight, zone_named
 from target_klaviyo.audit.zones import judge_zones
-from target_klaviyo.wording import counted
+from target_klaviyo.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from target_klaviyo.audit.sightings import MissingEvent
     from target_klaviyo.audit.timezones import Amount
     from target_klaviyo.errors import RowRejected
-    from target_klaviyo.klaviyo.interruption import Interruption
+    from target_klaviyo.klaviyo.shutdown import Shutdown
     from target_klaviyo.rows.contract import EventRow, Origin, ProfileRow
 
 LOOK_FOR_SIGNALS_SECONDS = 0.5
@@ -42,7 +42,7 @@ class Auditor:
     Args:
         inquiry: asks Klaviyo; its account is asked for at once, which also tries the key.
         options: of the settings.
-        interruption: where a signal is noted.
+        shutdown: where a signal is noted.
         rejects: reads (row, reason) out of the rejects file.
         conclude: what to do when all rows have come.
         now: the present, in UTC.
@@ -53,14 +53,14 @@ class Auditor:
         *,
         inquiry: Inquiry,
         options: AuditOptions,
-        interruption: Interruption,
+        shutdown: Shutdown,
         rejects: Callable[[], Iterable[tuple[EventRow | ProfileRow, str]]],
         conclude: Callable[[Auditor], None],
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
         self._inquiry = inquiry
         self._options = options
-        self.interruption = interruption
+        self.shutdown = shutdown
         self._rejects = rejects
         self._conclude = conclude
         self._now = now
@@ -92,34 +92,34 @@ class Auditor:
 
     # Rows in.
 
-    def seen(self, label: str) -> None:
+    def count_read(self, label: str) -> None:
         """A row was read."""
 
-    def event(self, row: EventRow) -> None:
+    def take_event(self, row: EventRow) -> None:
         """Expect an event, if it may be stored when it matters; its metric is compared anyway."""
         self._expectations.know(row.metric)
         earliest = row.earliest or row.time
         if row.time.timestamp() >= self._from and earliest.timestamp() < self._until:
             self._expectations.add_event(row)
 
-    def profile(self, row: ProfileRow) -> None:
+    def take_profile(self, row: ProfileRow) -> None:
         """Expect a profile."""
         self._expectations.add_profile(row)
 
-    def reject(self, label: str, rejection: RowRejected, origin: Origin) -> None:
+    def take_reject(self, label: str, rejection: RowRejected, origin: Origin) -> None:
         """Count what could never be sent; an audit adds nothing to the rejects file."""
         del origin
         self._rejections[label, rejection.rule] += 1
 
-    def state(self, value: bytes) -> None:
+    def take_state(self, value: bytes) -> None:
         """An audit moves no bookmark."""
 
-    def pump(self, source: Any = None) -> None:
+    def poll(self, source: Any = None) -> None:
         """Wait until `source` can be read; rows need no waiting for room."""
-        self.interruption.check()
+        self.shutdown.raise_if_requested()
         while source is not None:
             ready, _, _ = select.select([source], [], [], LOOK_FOR_SIGNALS_SECONDS)
-            self.interruption.check()
+            self.shutdown.raise_if_requested()
             if ready:
                 return
 
@@ -132,17 +132,17 @@ class Auditor:
         finally:
             self._store.close()
 
-    def wind_down(self) -> None:
+    def drain(self) -> None:
         """There is nothing to finish."""
         self._store.close()
 
-    def abandon(self) -> None:
+    def abort(self) -> None:
         """There is nothing to finish."""
         self._store.close()
 
     def interrupt(self, signum: int) -> None:
         """Note a signal."""
-        self.interruption.set(signum)
+        self.shutdown.request(signum)
 
     def read_rejects(self) -> None:
         """Note why rows of the rejects file are not in Klaviyo."""

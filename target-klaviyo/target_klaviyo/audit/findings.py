@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from target_klaviyo.wording import counted, enumeration
+from target_klaviyo.text import counted, enumeration
 
 if TYPE_CHECKING:
     from datetime import date, datetime

@@ -13,8 +13,8 @@ from target_klaviyo.audit.options import AuditOptions
 from target_klaviyo.audit.rejected import RowCollector, rejected_rows
 from target_klaviyo.audit.repair import Repairer
 from target_klaviyo.errors import AuditDiffers
-from target_klaviyo.klaviyo.interruption import Interruption
-from target_klaviyo.klaviyo.reader import Reader
+from target_klaviyo.klaviyo.exchange import Api
+from target_klaviyo.klaviyo.shutdown import Shutdown
 from target_klaviyo.report.document import document
 from target_klaviyo.report.files import check_packages, write_report
 from target_klaviyo.report.table import table
@@ -24,67 +24,66 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from target_klaviyo.audit.findings import AuditResult
-    from target_klaviyo.configuration import Settings
-    from target_klaviyo.consumer import RowReceiver
+    from target_klaviyo.config import Settings
     from target_klaviyo.klaviyo.client import Client
-    from target_klaviyo.rows.contract import Origin
+    from target_klaviyo.rows.contract import Origin, RowReceiver
     from target_klaviyo.writing.writer import Writer
 
 logger = logging.getLogger("target-klaviyo")
 
 
 def audit_consumer(  # noqa: PLR0913  (what the target lends)
-    given: Settings,
+    settings: Settings,
     *,
     client: Client,
-    intake_for: Callable[[RowReceiver], Callable[[str, object, Origin], None]],
+    router_for: Callable[[RowReceiver], Callable[[str, object, Origin], None]],
     make_writer: Callable[[], Writer],
-    interruption: Interruption | None = None,
+    shutdown: Shutdown | None = None,
     clock: Callable[[], float] = monotonic,
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
 ) -> Auditor:
     """The consumer for the modes audit and repair.
 
     Args:
-        given: the settings.
+        settings: the settings.
         client: sends requests.
-        intake_for: makes a function that turns records into rows for a receiver.
+        router_for: makes a function that turns records into rows for a receiver.
         make_writer: makes a writer, for a repair.
-        interruption: knows of signals, and how to wait.
+        shutdown: knows of signals, and how to wait.
         clock: seconds of a monotonic clock.
         now: the present, in UTC.
     """
     check_packages()
-    interruption = interruption or Interruption()
+    shutdown = shutdown or Shutdown()
     collector = RowCollector()
     repairer = Repairer(
         make_writer=make_writer,
-        event_stream=min(given.event_streams, default="events"),
-        profile_stream=min(given.profile_streams, default="profiles"),
-        settle=given.settle,
-        wait=interruption.wait,
+        event_stream=min(settings.event_streams, default="events"),
+        profile_stream=min(settings.profile_streams, default="profiles"),
+        settle=settings.settle,
+        wait=shutdown.wait,
         clock=clock,
     )
 
     def conclude(auditor: Auditor) -> None:
         result = auditor.compare()
-        if given.mode == "repair":
+        if settings.mode == "repair":
             result = repairer.repair(auditor, result)
-        publish(result, given.report_path)
+        publish(result, settings.report_path)
 
     return Auditor(
-        inquiry=Inquiry(Reader(client, wait=interruption.wait, clock=clock)),
+        inquiry=Inquiry(Api(client, wait=shutdown.wait, clock=clock)),
         options=AuditOptions(
-            first=given.audit_from,
-            last=given.audit_to,
-            source_timezone=given.source_timezone,
-            settle=given.settle,
-            profiles=given.audit_profiles,
-            audit_key=given.audit_key,
-            keep_payloads=given.mode == "repair",
+            first=settings.audit_from,
+            last=settings.audit_to,
+            source_timezone=settings.source_timezone,
+            settle=settings.settle,
+            profiles=settings.audit_profiles,
+            audit_key=settings.audit_key,
+            keep_payloads=settings.mode == "repair",
         ),
-        interruption=interruption,
-        rejects=lambda: rejected_rows(given.rejects_path, intake_for(collector), collector),
+        shutdown=shutdown,
+        rejects=lambda: rejected_rows(settings.rejects_path, router_for(collector), collector),
         conclude=conclude,
         now=now,
     )

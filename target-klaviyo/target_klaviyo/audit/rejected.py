@@ -25,18 +25,18 @@ class RowCollector:
     def __init__(self) -> None:
         self.rows: list[Row] = []
 
-    def event(self, row: EventRow) -> None:
+    def take_event(self, row: EventRow) -> None:
         """Keep an event."""
         self.rows.append(row)
 
-    def profile(self, row: ProfileRow) -> None:
+    def take_profile(self, row: ProfileRow) -> None:
         """Keep a profile."""
         self.rows.append(row)
 
-    def seen(self, label: str) -> None:
+    def count_read(self, label: str) -> None:
         """A row was read."""
 
-    def reject(self, label: str, rejection: RowRejected, origin: Origin) -> None:
+    def take_reject(self, label: str, rejection: RowRejected, origin: Origin) -> None:
         """A row was rejected again."""
 
 

@@ -13,9 +13,8 @@ import orjson
 
 from target_klaviyo.audit.findings import Repair
 from target_klaviyo.errors import RunInterrupted
-from target_klaviyo.rows.clearing import attributes_with_nulls
-from target_klaviyo.rows.contract import EventRow, Origin
-from target_klaviyo.wording import counted
+from target_klaviyo.rows.contract import EventRow, Origin, attributes_with_nulls
+from target_klaviyo.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,31 +84,31 @@ class Repairer:
     def _send(self, auditor: Auditor) -> tuple[int, int]:
         """Send missing events and differing profiles; returns how many."""
         writer = self._make_writer()
-        auditor.interruption.also = writer.interrupt
+        auditor.shutdown.listener = writer.interrupt
         events = profiles = 0
         try:
             for missing in auditor.events_to_send():
-                writer.seen("events")
-                writer.event(self._event_row(missing))
-                writer.pump()
+                writer.count_read("events")
+                writer.take_event(self._event_row(missing))
+                writer.poll()
                 events += 1
             for row in auditor.profiles_to_send():
-                writer.seen("profiles")
-                writer.profile(self._with_origin(row))
-                writer.pump()
+                writer.count_read("profiles")
+                writer.take_profile(self._with_origin(row))
+                writer.poll()
                 profiles += 1
             logger.info(
                 "Sending %s and %s again.", counted(events, "event"), counted(profiles, "profile")
             )
             writer.finish(all_taken=False)
         except RunInterrupted:
-            writer.wind_down()
+            writer.drain()
             raise
         except Exception:
-            writer.abandon()
+            writer.abort()
             raise
         finally:
-            auditor.interruption.also = None
+            auditor.shutdown.listener = None
         return events, profiles
 
     def _event_row(self, missing: MissingEvent) -> EventRow:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from target_klaviyo.errors import KlaviyoError
-from target_klaviyo.klaviyo.documents import as_object, resources
 from target_klaviyo.klaviyo.endpoints import ACCOUNTS, Call
+from target_klaviyo.klaviyo.json_api import as_object, resources
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The calls to Klaviyo: headers, the key, one request at a time and what came of it.
 
-Nothing here decides what an answer means; see `verdicts`.
+Nothing here decides what an answer means; see `outcomes`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from requests.auth import AuthBase
 from target_klaviyo.klaviyo.endpoints import Answer, NoAnswer
 
 if TYPE_CHECKING:
-    from target_klaviyo.configuration import Settings
+    from target_klaviyo.config import Settings
     from target_klaviyo.klaviyo.endpoints import Call
 
 JSON_API = "application/vnd.api+json"
@@ -60,13 +60,13 @@ class Client:
         self._sessions: list[requests.Session] = []
 
     @classmethod
-    def configured(cls, given: Settings, *, longest_timeout: float = math.inf) -> Client:
+    def configured(cls, settings: Settings, *, longest_timeout: float = math.inf) -> Client:
         """A client as the settings describe it, which waits no longer than `longest_timeout`."""
         return cls(
-            api_url=given.api_url,
-            api_key=given.api_key,
-            revision=given.revision,
-            timeout=min(given.request_timeout, longest_timeout),
+            api_url=settings.api_url,
+            api_key=settings.api_key,
+            revision=settings.revision,
+            timeout=min(settings.request_timeout, longest_timeout),
         )
 
     def close(self) -> None:

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, StrictUndefined
 
-from target_klaviyo.moments import parse_moment
+from target_klaviyo.klaviyo.json_api import parse_timestamp
 from target_klaviyo.report.charts import metric_chart, period, zones_chart
-from target_klaviyo.wording import counted
+from target_klaviyo.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +79,7 @@ def _moment(text: str | None, zone: ZoneInfo) -> str:
     """A moment in the account's zone, as Klaviyo's activity feed shows it."""
     if text is None:
         return NONE
-    return f"{parse_moment(text).astimezone(zone):%d %b %Y %H:%M:%S}"
+    return f"{parse_timestamp(text).astimezone(zone):%d %b %Y %H:%M:%S}"
 
 
 def _shown(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from target_klaviyo.columns import aligned
+from target_klaviyo.text import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -1,13 +1,19 @@
-"""What a row is once it has been read: checked, serialised, and where it came from."""
+"""What a row is once it has been read, and what those who take rows offer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import orjson
+
+from target_klaviyo.rows.values import serialise
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from target_klaviyo.errors import RowRejected
     from target_klaviyo.rows.identity import Identity
 
 RowKind = Literal["event", "profile"]
@@ -94,3 +100,75 @@ class ProfileRow:
     def origins(self) -> list[Origin]:
         """The records this row stands for."""
         return [part.origin for part in self.parts] if self.parts else [self.origin]
+
+
+@lru_cache(maxsize=1024)
+def bytes_to_clear(names: frozenset[str]) -> int:
+    """Bytes that the names of properties to clear take in a profile: each as JSON, and a comma.
+
+    Raises:
+        RowRejected: a name has no UTF-8.
+    """
+    return sum(len(serialise(name)) + 1 for name in names)
+
+
+def attributes_with_nulls(row: ProfileRow) -> dict[str, Any]:
+    """What the row sets, and a null for all that it clears; a whole location is one null."""
+    attributes: dict[str, Any] = orjson.loads(row.attributes)
+    for name in row.cleared_properties:
+        attributes.setdefault("properties", {})[name] = None
+    for name in row.cleared_attributes:
+        outer, _, inner = name.partition(".")
+        if inner:
+            attributes.setdefault(outer, {})[inner] = None
+        else:
+            attributes[outer] = None
+    if row.cleared_attributes >= CLEARED_LOCATION:
+        attributes["location"] = None
+    return attributes
+
+
+class RowReceiver(Protocol):
+    """Takes rows, in order."""
+
+    def take_event(self, row: EventRow) -> None:
+        """A valid event."""
+
+    def take_profile(self, row: ProfileRow) -> None:
+        """A valid profile."""
+
+    def count_read(self, label: str) -> None:
+        """A row, or a record for the transform, was read; `reject` may follow."""
+
+    def take_reject(self, label: str, rejection: RowRejected, origin: Origin) -> None:
+        """A row, or a record the transform refused; `label` names what it is in summaries."""
+
+
+class RowConsumer(RowReceiver, Protocol):
+    """Takes a run's rows, and brings them to an end."""
+
+    def take_state(self, value: bytes) -> None:
+        """The value of a STATE, as the JSON it came in; it stands for all rows before it."""
+
+    def poll(self, source: Any = None) -> None:
+        """Work until there is room for more rows and `source`, when given, can be read.
+
+        Raises:
+            RunInterrupted: a signal asked to stop.
+            TargetError: the run cannot go on.
+        """
+
+    def finish(self, *, all_taken: bool) -> None:
+        """The input has ended: bring everything to its end.
+
+        `all_taken` says that no record was passed over as none of ours.
+        """
+
+    def drain(self) -> None:
+        """The run was interrupted: finish what is under way, in limited time."""
+
+    def abort(self) -> None:
+        """The run has failed: record what is in flight, send nothing more."""
+
+    def interrupt(self, signum: int) -> None:
+        """A signal came; safe to call from a signal handler."""

@@ -6,8 +6,7 @@ from typing import Any
 
 import orjson
 
-from target_klaviyo.rows.clearing import bytes_to_clear
-from target_klaviyo.rows.contract import MAX_PROFILE_BYTES, ProfileRow
+from target_klaviyo.rows.contract import MAX_PROFILE_BYTES, ProfileRow, bytes_to_clear
 from target_klaviyo.rows.identity import IDENTIFIER_KINDS
 from target_klaviyo.rows.values import serialise
 

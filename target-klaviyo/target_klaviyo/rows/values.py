@@ -136,12 +136,12 @@ def instant(value: Any, what: str) -> tuple[datetime, str]:
     Raises:
         RowRejected: it is not ISO 8601 (Klaviyo takes nothing else, no epoch numbers).
     """
-    moment = _parse(value)
-    if moment is None:
+    time = _parse(value)
+    if time is None:
         raise RowRejected(f"{what} is not ISO 8601 (like 2026-01-31T12:00:00Z).")
     if isinstance(value, str) and _RFC_3339.fullmatch(value):
-        return moment, value
-    return moment, moment.replace(microsecond=0).isoformat()
+        return time, value
+    return time, time.replace(microsecond=0).isoformat()
 
 
 def _parse(value: Any) -> datetime | None:

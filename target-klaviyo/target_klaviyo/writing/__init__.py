@@ -2,9 +2,9 @@
 
     rows ──▶ lanes ──▶ batches ──▶ tasks ──▶ dispatcher ──POST──▶ Klaviyo
                ▲                                 │
-               └────────── verdicts ◀────────────┘
+               └────────── outcomes ◀────────────┘
                │
-               ├──▶ ledger ──▶ fences ──▶ STATE
+               ├──▶ tracker ──▶ checkpoints ──▶ STATE
                └──▶ rejects
 
 The `writer` keeps it going, in one thread; only the `pool` waits for answers in others.

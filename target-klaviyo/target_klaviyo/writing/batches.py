@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from target_klaviyo.rows.clearing import bytes_to_clear
+from target_klaviyo.rows.contract import bytes_to_clear
 from target_klaviyo.rows.identity import Relation, relation
 from target_klaviyo.rows.merging import merge_profiles
 from target_klaviyo.writing.payloads import BODY_OVERHEAD, ENTRY_OVERHEAD
@@ -30,8 +30,8 @@ class EventBatcher:
     """Packs events; of events with one (profile, metric, unique_id), the first stored one wins.
 
     `full` holds the batches that are ready to be sent, `open_epoch` is the oldest epoch in the
-    open one. `settle` must be told of every row that has been stored or rejected: only then may a
-    row with the same key go.
+    open one. `row_ended` must be told of every row that has been stored or rejected: only then may
+    a row with the same key go.
     """
 
     def __init__(self, max_rows: int = MAX_EVENTS, max_bytes: int = MAX_BODY_BYTES) -> None:
@@ -60,7 +60,7 @@ class EventBatcher:
             return
         self._pack(row)
 
-    def seal(self) -> None:
+    def close_batch(self) -> None:
         """Close the open batch, full or not."""
         if self._open:
             self.full.append(self._open)
@@ -69,7 +69,7 @@ class EventBatcher:
         self._bytes = BODY_OVERHEAD
         self._open_identities = set()
 
-    def settle(self, row: EventRow, *, stored: bool) -> list[EventRow]:
+    def row_ended(self, row: EventRow, *, stored: bool) -> list[EventRow]:
         """Note the end of a row; return the held rows that are thereby duplicates of it.
 
         Rows that were held only because of this one are packed now.
@@ -96,14 +96,14 @@ class EventBatcher:
         if len(self._open) >= self._max_rows or (
             self._open and self._bytes + size > self._max_bytes
         ):
-            self.seal()
+            self.close_batch()
             size = self._size(row)
         self._open.append(row)
         self.open_epoch = _oldest(self.open_epoch, row.epoch)
         self._bytes += size
         self._open_identities.add(row.identity)
         if len(self._open) >= self._max_rows:
-            self.seal()
+            self.close_batch()
 
     def _size(self, row: EventRow) -> int:
         size = len(row.payload) + 1
@@ -158,7 +158,7 @@ class ProfileBatcher:
         else:
             self._hold(row, next(self._tickets))
 
-    def seal(self) -> None:
+    def close_batch(self) -> None:
         """Close the open batch, full or not."""
         if self._open:
             self.full.append(list(self._open.values()))
@@ -166,7 +166,7 @@ class ProfileBatcher:
         self.open_epoch = None
         self._bytes = BODY_OVERHEAD
 
-    def settle(self, rows: Iterable[ProfileRow], *, instead: Iterable[ProfileRow] = ()) -> None:
+    def rows_ended(self, rows: Iterable[ProfileRow], *, instead: Iterable[ProfileRow] = ()) -> None:
         """Note the end of rows; those held back because of them are packed or merged now.
 
         Rows `instead` take the place of the settled ones, before any that were held back.
@@ -183,14 +183,14 @@ class ProfileBatcher:
     def _pack(self, row: ProfileRow) -> None:
         size = _profile_size(row)
         if self._open and self._bytes + size > self._max_bytes:
-            self.seal()
+            self.close_batch()
         self._open[id(row)] = row
         self.open_epoch = _oldest(self.open_epoch, row.epoch)
         self._bytes += size
         for identifier in row.identity:
             self._owner[identifier] = row
         if len(self._open) >= self._max_rows:
-            self.seal()
+            self.close_batch()
 
     def _replace(self, row: ProfileRow, merged: ProfileRow) -> None:
         """Put `merged` in the place of an open row, at the end of the batch."""

@@ -1,4 +1,4 @@
-"""Sends tasks under Klaviyo's budgets until each has a decisive answer.
+"""Sends requests under Klaviyo's budgets until each has a decisive answer.
 
 Whatever passes (429, 5xx, timeouts, resets, the firewall) is handled here: by waiting and sending
 the same again, which is safe since events carry a unique_id and imports are idempotent.
@@ -20,19 +20,19 @@ from target_klaviyo.klaviyo.endpoints import (
     PROFILE_IMPORT,
     Endpoint,
 )
-from target_klaviyo.klaviyo.limiter import Limiter
-from target_klaviyo.klaviyo.patience import Patience, limits_told
-from target_klaviyo.klaviyo.verdicts import SlowDown, TryAgain, Verdict, judge
+from target_klaviyo.klaviyo.outcomes import Outcome, RateLimited, Retryable, classify
+from target_klaviyo.klaviyo.rate_limit import RateLimiter
+from target_klaviyo.klaviyo.retry import RetryPolicy, limits_told
 from target_klaviyo.writing.pool import Pool
-from target_klaviyo.writing.progress import Pace
+from target_klaviyo.writing.stats import RequestRate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from target_klaviyo.klaviyo.client import Client
     from target_klaviyo.klaviyo.endpoints import Answer, NoAnswer
-    from target_klaviyo.writing.tally import Tally
-    from target_klaviyo.writing.tasks import Task
+    from target_klaviyo.writing.requests import Request
+    from target_klaviyo.writing.stats import RunStats
 
 ENDPOINTS_BY_URGENCY = (IMPORT_JOB, IMPORT_ERRORS, PROFILE_IMPORT, BULK_PROFILES, BULK_EVENTS)
 
@@ -43,40 +43,46 @@ class Dispatcher:
     Args:
         client: sends a request.
         concurrency: requests in flight at most.
-        tally: counts requests.
+        stats: counts requests.
         clock: seconds of a monotonic clock.
     """
 
     def __init__(
-        self, client: Client, *, concurrency: int, tally: Tally, clock: Callable[[], float]
+        self, client: Client, *, concurrency: int, stats: RunStats, clock: Callable[[], float]
     ) -> None:
         self._client = client
-        self._tally = tally
+        self._stats = stats
         self._clock = clock
-        self._limiters = {each: Limiter(each.burst, each.steady) for each in ENDPOINTS_BY_URGENCY}
-        self._ready: dict[Endpoint, deque[Task]] = {each: deque() for each in ENDPOINTS_BY_URGENCY}
-        self._delayed: list[tuple[float, int, Task]] = []
+        self._rate_limiters = {
+            each: RateLimiter(each.burst, each.steady) for each in ENDPOINTS_BY_URGENCY
+        }
+        self._ready: dict[Endpoint, deque[Request]] = {
+            each: deque() for each in ENDPOINTS_BY_URGENCY
+        }
+        self._delayed: list[tuple[float, int, Request]] = []
         self._order = itertools.count()
-        self._pool: Pool[Task, Answer | NoAnswer] = Pool(
-            concurrency, lambda task: client.send(task.call())
+        self._pool: Pool[Request, Answer | NoAnswer] = Pool(
+            concurrency, lambda request: client.send(request.call())
         )
-        self._patience = Patience(client.api_url, safe="nothing up to the last STATE is lost")
+        self._retry_policy = RetryPolicy(
+            client.api_url, safe="nothing up to the last STATE is lost"
+        )
         self._requests: Counter[Endpoint] = Counter()
 
-    def submit(self, task: Task) -> None:
-        """Queue a task behind others of its endpoint."""
-        self._ready[task.endpoint].append(task)
+    def submit(self, request: Request) -> None:
+        """Queue a request behind others of its endpoint."""
+        self._ready[request.endpoint].append(request)
 
-    def submit_first(self, task: Task) -> None:
-        """Queue a task before others of its endpoint: what was sent before goes again first."""
-        self._ready[task.endpoint].appendleft(task)
+    def submit_first(self, request: Request) -> None:
+        """Queue a request before others of its endpoint: what was sent before goes again first."""
+        self._ready[request.endpoint].appendleft(request)
 
-    def submit_later(self, task: Task, seconds: float) -> None:
-        """Queue a task in a while."""
-        heapq.heappush(self._delayed, (self._clock() + seconds, next(self._order), task))
+    def submit_later(self, request: Request, seconds: float) -> None:
+        """Queue a request in a while."""
+        heapq.heappush(self._delayed, (self._clock() + seconds, next(self._order), request))
 
     def backlog(self, endpoint: Endpoint) -> int:
-        """Tasks that wait for a place or a budget."""
+        """Requests that wait for a place or a budget."""
         return len(self._ready[endpoint])
 
     @property
@@ -85,10 +91,10 @@ class Dispatcher:
         return self._pool.busy
 
     @property
-    def paces(self) -> dict[str, Pace]:
+    def request_rates(self) -> dict[str, RequestRate]:
         """Requests so far and budgets of the endpoints in use, by name."""
         return {
-            each.name: Pace(self._requests[each], self._limiters[each].per_minute)
+            each.name: RequestRate(self._requests[each], self._rate_limiters[each].per_minute)
             for each in ENDPOINTS_BY_URGENCY
             if self._requests[each]
         }
@@ -98,23 +104,23 @@ class Dispatcher:
         """Whether there is nothing to do, now or later."""
         return not (self._pool.busy or self._delayed or any(self._ready.values()))
 
-    def decided(self) -> Iterator[tuple[Task, Verdict]]:
-        """Tasks whose answer has come and is decisive.
+    def outcomes(self) -> Iterator[tuple[Request, Outcome]]:
+        """Requests whose answer has come and is decisive.
 
         Raises:
             KlaviyoError: no request of this run can succeed, or a trouble does not pass.
         """
-        for task, answer in self._pool.results():
+        for request, answer in self._pool.results():
             now = self._clock()
-            self._limiters[task.endpoint].answered(now, limits_told(answer))
-            self._patience.hear(answer)
-            verdict = judge(answer, task.endpoint, wants_document=task.wants_document)
-            if isinstance(verdict, SlowDown):
-                self._slow_down(task, verdict, now)
-            elif isinstance(verdict, TryAgain):
-                self.try_again(task, verdict)
+            self._rate_limiters[request.endpoint].record_answer(now, limits_told(answer))
+            self._retry_policy.record(answer)
+            outcome = classify(answer, request.endpoint, wants_document=request.wants_document)
+            if isinstance(outcome, RateLimited):
+                self._slow_down(request, outcome, now)
+            elif isinstance(outcome, Retryable):
+                self.try_again(request, outcome)
             else:
-                yield task, verdict
+                yield request, outcome
 
     def dispatch(self) -> None:
         """Send what may be sent now."""
@@ -122,10 +128,10 @@ class Dispatcher:
         while self._delayed and self._delayed[0][0] <= now:
             self.submit_first(heapq.heappop(self._delayed)[2])
         for endpoint, queue in self._ready.items():
-            limiter = self._limiters[endpoint]
-            while queue and self._pool.idle and not limiter.wait(now):
-                limiter.sent()
-                self._tally.requests += 1
+            rate_limiter = self._rate_limiters[endpoint]
+            while queue and self._pool.idle and not rate_limiter.delay(now):
+                rate_limiter.record_sent()
+                self._stats.requests += 1
                 self._requests[endpoint] += 1
                 self._pool.start(queue.popleft())
 
@@ -136,12 +142,12 @@ class Dispatcher:
             now = self._clock()
             for endpoint, queue in self._ready.items():
                 if queue:
-                    due = min(due, now + self._limiters[endpoint].wait(now))
+                    due = min(due, now + self._rate_limiters[endpoint].delay(now))
         return due
 
-    def sleep_until(self, moment: float, source: Any = None) -> bool:
+    def sleep_until(self, due: float, source: Any = None) -> bool:
         """Sleep until then, until an answer comes, or `source` can be read (returned)."""
-        seconds = None if moment == math.inf else max(0.0, moment - self._clock())
+        seconds = None if due == math.inf else max(0.0, due - self._clock())
         return self._pool.sleep(seconds, source)
 
     def wake(self) -> None:
@@ -153,20 +159,20 @@ class Dispatcher:
         self._pool.close()
         self._client.close()
 
-    def try_again(self, task: Task, trouble: TryAgain) -> None:
-        """Send a task again after a pause, unless that has been tried often enough.
+    def try_again(self, request: Request, trouble: Retryable) -> None:
+        """Send a request again after a pause, unless that has been tried often enough.
 
         Raises:
             KlaviyoError: the trouble does not pass.
         """
-        task.tries += 1
-        pause = self._patience.after_trouble(task.endpoint, trouble, task.tries)
-        self._tally.resent += 1
-        self.submit_later(task, pause)
+        request.tries += 1
+        pause = self._retry_policy.backoff(request.endpoint, trouble, request.tries)
+        self._stats.resent += 1
+        self.submit_later(request, pause)
 
-    def _slow_down(self, task: Task, verdict: SlowDown, now: float) -> None:
-        task.slow_downs += 1
-        asked = self._patience.after_slow_down(task.endpoint, verdict, task.slow_downs)
-        self._tally.slowed_down += 1
-        self._limiters[task.endpoint].pause(now + asked)
-        self.submit_first(task)
+    def _slow_down(self, request: Request, outcome: RateLimited, now: float) -> None:
+        request.rate_limited += 1
+        asked = self._retry_policy.rate_limit_pause(request.endpoint, outcome, request.rate_limited)
+        self._stats.rate_limited += 1
+        self._rate_limiters[request.endpoint].pause(now + asked)
+        self.submit_first(request)

@@ -1,8 +1,8 @@
 """Request bodies, joined from rows already serialised, and the way back from an error to its rows.
 
 Klaviyo's bulk event body holds entries of one profile and its events, so events are grouped by
-profile. Errors name their place by JSON pointer; `blamed_events`, `suspected_events` and
-`blamed_profiles` follow it back.
+profile. Errors name their place by JSON pointer; `events_at`, `ambiguous_events` and
+`profiles_at` follow it back.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from target_klaviyo.rows.clearing import attributes_with_nulls
+from target_klaviyo.rows.contract import attributes_with_nulls
 from target_klaviyo.rows.merging import updated
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def single_import(row: ProfileRow) -> bytes:
     return orjson.dumps({"data": resource})
 
 
-def blamed_events(pointer: str, groups: Sequence[Sequence[EventRow]]) -> list[EventRow]:
+def events_at(pointer: str, groups: Sequence[Sequence[EventRow]]) -> list[EventRow]:
     """The events a pointer speaks of; none when it names no row.
 
     What is wrong with an entry's profile is wrong with all its events.
@@ -122,7 +122,7 @@ def blamed_events(pointer: str, groups: Sequence[Sequence[EventRow]]) -> list[Ev
     return [group[int(index)]] if index is not None and int(index) < len(group) else []
 
 
-def suspected_events(pointer: str, groups: Sequence[Sequence[EventRow]]) -> list[EventRow]:
+def ambiguous_events(pointer: str, groups: Sequence[Sequence[EventRow]]) -> list[EventRow]:
     """The events of an entry that a pointer speaks of without saying which of them is at fault."""
     match, group = _entry(pointer, groups)
     named = match is not None and (match["profile"] or match["event"])
@@ -139,7 +139,7 @@ def _entry(
     return match, groups[int(match["entry"])]
 
 
-def blamed_profiles(pointer: str, rows: Sequence[ProfileRow]) -> list[ProfileRow]:
+def profiles_at(pointer: str, rows: Sequence[ProfileRow]) -> list[ProfileRow]:
     """The profile a pointer speaks of; none when it names no row."""
     match = _PROFILE_POINTER.search(pointer)
     if match is None or int(match[1]) >= len(rows):

@@ -69,7 +69,7 @@ class RejectsFile:
         except OSError as error:
             raise self._unwritable(error) from error
 
-    def flush(self) -> None:
+    def persist(self) -> None:
         """Hand everything to the operating system, so that it outlives this process."""
         if self._file is not None:
             try:
@@ -79,14 +79,14 @@ class RejectsFile:
 
     def finish(self) -> None:
         """Close the file after all input was taken; of a replayed one, its own rejects remain."""
-        self.flush()
+        self.persist()
         if self._replayed_bytes is not None:
             self._forget_replayed(self._replayed_bytes)
         self.close()
 
     def close(self) -> None:
         """Close the file as it is."""
-        self.flush()
+        self.persist()
         if self._file is not None:
             self._file.close()
             self._file = None

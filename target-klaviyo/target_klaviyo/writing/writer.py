@@ -16,14 +16,12 @@ from typing import TYPE_CHECKING, Any
 from target_klaviyo.errors import RunInterrupted, TargetError
 from target_klaviyo.klaviyo.endpoints import BULK_EVENTS, BULK_PROFILES, PROFILE_IMPORT
 from target_klaviyo.writing.batches import MAX_PROFILES
+from target_klaviyo.writing.checkpoints import SECONDS_BETWEEN_CHECKPOINTS, DeliveryTracker
 from target_klaviyo.writing.dispatcher import Dispatcher
-from target_klaviyo.writing.event_lane import EventLane
-from target_klaviyo.writing.fences import SECONDS_BETWEEN_FENCES
-from target_klaviyo.writing.ledger import Ledger
-from target_klaviyo.writing.profile_lane import ProfileLane
-from target_klaviyo.writing.progress import Progress, Standing
-from target_klaviyo.writing.tally import REJECTS_TOLERATED_UNTIL
-from target_klaviyo.writing.tasks import SendEvents
+from target_klaviyo.writing.event_sink import EventSink
+from target_klaviyo.writing.profile_sink import ProfileSink
+from target_klaviyo.writing.requests import SendEvents
+from target_klaviyo.writing.stats import REJECTS_TOLERATED_UNTIL, Progress, ProgressSnapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,12 +31,12 @@ if TYPE_CHECKING:
     from target_klaviyo.klaviyo.client import Client
     from target_klaviyo.rows.contract import EventRow, Origin, ProfileRow
     from target_klaviyo.writing.rejects import RejectsFile
-    from target_klaviyo.writing.tally import Tally
+    from target_klaviyo.writing.stats import RunStats
 
 logger = logging.getLogger("target-klaviyo")
 
-WIND_DOWN_SECONDS = 18.0  # supervisors leave about 20 between SIGTERM and SIGKILL
-ABANDON_SECONDS = 10.0
+DRAIN_SECONDS = 18.0  # supervisors leave about 20 between SIGTERM and SIGKILL
+ABORT_SECONDS = 10.0
 MAX_BYTES_UNDER_WAY = 40 * 1024 * 1024  # with bodies in flight: below 150 MB in all
 MAX_ROWS_HELD = 20_000
 
@@ -63,23 +61,23 @@ class Writer:
         client: Client,
         options: WriterOptions,
         rejects: RejectsFile,
-        tally: Tally,
+        stats: RunStats,
         print_state: Callable[[bytes], None],
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._concurrency = options.concurrency
         self._print_state = print_state
         self._clock = clock
-        self._ledger = Ledger(rejects, options.rejects_path, tally)
-        self._fences = self._ledger.fences
+        self._tracker = DeliveryTracker(rejects, options.rejects_path, stats)
+        self._checkpoints = self._tracker.checkpoints
         self._dispatcher = Dispatcher(
-            client, concurrency=options.concurrency, tally=tally, clock=clock
+            client, concurrency=options.concurrency, stats=stats, clock=clock
         )
         max_rows = options.batch_size_rows or MAX_PROFILES
-        self._events = EventLane(self._dispatcher, self._ledger, max_rows)
-        self._profiles = ProfileLane(
+        self._events = EventSink(self._dispatcher, self._tracker, max_rows)
+        self._profiles = ProfileSink(
             self._dispatcher,
-            self._ledger,
+            self._tracker,
             max_rows,
             list_id=options.list_id,
             clear_one_by_one=options.clear_one_by_one,
@@ -90,40 +88,40 @@ class Writer:
 
     # Rows in.
 
-    def seen(self, label: str) -> None:
+    def count_read(self, label: str) -> None:
         """Count a row read."""
-        tally = self._ledger.tally
-        tally.seen[label] += 1
-        if tally.seen[label] == REJECTS_TOLERATED_UNTIL:
-            self._ledger.check()
+        stats = self._tracker.stats
+        stats.seen[label] += 1
+        if stats.seen[label] == REJECTS_TOLERATED_UNTIL:
+            self._tracker.check_reject_share()
 
-    def event(self, row: EventRow) -> None:
+    def take_event(self, row: EventRow) -> None:
         """Take an event."""
         self._events.add(row)
 
-    def profile(self, row: ProfileRow) -> None:
+    def take_profile(self, row: ProfileRow) -> None:
         """Take a profile."""
         self._profiles.add(row)
 
-    def reject(self, label: str, rejection: RowRejected, origin: Origin) -> None:
+    def take_reject(self, label: str, rejection: RowRejected, origin: Origin) -> None:
         """Put a record into the rejects file."""
-        self._ledger.write_reject(label, rejection, origin)
-        self._ledger.check()
+        self._tracker.write_reject(label, rejection, origin)
+        self._tracker.check_reject_share()
 
-    def state(self, value: bytes) -> None:
+    def take_state(self, value: bytes) -> None:
         """Take a STATE."""
-        self._fences.state(value)
-        self._fences.fence(self._clock())
+        self._checkpoints.remember_state(value)
+        self._checkpoints.set_checkpoint(self._clock())
 
     # Time.
 
-    def pump(self, source: Any = None) -> None:
+    def poll(self, source: Any = None) -> None:
         """Work until there is room for more rows and `source`, when given, can be read."""
         while True:
-            self._work(self._seal_for_waiting_state)
+            self._work(self._flush_for_waiting_state)
             room = self._has_room
             if not room and self._dispatcher.idle:
-                self._seal()  # what fills the memory is all unsent
+                self._flush()  # what fills the memory is all unsent
                 continue
             if room and source is None:
                 return
@@ -132,28 +130,28 @@ class Writer:
 
     def finish(self, *, all_taken: bool) -> None:
         """Send what is left, wait for the last answer, print the last STATE."""
-        self._fences.fence(self._clock(), force=True)
+        self._checkpoints.set_checkpoint(self._clock(), force=True)
         self._work_off(math.inf)
         self._close(complete=all_taken)
 
-    def wind_down(self) -> None:
+    def drain(self) -> None:
         """After a signal: send what has been read and print what that covers, in limited time."""
         self._signum = None
-        self._fences.fence(self._clock(), force=True)
+        self._checkpoints.set_checkpoint(self._clock(), force=True)
         try:
-            self._work_off(self._clock() + WIND_DOWN_SECONDS)
+            self._work_off(self._clock() + DRAIN_SECONDS)
         except RunInterrupted:
             pass  # a second signal: whoever sends it is in a hurry
         finally:
             self._print_covered_state()
             self._close(complete=False)
 
-    def abandon(self) -> None:
-        """After a failure: hear what is in flight, send nothing, print what that covers."""
-        deadline = self._clock() + ABANDON_SECONDS
+    def abort(self) -> None:
+        """After a failure: record what is in flight, send nothing, print what that covers."""
+        deadline = self._clock() + ABORT_SECONDS
         while self._dispatcher.in_flight and self._clock() < deadline:
             try:
-                self._settle_decided()
+                self._handle_outcomes()
             except TargetError:
                 continue  # the first failure is the one to report
             if self._dispatcher.in_flight:
@@ -169,22 +167,22 @@ class Writer:
     def _work_off(self, deadline: float) -> None:
         """Send everything there is, until each row has come to its end or the time is over."""
         while True:
-            self._work(self._seal)
-            if not self._fences.outstanding or self._clock() >= deadline:
+            self._work(self._flush)
+            if not self._checkpoints.outstanding or self._clock() >= deadline:
                 return
             self._dispatcher.sleep_until(min(deadline, self._next_due()))
 
-    def _work(self, seal: Callable[[], None]) -> None:
+    def _work(self, flush: Callable[[], None]) -> None:
         """One round: settle what was answered, send what may go, print what is covered.
 
-        Rows that were held back come free by what is settled, so `seal` comes after it.
+        Rows that were held back come free by what is settled, so `flush` comes after it.
         """
-        self._settle_decided()
+        self._handle_outcomes()
         if self._signum is not None:
             raise RunInterrupted(self._signum)
-        seal()
-        self._events.queue()
-        self._profiles.queue()
+        flush()
+        self._events.enqueue()
+        self._profiles.enqueue()
         self._dispatcher.dispatch()
         self._print_covered_state()
         self._log_progress()
@@ -192,32 +190,32 @@ class Writer:
     def _log_progress(self) -> None:
         now = self._clock()
         if now >= self._progress.due:
-            tally = self._ledger.tally
-            standing = Standing(
-                tally.stored,
-                tally.rejected.total(),
+            stats = self._tracker.stats
+            snapshot = ProgressSnapshot(
+                stats.stored,
+                stats.rejected.total(),
                 self._profiles.pending_jobs,
-                self._dispatcher.paces,
+                self._dispatcher.request_rates,
             )
-            logger.info("%s", self._progress.line(now, standing))
+            logger.info("%s", self._progress.line(now, snapshot))
 
-    def _settle_decided(self) -> None:
-        for task, verdict in self._dispatcher.decided():
-            if isinstance(task, SendEvents):
-                self._events.settle(task, verdict)
+    def _handle_outcomes(self) -> None:
+        for request, outcome in self._dispatcher.outcomes():
+            if isinstance(request, SendEvents):
+                self._events.handle(request, outcome)
             else:
-                self._profiles.settle(task, verdict)
+                self._profiles.handle(request, outcome)
 
     def _next_due(self) -> float:
         due = self._dispatcher.next_due()
-        if self._fences.outstanding:
+        if self._checkpoints.outstanding:
             due = min(due, self._progress.due)
-        if self._fences.next_fence is not None:
-            due = min(due, self._fences.next_fence)
-        if self._fences.fenced is not None:
-            patience_ends = self._fences.fenced[1] + SECONDS_BETWEEN_FENCES
-            if patience_ends > self._clock():
-                due = min(due, patience_ends)
+        if self._checkpoints.next_due is not None:
+            due = min(due, self._checkpoints.next_due)
+        if self._checkpoints.waiting is not None:
+            overdue_at = self._checkpoints.waiting[1] + SECONDS_BETWEEN_CHECKPOINTS
+            if overdue_at > self._clock():
+                due = min(due, overdue_at)
         return due
 
     @property
@@ -225,35 +223,35 @@ class Writer:
         backlog = sum(map(self._dispatcher.backlog, (BULK_EVENTS, BULK_PROFILES, PROFILE_IMPORT)))
         return (
             backlog <= self._concurrency
-            and self._ledger.bytes_under_way < MAX_BYTES_UNDER_WAY
+            and self._tracker.bytes_under_way < MAX_BYTES_UNDER_WAY
             and self._events.held + self._profiles.held < MAX_ROWS_HELD
         )
 
     def _close(self, *, complete: bool) -> None:
-        self._ledger.close(complete=complete)
+        self._tracker.close(complete=complete)
         if not self._dispatcher.in_flight:  # else the threads die with the process
             self._dispatcher.close()
 
-    def _seal(self) -> None:
-        self._events.seal()
-        self._profiles.seal()
+    def _flush(self) -> None:
+        self._events.flush()
+        self._profiles.flush()
 
-    def _seal_for_waiting_state(self) -> None:
+    def _flush_for_waiting_state(self) -> None:
         """Send batches that do not fill up by themselves, for the sake of a STATE behind them."""
-        self._fences.fence(self._clock())
-        if self._fences.fenced is None:
+        self._checkpoints.set_checkpoint(self._clock())
+        if self._checkpoints.waiting is None:
             return
-        epoch, since = self._fences.fenced
-        if self._clock() < since + SECONDS_BETWEEN_FENCES:
+        epoch, since = self._checkpoints.waiting
+        if self._clock() < since + SECONDS_BETWEEN_CHECKPOINTS:
             return
-        for lane in (self._events, self._profiles):
-            overdue = lane.open_epoch is not None and lane.open_epoch <= epoch
-            if overdue and not self._dispatcher.backlog(lane.endpoint):
-                lane.seal()
+        for sink in (self._events, self._profiles):
+            overdue = sink.open_epoch is not None and sink.open_epoch <= epoch
+            if overdue and not self._dispatcher.backlog(sink.endpoint):
+                sink.flush()
 
     def _print_covered_state(self) -> None:
-        states = self._fences.covered()
+        states = self._checkpoints.covered()
         if states:
-            self._ledger.flush_rejects()
+            self._tracker.persist_rejects()
         for value in states:
             self._print_state(value)

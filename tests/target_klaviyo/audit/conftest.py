@@ -20,7 +20,7 @@ METRICS = ("Failed Payment", "Issued Invoice", "Successfully Paid")
 
 
 @dataclass
-class Verdict:
+class Outcome:
     """What an audit left behind."""
 
     agrees: bool
@@ -70,7 +70,7 @@ class Shop:
         """Write all rows."""
         self.site.sync(self.messages())
 
-    def audit(self, mode: str = "audit", **config: Any) -> Verdict:
+    def audit(self, mode: str = "audit", **config: Any) -> Outcome:
         """Audit, or repair; a difference is no error here."""
         page = self.site.folder / "audit.html"
         states: list[Any] = []
@@ -82,7 +82,7 @@ class Shop:
         except AuditDiffers as difference:
             agrees, sentence = False, str(difference)
         report = json.loads(page.with_suffix(".json").read_bytes())
-        return Verdict(agrees, sentence or report["sentence"], report, page, states)
+        return Outcome(agrees, sentence or report["sentence"], report, page, states)
 
     def unique_ids(self, keys: Sequence[str]) -> list[str]:
         """The unique_ids under which the events of these keys are sent."""

@@ -17,7 +17,7 @@ from target_klaviyo.audit.timezones import Amount
 from target_klaviyo.errors import KlaviyoError
 from target_klaviyo.klaviyo.client import Client
 from target_klaviyo.klaviyo.endpoints import Answer
-from target_klaviyo.klaviyo.reader import Reader
+from target_klaviyo.klaviyo.exchange import Api
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -184,7 +184,7 @@ def test_an_answer_of_another_shape_ends_the_audit_with_a_sentence(
     read: str, document: Any
 ) -> None:
     """What cannot be read is never taken for nothing, and never a traceback."""
-    inquiry = Inquiry(Reader(OneAnswer(document), wait=lambda _: None))
+    inquiry = Inquiry(Api(OneAnswer(document), wait=lambda _: None))
     day = date(2026, 3, 28)
     questions: dict[str, Callable[[], object]] = {
         "by_day": lambda: inquiry.by_day("M1", day, day, STOCKHOLM),

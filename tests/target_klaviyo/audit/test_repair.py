@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from collections import Counter
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -11,21 +12,21 @@ import pytest
 
 from recurly_klaviyo_sandbox.faults import Fault, Trouble
 from target_klaviyo.audit.mode import audit_consumer
-from target_klaviyo.configuration import read_settings
+from target_klaviyo.config import read_settings
 from target_klaviyo.errors import AuditDiffers
 from target_klaviyo.klaviyo.client import Client
-from target_klaviyo.klaviyo.interruption import Interruption
-from target_klaviyo.reading.intake import Intake
+from target_klaviyo.klaviyo.shutdown import Shutdown
 from target_klaviyo.rows.contract import Origin
-from target_klaviyo.rows.reader import RowReader
+from target_klaviyo.rows.parser import RowParser
+from target_klaviyo.singer.router import RecordRouter
 from target_klaviyo.writing.rejects import RejectsFile
-from target_klaviyo.writing.tally import Tally
+from target_klaviyo.writing.stats import RunStats
 from target_klaviyo.writing.writer import Writer, WriterOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from target_klaviyo.consumer import RowReceiver
+    from target_klaviyo.rows.contract import RowReceiver
 
 
 def test_audit_names_exactly_what_is_wrong_and_repair_mends_it(shop: Any) -> None:
@@ -172,34 +173,37 @@ class LaggingTime:
 
 def _repair(shop: Any, time: LaggingTime) -> None:
     """A repair of the shop's events in another time; AuditDiffers when it does not succeed."""
-    given = read_settings(
+    settings = read_settings(
         {**shop.site.config, "mode": "repair", "report_path": str(shop.site.folder / "audit.html")}
     )
-    reader = RowReader(now=datetime.now(timezone.utc), live_window=given.live_window)
+    reader = RowParser(now=datetime.now(timezone.utc), live_window=settings.live_window)
 
-    def intake_for(receiver: RowReceiver) -> Callable[[str, object, Origin], None]:
-        return Intake(given, None, reader, receiver, Tally(100)).take
+    def router_for(receiver: RowReceiver) -> Callable[[str, object, Origin], None]:
+        return RecordRouter(settings, None, reader, receiver, Counter()).route
 
     def make_writer() -> Writer:
         return Writer(
-            client=Client.configured(given),
+            client=Client.configured(settings),
             options=WriterOptions(
-                concurrency=1, list_id=None, clear_one_by_one=False, rejects_path=given.rejects_path
+                concurrency=1,
+                list_id=None,
+                clear_one_by_one=False,
+                rejects_path=settings.rejects_path,
             ),
-            rejects=RejectsFile(given.rejects_path),
-            tally=Tally(100),
+            rejects=RejectsFile(settings.rejects_path),
+            stats=RunStats(100),
             print_state=lambda _: None,
         )
 
     auditor = audit_consumer(
-        given,
-        client=Client.configured(given),
-        intake_for=intake_for,
+        settings,
+        client=Client.configured(settings),
+        router_for=router_for,
         make_writer=make_writer,
-        interruption=Interruption(time.wait),
+        shutdown=Shutdown(time.wait),
         clock=time.clock,
     )
-    take = intake_for(auditor)
+    take = router_for(auditor)
     for row in shop.events:
         take("events", row, Origin("events", b"{}", b"{}"))
     auditor.finish(all_taken=True)

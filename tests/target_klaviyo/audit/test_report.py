@@ -293,7 +293,7 @@ def test_the_json_cannot_take_the_pages_place(shop: Any) -> None:
 def test_without_its_packages_an_audit_says_what_to_install(shop: Any) -> None:
     """The report's packages are an extra; their absence is noticed before anything is read."""
     program = (
-        "import sys; sys.modules['pygal'] = None; from target_klaviyo.command import run; "
+        "import sys; sys.modules['pygal'] = None; from target_klaviyo.__main__ import run; "
         "sys.exit(run(['--config', 'audit.json']))"
     )
     (shop.site.folder / "audit.json").write_text(json.dumps({**shop.site.config, "mode": "audit"}))

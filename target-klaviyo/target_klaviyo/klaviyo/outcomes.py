@@ -1,0 +1,241 @@
+"""What an answer of Klaviyo means for the request that got it (pure).
+
+    Success      carried out
+    Retryable    a passing trouble: send the same again, later
+    RateLimited  429: nothing to this endpoint before Retry-After is over
+    TooLarge     413: send it in halves
+    NotFound     404 for something named in the path
+    Rejected     the content is refused; `errors` say why, and perhaps for which row
+
+Everything else concerns the whole run and is raised as a KlaviyoError.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from target_klaviyo.errors import KlaviyoError, ScopeError
+from target_klaviyo.klaviyo.endpoints import NoAnswer
+from target_klaviyo.text import enumeration, redact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from target_klaviyo.klaviyo.endpoints import Answer, Endpoint
+
+
+# A row may have a property of that name; only what speaks of the header itself stops the run.
+_ABOUT_THE_REVISION = re.compile(
+    r"revision\W{0,3} header|header\W{1,3}revision|revision\W{1,4}\d{4}-\d\d-\d\d"
+    r"|\d{4}-\d\d-\d\d\S*\W{1,4}(?:is )?(?:not a valid|an invalid|a retired) revision"
+    r"|\b(?:api|missing|invalid|unknown|unsupported|retired|deprecated)[ _]revision\b"
+)
+_LONGEST_RETRY_AFTER = 24 * 60 * 60.0
+_TRANSIENT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
+_SERVER_ERRORS = 500
+
+
+@dataclass(frozen=True)
+class ApiError:
+    """One of Klaviyo's error objects."""
+
+    code: str
+    title: str
+    detail: str
+    pointer: str
+
+    @property
+    def rule(self) -> str:
+        """What is wrong, for the log; a detail is left out, since it may quote the row."""
+        place = re.sub(r"/\d+(?=/|$)", "", self.pointer).rpartition("/data/")[2] or "the request"
+        named = self.title or self.code or "error"
+        return redact(f"Klaviyo refused it: {named.rstrip('.')[:300]} at {place[:80]}.")
+
+    @property
+    def reason(self) -> str:
+        """A sentence for the rejects file, which holds the row anyway."""
+        return f"Klaviyo refused it: {self.detail or self.title or self.code or 'no reason given'}"
+
+
+PAYLOAD_TOO_LARGE = ApiError("", "Payload too large", "The row is too large for Klaviyo.", "")
+
+
+@dataclass(frozen=True)
+class Success:
+    """Carried out; `document` is the JSON that came back, if any."""
+
+    document: Any
+
+
+@dataclass(frozen=True)
+class Retryable:
+    """A passing trouble."""
+
+    why: str
+    connected: bool = True
+
+
+@dataclass(frozen=True)
+class RateLimited:
+    """429; `seconds` as Retry-After has it, None without one."""
+
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class TooLarge:
+    """413."""
+
+
+@dataclass(frozen=True)
+class NotFound:
+    """404 for something named in the path."""
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """The content is refused."""
+
+    errors: tuple[ApiError, ...]
+
+
+Outcome = Success | Retryable | RateLimited | TooLarge | NotFound | Rejected
+
+
+def classify(answer: Answer | NoAnswer, endpoint: Endpoint, *, wants_document: bool) -> Outcome:  # noqa: C901, PLR0911  (one branch per kind of answer)
+    """What `answer` means.
+
+    Args:
+        answer: what came back.
+        endpoint: where the request went.
+        wants_document: a success without JSON is as good as no answer (a job's id is in it).
+
+    Raises:
+        KlaviyoError: no request of this run can succeed.
+    """
+    if isinstance(answer, NoAnswer):
+        return Retryable(answer.reason, connected=answer.connected)
+    status, document = answer.status, answer.document()
+    errors = api_errors(document)
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        if wants_document and not _has_form(document, endpoint):
+            return Retryable("an answer that is not the JSON it should be")
+        return Success(document)
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return RateLimited(_retry_after(answer.headers))
+    if status >= _SERVER_ERRORS or status in _TRANSIENT:
+        return Retryable(f"HTTP status {status}")
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return TooLarge()
+    if status == HTTPStatus.FORBIDDEN and not errors:
+        # Klaviyo's own refusals are JSON; HTML comes from the firewall before it, and passes.
+        return Retryable("HTTP status 403 from the firewall before Klaviyo")
+    _stop_the_run_if_it_must(status, errors, endpoint)
+    names_something = "{id}" in endpoint.path
+    if status == HTTPStatus.NOT_FOUND and endpoint.method == "GET" and (errors or names_something):
+        return NotFound()
+    about_a_profile = any("profile" in error.detail.lower() for error in errors)
+    if status == HTTPStatus.NOT_FOUND and not about_a_profile:
+        raise KlaviyoError(
+            f"There is no Klaviyo API at the configured address (HTTP status 404 for "
+            f"{endpoint.path}); check the setting 'api_url'."
+        )
+    if status in {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    }:
+        return Rejected(errors or (ApiError("", f"HTTP status {status}", "", ""),))
+    raise KlaviyoError(
+        f"Klaviyo's {endpoint.name} endpoint answered with HTTP status {status}"
+        f"{_detail(errors)}; check the settings 'api_url' and 'revision', or upgrade "
+        "target-klaviyo."
+    )
+
+
+def api_errors(document: Any) -> tuple[ApiError, ...]:
+    """The error objects of an answer, as far as they have Klaviyo's form."""
+    listed = document.get("errors") if isinstance(document, dict) else None
+    found = []
+    for error in listed if isinstance(listed, list) else ():
+        if not isinstance(error, dict):
+            continue
+        source = error.get("source")
+        source = source if isinstance(source, dict) else {}
+        found.append(
+            ApiError(
+                str(error.get("code") or ""),
+                str(error.get("title") or ""),
+                str(error.get("detail") or ""),
+                str(source.get("pointer") or source.get("parameter") or source.get("header") or ""),
+            )
+        )
+    return tuple(found)
+
+
+def _stop_the_run_if_it_must(status: int, errors: tuple[ApiError, ...], endpoint: Endpoint) -> None:
+    if status == HTTPStatus.UNAUTHORIZED:
+        raise KlaviyoError(
+            "Klaviyo does not accept the API key: check that the setting 'api_key' holds a private "
+            "key (Settings > API keys) that has not been deleted."
+        )
+    if status == HTTPStatus.FORBIDDEN:
+        raise ScopeError(
+            f"Klaviyo's API key may not use the {endpoint.name} endpoint"
+            f"{_detail(errors)}; create a private key with the scopes "
+            f"{enumeration(endpoint.scopes)} and set it as 'api_key'."
+        )
+    for error in errors:
+        text = f"{error.code} {error.title} {error.detail}".lower()
+        of_a_row = error.pointer.startswith("/data/attributes")
+        if not of_a_row and (
+            error.pointer.lower() == "revision" or _ABOUT_THE_REVISION.search(text)
+        ):
+            raise KlaviyoError(
+                f"Klaviyo refuses the API revision{_detail((error,))}; set 'revision' to one that "
+                "Klaviyo supports, or remove the setting to use the default."
+            )
+        if "/relationships" in error.pointer or (
+            status == HTTPStatus.NOT_FOUND and re.search(r"\blist\b", text)
+        ):
+            raise KlaviyoError(
+                f"Klaviyo refuses the list that profiles are to join{_detail((error,))}; check "
+                "the setting 'list_id'."
+            )
+    if status in {HTTPStatus.GONE, HTTPStatus.METHOD_NOT_ALLOWED}:
+        raise KlaviyoError(
+            f"Klaviyo no longer offers the {endpoint.name} endpoint in this API revision (HTTP "
+            f"status {status}); upgrade target-klaviyo or check the setting 'revision'."
+        )
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        raise KlaviyoError(
+            f"The configured address redirects (HTTP status {status}) instead of answering; check "
+            "the setting 'api_url'."
+        )
+
+
+def _detail(errors: tuple[ApiError, ...]) -> str:
+    said = next((error.detail or error.title for error in errors), "")
+    return f' ("{redact(said[:300]).rstrip(".")}")' if said else ""
+
+
+def _has_form(document: Any, endpoint: Endpoint) -> bool:
+    """Whether the answer holds what the endpoint's reference says: a resource, or a list."""
+    data = document.get("data") if isinstance(document, dict) else None
+    if endpoint.answers_with_list:
+        return isinstance(data, list)
+    return isinstance(data, dict) and (
+        isinstance(data.get("attributes"), dict) or isinstance(data.get("id"), str)
+    )
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    try:
+        seconds = float(headers["Retry-After"])
+    except (KeyError, ValueError):
+        return None
+    return max(0.0, seconds) if seconds <= _LONGEST_RETRY_AFTER else None

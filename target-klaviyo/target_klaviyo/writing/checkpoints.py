@@ -1,0 +1,135 @@
+"""What becomes of each row, and when a STATE may therefore be printed.
+
+A STATE stands for all rows before it. Rows are counted by epoch; every couple of seconds a
+checkpoint closes the epoch and remembers the newest STATE. That STATE is covered once no row of its
+epoch, or of an earlier one, is outstanding: each is stored, a duplicate, or in the rejects file.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from target_klaviyo.errors import RowRejected
+from target_klaviyo.rows.contract import EventRow
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from target_klaviyo.klaviyo.outcomes import ApiError
+    from target_klaviyo.rows.contract import Origin, ProfileRow
+    from target_klaviyo.writing.rejects import RejectsFile
+    from target_klaviyo.writing.stats import RunStats
+
+SECONDS_BETWEEN_CHECKPOINTS = 2.0
+
+
+class Checkpoints:
+    """Counts outstanding rows by epoch, and knows the newest STATE they cover."""
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self._outstanding = {0: 0}
+        self._oldest = 0
+        self._closed: deque[tuple[int, Any]] = deque()
+        self._state: list[Any] = []
+        self._last_set = -SECONDS_BETWEEN_CHECKPOINTS
+
+    def count_in(self) -> int:
+        """Count a row in; returns its epoch, to be given back to `count_out`."""
+        self._outstanding[self.epoch] += 1
+        return self.epoch
+
+    def count_out(self, epoch: int) -> None:
+        """A row is stored, known to be a duplicate, or rejected."""
+        self._outstanding[epoch] -= 1
+
+    @property
+    def outstanding(self) -> int:
+        """Rows not yet at their end."""
+        return sum(self._outstanding.values())
+
+    @property
+    def waiting(self) -> tuple[int, float] | None:
+        """The last epoch that a STATE waits for, and when its checkpoint was set."""
+        return (self._closed[-1][0], self._last_set) if self._closed else None
+
+    @property
+    def next_due(self) -> float | None:
+        """When the next checkpoint is due, if a STATE waits for one."""
+        return self._last_set + SECONDS_BETWEEN_CHECKPOINTS if self._state else None
+
+    def remember_state(self, value: Any) -> None:
+        """A STATE came; it replaces one that has no checkpoint yet."""
+        self._state = [value]
+
+    def set_checkpoint(self, now: float, *, force: bool = False) -> None:
+        """Close the epoch when a STATE waits and the last checkpoint is long enough ago."""
+        if not self._state or not (force or now - self._last_set >= SECONDS_BETWEEN_CHECKPOINTS):
+            return
+        self._last_set = now
+        self._closed.append((self.epoch, self._state.pop()))
+        self.epoch += 1
+        self._outstanding[self.epoch] = 0
+
+    def covered(self) -> list[Any]:
+        """The newest STATE that has become covered, in a list; empty when none has."""
+        found: list[Any] = []
+        while self._oldest < self.epoch and not self._outstanding[self._oldest]:
+            del self._outstanding[self._oldest]
+            self._oldest += 1
+        while self._closed and self._closed[0][0] < self._oldest:
+            found = [self._closed.popleft()[1]]
+        return found
+
+
+class DeliveryTracker:
+    """Books every row from arrival to its end; STATE and memory are judged by it."""
+
+    def __init__(self, rejects: RejectsFile, rejects_path: Path, stats: RunStats) -> None:
+        self._rejects = rejects
+        self._rejects_path = rejects_path
+        self.stats = stats
+        self.checkpoints = Checkpoints()
+        self.bytes_under_way = 0
+
+    def admit(self, row: EventRow | ProfileRow) -> None:
+        """A row has come and is to be sent."""
+        row.epoch = self.checkpoints.count_in()
+        self.bytes_under_way += _weight(row)
+
+    def release(self, row: EventRow | ProfileRow) -> None:
+        """A row has come to its end; a rejected one only after `write_reject`."""
+        self.checkpoints.count_out(row.epoch)
+        self.bytes_under_way -= _weight(row)
+
+    def write_reject(self, label: str, rejection: RowRejected, origin: Origin) -> None:
+        """Write a record into the rejects file, before its release: no STATE may overtake it."""
+        self._rejects.write(origin, rejection.reason)
+        self.stats.count_reject(label, rejection.rule)
+
+    def write_refusal(self, label: str, error: ApiError, origin: Origin) -> None:
+        """The same for a row that Klaviyo has refused."""
+        self.write_reject(label, RowRejected(error.reason, rule=error.rule), origin)
+
+    def check_reject_share(self) -> None:
+        """Raise TooManyRejects when the rejects speak of a systemic fault."""
+        self.stats.check_reject_share(self._rejects_path)
+
+    def persist_rejects(self) -> None:
+        """Make the rejects so far outlive this process."""
+        self._rejects.persist()
+
+    def close(self, *, complete: bool) -> None:
+        """The run is over; `complete` when all of the input has been taken."""
+        if complete:
+            self._rejects.finish()
+        else:
+            self._rejects.close()
+
+
+def _weight(row: EventRow | ProfileRow) -> int:
+    """Bytes a row keeps in memory, roughly."""
+    if isinstance(row, EventRow):
+        return len(row.payload) + len(row.profile) + len(row.origin.line) + 800
+    return len(row.attributes) + len(row.origin.line) + 800

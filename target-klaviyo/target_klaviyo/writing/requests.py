@@ -1,0 +1,115 @@
+"""The kinds of request the writer sends, each with what is needed to send it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import quote
+
+from target_klaviyo.klaviyo import endpoints
+from target_klaviyo.klaviyo.endpoints import Call, Endpoint
+from target_klaviyo.writing import payloads
+from target_klaviyo.writing.import_jobs import ERRORS_PER_PAGE, ImportJob
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from target_klaviyo.rows.contract import EventRow, ProfileRow
+
+
+@dataclass(eq=False)
+class Request:
+    """A request to be sent until it is answered.
+
+    Attributes:
+        tries: how often it failed for a passing trouble.
+        rate_limited: how often it was answered with 429.
+    """
+
+    endpoint: ClassVar[Endpoint]
+    wants_document: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        self.tries = 0
+        self.rate_limited = 0
+
+    def call(self) -> Call:
+        """The request; built anew each time, so that waiting requests hold no bodies."""
+        raise NotImplementedError
+
+
+@dataclass(eq=False)
+class SendEvents(Request):
+    """A bulk request of events; with `exact`, different profiles of one person stay apart."""
+
+    rows: Sequence[EventRow]
+    exact: bool = False
+    endpoint = endpoints.BULK_EVENTS
+    wants_document = False  # 202 without a body, documented
+
+    @cached_property
+    def groups(self) -> list[list[EventRow]]:
+        """The entries of the body, by which pointers count."""
+        return payloads.entries(self.rows, exact=self.exact)
+
+    def call(self) -> Call:
+        """POST /api/event-bulk-create-jobs."""
+        return Call(self.endpoint, self.endpoint.path, payloads.bulk_events(self.groups))
+
+
+@dataclass(eq=False)
+class SubmitProfiles(Request):
+    """A bulk import of profiles, for the `submissions`-th time."""
+
+    rows: Sequence[ProfileRow]
+    list_id: str | None
+    submissions: int = 1
+    endpoint = endpoints.BULK_PROFILES
+
+    def call(self) -> Call:
+        """POST /api/profile-bulk-import-jobs."""
+        body = payloads.bulk_import(self.rows, self.list_id)
+        return Call(self.endpoint, self.endpoint.path, body)
+
+
+@dataclass(eq=False)
+class ImportProfile(Request):
+    """One profile, for what bulk import cannot express: clearing an attribute."""
+
+    row: ProfileRow
+    endpoint = endpoints.PROFILE_IMPORT
+    wants_document = False
+
+    def call(self) -> Call:
+        """POST /api/profile-import."""
+        return Call(self.endpoint, self.endpoint.path, payloads.single_import(self.row))
+
+
+@dataclass(eq=False)
+class AskStatus(Request):
+    """How far an import job is."""
+
+    job: ImportJob
+    endpoint = endpoints.IMPORT_JOB
+
+    def call(self) -> Call:
+        """GET /api/profile-bulk-import-jobs/{id}."""
+        return Call(self.endpoint, self.endpoint.path.format(id=quote(self.job.id, safe="")))
+
+
+@dataclass(eq=False)
+class ReadErrors(Request):
+    """A page of a job's import errors."""
+
+    job: ImportJob
+    cursor: str | None = None
+    endpoint = endpoints.IMPORT_ERRORS
+
+    def call(self) -> Call:
+        """GET /api/profile-bulk-import-jobs/{id}/import-errors."""
+        query = {"page[size]": str(ERRORS_PER_PAGE)}
+        if self.cursor is not None:
+            query["page[cursor]"] = self.cursor
+        path = self.endpoint.path.format(id=quote(self.job.id, safe=""))
+        return Call(self.endpoint, path, query=query)

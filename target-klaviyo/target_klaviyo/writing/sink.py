@@ -1,0 +1,101 @@
+"""What events and profiles on their way have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from target_klaviyo.klaviyo.outcomes import PAYLOAD_TOO_LARGE, ApiError, Outcome, Rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from target_klaviyo.klaviyo.endpoints import Endpoint
+    from target_klaviyo.writing.checkpoints import DeliveryTracker
+    from target_klaviyo.writing.dispatcher import Dispatcher
+
+
+class Batcher(Protocol):
+    """Packs rows into batches."""
+
+    open_epoch: int | None
+
+    @property
+    def held(self) -> int:
+        """Rows held back behind others."""
+
+    def close_batch(self) -> None:
+        """Close the open batch, full or not."""
+
+
+BatcherT = TypeVar("BatcherT", bound=Batcher)
+Row = TypeVar("Row")
+
+
+class Sink(ABC, Generic[BatcherT]):
+    """One kind of rows on their way to Klaviyo: batched, sent, each brought to its end.
+
+    Attributes:
+        endpoint: where its batches go.
+    """
+
+    endpoint: Endpoint
+
+    def __init__(self, dispatcher: Dispatcher, tracker: DeliveryTracker, batcher: BatcherT) -> None:
+        self._dispatcher = dispatcher
+        self._tracker = tracker
+        self._batcher = batcher
+
+    @property
+    def held(self) -> int:
+        """Rows held back behind others of their key or person."""
+        return self._batcher.held
+
+    @property
+    def open_epoch(self) -> int | None:
+        """The oldest epoch of the rows not sent yet."""
+        return self._batcher.open_epoch
+
+    def flush(self) -> None:
+        """Send what there is, full or not."""
+        self._batcher.close_batch()
+        self.enqueue()
+
+    @abstractmethod
+    def enqueue(self) -> None:
+        """Hand full batches to the dispatcher."""
+
+
+def errors_of(outcome: Outcome) -> tuple[ApiError, ...]:
+    """Why a batch was not taken."""
+    return outcome.errors if isinstance(outcome, Rejected) else (PAYLOAD_TOO_LARGE,)
+
+
+def attribute_errors(
+    rows: Sequence[Row],
+    errors: Sequence[ApiError],
+    named_by: Callable[[str], Iterable[Row]],
+) -> dict[Row, ApiError]:
+    """The rows that errors name, with the first error of each; a single row needs no naming.
+
+    Args:
+        rows: all rows of the refused request.
+        errors: what Klaviyo says, in its order.
+        named_by: the rows that an error's pointer names.
+    """
+    failed: dict[Row, ApiError] = {}
+    for error in errors:
+        for row in named_by(error.pointer):
+            failed.setdefault(row, error)
+    if not failed and len(rows) == 1:
+        return {rows[0]: errors[0]}
+    return failed
+
+
+def halves(rows: Sequence[Row]) -> list[Sequence[Row]]:
+    """Rows to be sent apart, since nobody says which of them is at fault.
+
+    The second half comes first: each is put at the head of a queue.
+    """
+    middle = len(rows) // 2
+    return [half for half in (rows[middle:], rows[:middle]) if half]

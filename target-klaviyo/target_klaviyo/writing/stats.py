@@ -1,0 +1,177 @@
+"""What a run has done, in numbers: counted, told while it runs, and at its end."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from target_klaviyo.errors import TooManyRejects
+from target_klaviyo.text import aligned, counted
+from target_klaviyo.writing.rejects import replay
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+REJECTS_TOLERATED_UNTIL = 100
+"""Rows of a label seen before a share of rejects means anything."""
+
+
+def counted_rows(count: int, label: str) -> str:
+    """Rows under a label of the stats: `1 event`, `2 profiles`, `1 record of invoices`."""
+    noun, of, stream = label.partition(" of ")
+    return counted(count, noun.removesuffix("s")) + of + stream
+
+
+@dataclass
+class RunStats:
+    """Counts by label ("events", "profiles", "records of <stream>")."""
+
+    max_reject_percent: float
+    seen: Counter[str] = field(default_factory=Counter)
+    stored: Counter[str] = field(default_factory=Counter)
+    duplicates: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
+    rules: Counter[tuple[str, str]] = field(default_factory=Counter)
+    warnings: Counter[str] = field(default_factory=Counter)
+    requests: int = 0
+    resent: int = 0
+    rate_limited: int = 0
+    jobs: int = 0
+    backfilled: int = 0
+
+    def count_reject(self, label: str, rule: str) -> None:
+        """Count a reject."""
+        self.rejected[label] += 1
+        self.rules[label, rule] += 1
+
+    def check_reject_share(self, rejects_path: Path) -> None:
+        """Raise TooManyRejects when the share of rejects speaks of a systemic fault."""
+        for label, rejected in self.rejected.items():
+            seen = self.seen[label]
+            if seen < REJECTS_TOLERATED_UNTIL or rejected * 100 <= self.max_reject_percent * seen:
+                continue
+            rule, count = self._commonest_rule(label)
+            raise TooManyRejects(
+                f"{rejected:,} of {seen:,} {label} were rejected, more than 'max_reject_percent' "
+                f"({self.max_reject_percent:g} %) allows; the commonest reason ({count:,}) is: "
+                f"{rule} All are in {rejects_path}: mend the cause, then `{replay(rejects_path)}`."
+            )
+
+    def _commonest_rule(self, label: str) -> tuple[str, int]:
+        return max(
+            ((rule, count) for (of, rule), count in self.rules.items() if of == label),
+            key=lambda pair: pair[1],
+        )
+
+
+SECONDS_BETWEEN_LINES = 5.0
+_MINUTE = 60.0
+
+
+@dataclass(frozen=True)
+class RequestRate:
+    """Requests to an endpoint so far, and how many it allows a minute (infinite: no limit)."""
+
+    requests: int
+    budget: float
+
+
+@dataclass(frozen=True)
+class ProgressSnapshot:
+    """How far a run is at one time.
+
+    Attributes:
+        stored: rows that Klaviyo has acknowledged, by label.
+        rejected: rows in the rejects file.
+        jobs: import jobs that Klaviyo is still at.
+        request_rates: by the name of each endpoint that has been used.
+    """
+
+    stored: Mapping[str, int]
+    rejected: int
+    jobs: int
+    request_rates: Mapping[str, RequestRate]
+
+
+class Progress:
+    """Makes the lines.
+
+    Args:
+        began: when the run began, in seconds of a monotonic clock.
+
+    Attributes:
+        due: when the next line is.
+    """
+
+    def __init__(self, began: float) -> None:
+        self.due = began + SECONDS_BETWEEN_LINES
+        self._minute: deque[tuple[float, Mapping[str, RequestRate]]] = deque([(began, {})])
+
+    def line(self, now: float, snapshot: ProgressSnapshot) -> str:
+        """The line for now; the next is due in a while."""
+        self.due = now + SECONDS_BETWEEN_LINES
+        while len(self._minute) > 1 and self._minute[1][0] <= now - _MINUTE:
+            self._minute.popleft()
+        _, before = self._minute[0]
+        self._minute.append((now, snapshot.request_rates))
+        events = counted(snapshot.stored["events"], "event")
+        profiles = counted(snapshot.stored["profiles"], "profile")
+        parts = [f"{events} and {profiles} sent, {snapshot.rejected:,} rejected"]
+        if snapshot.jobs:
+            parts.append(f"{counted(snapshot.jobs, 'import job')} pending")
+        if snapshot.request_rates:
+            request_rates = (
+                _said(name, pace, before.get(name, RequestRate(0, 0)))
+                for name, pace in snapshot.request_rates.items()
+            )
+            parts.append("requests in the last minute: " + ", ".join(request_rates))
+        return "; ".join(parts) + "."
+
+
+def _said(name: str, pace: RequestRate, before: RequestRate) -> str:
+    lately = pace.requests - before.requests
+    of = "" if pace.budget == math.inf else f" of {pace.budget:,.0f}"
+    return f"{lately:,}{of} ({name})"
+
+
+_HEADINGS = ("", "read", "stored", "merged", "rejected")
+
+
+def summary(stats: RunStats, rejects_path: Path) -> Iterator[str]:
+    """A table by kind of row, then sentences; no customer's data.
+
+    Args:
+        stats: the counts.
+        rejects_path: where the rejects are.
+    """
+    yield from aligned([_HEADINGS, *_rows(stats)])
+    sent = f"{counted(stats.stored['events'], 'event')} and "
+    sent += counted(stats.stored["profiles"], "profile")
+    requests = f"{counted(stats.requests, 'request')} and {counted(stats.jobs, 'import job')}"
+    yield f"Klaviyo took {sent} in {requests}."
+    if stats.backfilled:
+        are = "is history and triggers" if stats.backfilled == 1 else "are history and trigger"
+        yield f"{stats.backfilled:,} of the events {are} no flows."
+    if stats.resent:
+        were = "was" if stats.resent == 1 else "were"
+        yield f"{counted(stats.resent, 'request')} {were} sent again after failing."
+    if stats.rate_limited:
+        yield f"Klaviyo asked {counted(stats.rate_limited, 'time')} to slow down."
+    for warning, count in sorted(stats.warnings.items()):
+        yield f"{counted(count, 'time')} {warning}."
+    for (label, rule), count in sorted(stats.rules.items()):
+        yield f"{counted_rows(count, label)} rejected: {rule}"
+    if stats.rules:
+        yield f"The rejects are in {rejects_path}; replay them with `{replay(rejects_path)}`."
+
+
+def _rows(stats: RunStats) -> Iterator[tuple[str, ...]]:
+    raw = sorted((stats.seen.keys() | stats.rejected.keys()) - {"events", "profiles"})
+    for label in ("events", "profiles"):
+        counters = (stats.seen, stats.stored, stats.duplicates, stats.rejected)
+        yield (label, *(f"{counter[label]:,}" for counter in counters))
+    for label in raw:  # for a transform: it makes rows of them
+        yield label, f"{stats.seen[label]:,}", "", "", f"{stats.rejected[label]:,}"

@@ -1,0 +1,149 @@
+"""What each answer of Klaviyo means."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from target_klaviyo.errors import KlaviyoError
+from target_klaviyo.klaviyo.endpoints import (
+    ACCOUNTS,
+    AGGREGATES,
+    BULK_EVENTS,
+    BULK_PROFILES,
+    EVENTS,
+    IMPORT_ERRORS,
+    IMPORT_JOB,
+    LIST,
+    METRICS,
+    PROFILES,
+    Answer,
+    Endpoint,
+    NoAnswer,
+)
+from target_klaviyo.klaviyo.outcomes import (
+    NotFound,
+    RateLimited,
+    Rejected,
+    Retryable,
+    Success,
+    TooLarge,
+    api_errors,
+    classify,
+)
+from target_klaviyo.klaviyo.retry import pause_before
+
+
+def refusal(detail: str, pointer: str = "/data") -> bytes:
+    """An error document."""
+    error = {"code": "c", "title": "t", "detail": detail, "source": {"pointer": pointer}}
+    return json.dumps({"errors": [error]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("answer", "endpoint", "kind"),
+    [
+        (Answer(202, {}, b""), BULK_EVENTS, Success),
+        (Answer(202, {}, b"{gar"), BULK_EVENTS, Success),
+        (Answer(200, {}, b'{"data": {"attributes": {}}}'), IMPORT_JOB, Success),
+        (Answer(200, {}, b"<html>"), IMPORT_JOB, Retryable),
+        (Answer(429, {"Retry-After": "7"}, b""), BULK_EVENTS, RateLimited),
+        (Answer(500, {}, b""), BULK_EVENTS, Retryable),
+        (Answer(524, {}, b"<html>"), BULK_EVENTS, Retryable),
+        (Answer(408, {}, b""), BULK_EVENTS, Retryable),
+        (Answer(403, {}, b"<html>"), BULK_EVENTS, Retryable),
+        (Answer(413, {}, b""), BULK_EVENTS, TooLarge),
+        (Answer(400, {}, refusal("Invalid email.", "/data/x")), BULK_EVENTS, Rejected),
+        (Answer(409, {}, refusal("Duplicate.")), BULK_EVENTS, Rejected),
+        (Answer(404, {}, refusal("A profile-bulk-import-job is gone.")), IMPORT_JOB, NotFound),
+        (NoAnswer("reset", connected=True), BULK_EVENTS, Retryable),
+    ],
+)
+def test_an_answer_is_understood(answer: Any, endpoint: Endpoint, kind: type) -> None:
+    """Every documented status has its meaning."""
+    assert isinstance(classify(answer, endpoint, wants_document=endpoint is IMPORT_JOB), kind)
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (Answer(401, {}, refusal("No.")), "api_key"),
+        (Answer(403, {}, refusal("Lacks scope.")), "events:write"),
+        (Answer(404, {}, b"<html>"), "api_url"),
+        (Answer(405, {}, b""), "no longer offers"),
+        (Answer(410, {}, b""), "upgrade"),
+        (Answer(301, {"Location": "/"}, b""), "redirects"),
+        (Answer(415, {}, b""), "415"),
+        (Answer(400, {}, refusal("'2026-13-01' is not a valid revision.", "/data/")), "revision"),
+        (Answer(400, {}, refusal("The 'revision' header is required.", "")), "revision"),
+        (Answer(400, {}, refusal("Invalid revision", "")), "revision"),
+        (Answer(410, {}, refusal("The revision 2022-10-17 has been retired.")), "revision"),
+        (Answer(404, {}, refusal("A list with id X does not exist.")), "list_id"),
+    ],
+)
+def test_what_concerns_the_whole_run_stops_it(answer: Answer, sentence: str) -> None:
+    """Keys, scopes, addresses, revisions and lists are settings, not rows."""
+    with pytest.raises(KlaviyoError, match=sentence):
+        classify(answer, BULK_EVENTS, wants_document=False)
+
+
+def test_pauses_double_up_to_a_minute() -> None:
+    """0.5, 1, 2 ... 60 seconds."""
+    assert [pause_before(attempt) for attempt in (1, 2, 3, 9)] == [0.5, 1.0, 2.0, 60.0]
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        "The property revision is not valid",
+        "'revision' is not a valid field for the resource 'event'.",
+        "Revision must be a text.",
+        "The text 'Revision 3 of the contract' is too long.",
+    ],
+)
+@pytest.mark.parametrize("pointer", ["", "/data"])
+def test_a_property_named_revision_concerns_its_row(detail: str, pointer: str) -> None:
+    """Only what speaks of the header stops the run; the word alone may come from a row."""
+    outcome = classify(Answer(400, {}, refusal(detail, pointer)), BULK_EVENTS, wants_document=False)
+    assert isinstance(outcome, Rejected)
+
+
+WRONG = [b"null", b"7", b'"x"', b"[]", b"[null]", b"{}", b'{"data": null}', b'{"data": "x"}']
+
+
+@pytest.mark.parametrize(
+    "content", [*WRONG, b'{"data": []}', b'{"data": [{"id": "1"}]}', b'{"data": {}}']
+)
+@pytest.mark.parametrize("endpoint", [BULK_PROFILES, IMPORT_JOB, AGGREGATES, LIST])
+def test_where_one_resource_should_be_nothing_else_counts(
+    endpoint: Endpoint, content: bytes
+) -> None:
+    """Any other JSON is as good as no answer: it is asked for again."""
+    assert isinstance(classify(Answer(200, {}, content), endpoint, wants_document=True), Retryable)
+
+
+@pytest.mark.parametrize("content", [*WRONG, b'{"data": {}}', b'{"data": {"id": "1"}}'])
+@pytest.mark.parametrize("endpoint", [ACCOUNTS, METRICS, EVENTS, PROFILES, IMPORT_ERRORS])
+def test_where_a_list_should_be_nothing_else_counts(endpoint: Endpoint, content: bytes) -> None:
+    """Any other JSON is as good as no answer: it is asked for again."""
+    assert isinstance(classify(Answer(200, {}, content), endpoint, wants_document=True), Retryable)
+
+
+@pytest.mark.parametrize("told", ["inf", "nan", "1e308", "soon", ""])
+def test_a_retry_after_that_makes_no_sense_is_none(told: str) -> None:
+    """Nobody waits for ever because of a header."""
+    outcome = classify(Answer(429, {"Retry-After": told}, b""), BULK_EVENTS, wants_document=False)
+    assert outcome == RateLimited(None)
+
+
+def test_customers_stay_out_of_the_log_and_of_sentences() -> None:
+    """Klaviyo's own words may quote a row: the rejects file gets them whole, nobody else does."""
+    said = "ada.b+c@shop.io (+46 70-123 45 67) is not valid"
+    (error,) = api_errors({"errors": [{"title": said, "detail": said}]})
+    assert error.reason == f"Klaviyo refused it: {said}"
+    assert error.rule == "Klaviyo refused it: … (…) is not valid at the request."
+    with pytest.raises(KlaviyoError) as told:
+        classify(Answer(403, {}, refusal(said)), BULK_EVENTS, wants_document=False)
+    assert '("… (…) is not valid")' in str(told.value)

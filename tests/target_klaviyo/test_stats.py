@@ -1,0 +1,101 @@
+"""What a run says of itself: a line every few seconds, a table at its end."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from target_klaviyo.writing.stats import Progress, ProgressSnapshot, RequestRate, RunStats, summary
+
+EVENTS, PROFILES = "bulk event creation", "bulk profile import"
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "line"),
+    [
+        (
+            ProgressSnapshot({"events": 0, "profiles": 0}, 0, 0, {}),
+            "0 events and 0 profiles sent, 0 rejected.",
+        ),
+        (
+            ProgressSnapshot(
+                {"events": 12_000, "profiles": 30}, 4, 0, {EVENTS: RequestRate(12, 150)}
+            ),
+            (
+                "12,000 events and 30 profiles sent, 4 rejected; requests in the last minute: 12 "
+                "of 150 (bulk event creation)."
+            ),
+        ),
+        (
+            ProgressSnapshot(
+                {"events": 1, "profiles": 0},
+                0,
+                2,
+                {EVENTS: RequestRate(1, math.inf), PROFILES: RequestRate(2, 150)},
+            ),
+            (
+                "1 event and 0 profiles sent, 0 rejected; 2 import jobs pending; requests in the "
+                "last minute: 1 (bulk event creation), 2 of 150 (bulk profile import)."
+            ),
+        ),
+    ],
+)
+def test_a_line_says_rows_rejects_jobs_and_requests(snapshot: ProgressSnapshot, line: str) -> None:
+    """Rows by kind, rejects, pending jobs, and requests against each endpoint's budget."""
+    assert Progress(0.0).line(5.0, snapshot) == line
+
+
+def test_lines_come_every_five_seconds_at_most() -> None:
+    """The next line is due five seconds after the last one, however late that was."""
+    progress = Progress(100.0)
+    assert progress.due == 105.0
+    progress.line(109.0, ProgressSnapshot({"events": 0, "profiles": 0}, 0, 0, {}))
+    assert progress.due == 114.0
+
+
+@pytest.mark.parametrize(
+    ("moments", "lately"),
+    [
+        ([(5, 10)], 10),
+        ([(5, 10), (10, 30)], 30),
+        ([(5, 10), (30, 75), (60, 150)], 150),
+        ([(5, 10), (30, 75), (60, 150), (65, 160)], 150),
+        ([(5, 10), (30, 75), (60, 150), (65, 160), (90, 200)], 125),
+        ([(5, 10), (300, 300)], 290),
+    ],
+)
+def test_requests_are_those_of_the_last_minute(moments: list[tuple[int, int]], lately: int) -> None:
+    """Requests are counted since the line of a minute ago, so that they compare with the budget."""
+    progress = Progress(0.0)
+    line = ""
+    for moment, requests in moments:
+        request_rates = {EVENTS: RequestRate(requests, 150)}
+        line = progress.line(
+            moment, ProgressSnapshot({"events": 0, "profiles": 0}, 0, 0, request_rates)
+        )
+    assert f"in the last minute: {lately} of 150 (" in line
+
+
+def test_the_summary_is_a_table_and_what_needs_words() -> None:
+    """Rows by kind as a table, then requests, history, troubles, warnings and rejects."""
+    stats = RunStats(max_reject_percent=10)
+    stats.seen.update({"events": 12_000, "profiles": 7, "records of invoices": 900})
+    stats.stored.update({"events": 11_989, "profiles": 6})
+    stats.duplicates["events"] = 10
+    stats.count_reject("events", "The event has no metric.")
+    stats.count_reject("records of invoices", "No account.")
+    stats.requests, stats.jobs, stats.backfilled, stats.rate_limited = 14, 1, 11_000, 2
+    assert list(summary(stats, Path("rejects"))) == [
+        "                       read  stored  merged  rejected",
+        "events               12,000  11,989      10         1",
+        "profiles                  7       6       0         0",
+        "records of invoices     900                         1",
+        "Klaviyo took 11,989 events and 6 profiles in 14 requests and 1 import job.",
+        "11,000 of the events are history and trigger no flows.",
+        "Klaviyo asked 2 times to slow down.",
+        "1 event rejected: The event has no metric.",
+        "1 record of invoices rejected: No account.",
+        "The rejects are in rejects; replay them with `target-klaviyo --config … < rejects`.",
+    ]
