@@ -237,16 +237,10 @@ SETTINGS = (
         5_000,
         minimum=-1,
     ),
-    Setting(
-        "audit_key",
-        "string",
-        "Event property by which an audit knows events again; without it, by time, value and "
-        "profile.",
-        "Recurly ID",
-    ),
 )
 
 WITHOUT_EFFECT = {
+    "audit_key": "Klaviyo shows the unique_id of every event",
     "add_record_metadata": "Klaviyo has no columns for it",
     "load_method": "events are always added and profiles always updated",
     "validate_records": "every row is always checked, against Klaviyo's limits",
@@ -294,7 +288,6 @@ class Settings:
     source_timezone: str | None
     settle: timedelta
     audit_profiles: int
-    audit_key: str
 
 
 def check_names(config: Mapping[str, Any], builtin: Iterable[str]) -> None:
@@ -412,7 +405,6 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         source_timezone=_checked_zone(values["source_timezone"]),
         settle=timedelta(minutes=values["settle_minutes"]),
         audit_profiles=values["audit_profiles"],
-        audit_key=values["audit_key"],
     )
 
 

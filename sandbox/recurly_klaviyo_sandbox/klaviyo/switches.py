@@ -49,7 +49,7 @@ class Switches:
     conflict_status: Literal[400, 409] = 400  # documented 400, reported 409, on profile-import
 
     # What is shown.
-    show_event_id: bool = False  # assumed: `$event_id` is not among an API event's properties
+    show_event_id: bool = True  # recorded: `$event_id` is among an API event's properties
     show_value: bool = True  # reported: `$value` is
     absent_links: AbsentLinks = "null"  # reported null; the OpenAPI document has strings only
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from target_klaviyo.audit.days import SLOT_SECONDS
 from target_klaviyo.audit.findings import Difference, Finding
 from target_klaviyo.rows.identity import IDENTIFIER_KINDS
-from target_klaviyo.wording import counted, enumeration
+from target_klaviyo.text import counted, enumeration
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,82 +25,96 @@ if TYPE_CHECKING:
 LISTED_PER_KIND = 500
 HALF_A_CENT = 0.005
 
-# NULL is equal to nothing: the first kind of identifier that both have decides, in the order in
-# which Klaviyo knows people by them. Without one in common, nothing speaks against it.
-_ONE_PERSON = (
-    "coalesce(e.id = p.id, e.email = p.email, e.phone_number = p.phone_number,"
-    " e.external_id = p.external_id, 1)"
-)
-_SAME_ID = "expected AS e ON e.metric = f.metric AND e.unique_id = f.unique_id"
-_FOUND_WITH_PERSON = "found AS f JOIN people AS p ON p.id = f.person"
-# A pair that would take an event a second time is ignored.
-_PAIR = "INSERT OR IGNORE INTO pairs SELECT e.number, f.number FROM"
+# NULL equals nothing: the first kind of identifier that both have decides, in the order in which
+# Klaviyo knows people by them. Without one in common, nothing speaks against it.
+_ONE_PERSON = """coalesce(
+    e.id = p.id, e.email = p.email, e.phone_number = p.phone_number,
+    e.external_id = p.external_id, 1
+)"""
 
-PAIR_BY_ID = f"{_PAIR} {_FOUND_WITH_PERSON} JOIN {_SAME_ID} WHERE {_ONE_PERSON}"
-
-PAIR_BY_ANCHOR = (  # the person's profile bears another address, or none, but our anchor
-    f"{_PAIR} {_FOUND_WITH_PERSON} JOIN {_SAME_ID}"
-    " JOIN anchors AS a ON a.who = e.who AND a.external_id = p.external_id"
-)
-
-PAIR_BY_MOMENT = (  # for want of a unique_id
-    f"{_PAIR} {_FOUND_WITH_PERSON}"
-    " JOIN expected AS e ON e.metric = f.metric AND e.time = f.time"
-    " WHERE f.unique_id IS NULL AND e.number NOT IN (SELECT expected FROM pairs)"
-    f" AND abs(coalesce(e.value, 0) - coalesce(f.value, e.value, 0)) < {HALF_A_CENT} AND {_ONE_PERSON}"
-)
+# An expected and a found event that are the same. Of one that has a pair already, another is
+# ignored. `e` is an expected event, `f` a found one, `p` the person that it is stored under.
+PAIR_BY_ID = f"""
+INSERT OR IGNORE INTO pairs SELECT e.number, f.number
+FROM found f JOIN people p ON p.id = f.person
+JOIN expected e ON e.metric = f.metric AND e.unique_id = f.unique_id
+WHERE {_ONE_PERSON}
+"""
+PAIR_BY_ANCHOR = """
+INSERT OR IGNORE INTO pairs SELECT e.number, f.number
+FROM found f JOIN people p ON p.id = f.person
+JOIN expected e ON e.metric = f.metric AND e.unique_id = f.unique_id
+JOIN anchors a ON a.who = e.who AND a.external_id = p.external_id
+"""
+PAIR_BY_MOMENT = f"""
+INSERT OR IGNORE INTO pairs SELECT e.number, f.number
+FROM found f JOIN people p ON p.id = f.person
+JOIN expected e ON e.metric = f.metric AND e.time = f.time
+WHERE f.unique_id IS NULL AND e.number NOT IN (SELECT expected FROM pairs)
+AND abs(coalesce(e.value, 0) - coalesce(f.value, e.value, 0)) < {HALF_A_CENT} AND {_ONE_PERSON}
+"""
 
 # An event whose time moves with its record counts where it is stored, when that is a time it can
 # have had; one that is no longer true counts where it is, or nowhere.
-PLACE = (
-    "UPDATE expected SET place = coalesce((SELECT f.time FROM pairs JOIN found AS f"
-    " ON f.number = pairs.found WHERE pairs.expected = expected.number AND (expected.was_true"
-    " OR f.time BETWEEN expected.earliest AND expected.time)),"
-    " CASE WHEN was_true THEN NULL ELSE time END) WHERE was_true OR earliest < time"
+PLACE = """
+UPDATE expected SET place = coalesce(
+    (
+        SELECT f.time FROM pairs JOIN found f ON f.number = pairs.found
+        WHERE pairs.expected = expected.number
+        AND (expected.was_true OR f.time BETWEEN expected.earliest AND expected.time)
+    ),
+    CASE WHEN was_true THEN NULL ELSE time END
 )
+WHERE was_true OR earliest < time
+"""
 
-_PAIRS = (
-    "pairs JOIN expected AS e ON e.number = pairs.expected"
-    " JOIN found AS f ON f.number = pairs.found WHERE NOT e.was_true"
+ELSEWHERE = """
+SELECT f.metric, 'elsewhere', e.number, f.number,
+    CASE WHEN e.number NOT IN (SELECT expected FROM pairs) THEN e.place END, f.time
+FROM found f JOIN expected e ON e.metric = f.metric AND e.unique_id = f.unique_id
+WHERE f.number NOT IN (SELECT found FROM pairs)
+AND (f.time >= :start AND f.time < :end OR e.place >= :start AND e.place < :end)
+GROUP BY f.number
+"""
+MOVED = """
+SELECT e.metric, 'moved', e.number, f.number, e.time, f.time
+FROM pairs JOIN expected e ON e.number = pairs.expected JOIN found f ON f.number = pairs.found
+WHERE NOT e.was_true AND f.time NOT BETWEEN e.earliest AND e.time
+AND (e.time >= :start AND e.time < :end OR f.time >= :start AND f.time < :end)
+"""
+ALTERED = f"""
+SELECT e.metric, 'altered', e.number, f.number, NULL, f.time
+FROM pairs JOIN expected e ON e.number = pairs.expected JOIN found f ON f.number = pairs.found
+WHERE NOT e.was_true AND f.time BETWEEN e.earliest AND e.time
+AND f.time >= :start AND f.time < :end
+AND (
+    abs(coalesce(e.value, 0) - f.value) >= {HALF_A_CENT}
+    OR e.value <> 0 AND f.value <> 0 AND e.currency <> f.currency
 )
-_UNPAIRED_EXPECTED = "e.number NOT IN (SELECT expected FROM pairs)"
-_UNPAIRED_FOUND = "f.number NOT IN (SELECT found FROM pairs)"
-
-
-def _within(column: str) -> str:
-    return f"({column} >= :start AND {column} < :end)"
-
-
-ELSEWHERE = (
-    "SELECT f.metric, 'elsewhere', e.number, f.number,"
-    f" CASE WHEN {_UNPAIRED_EXPECTED} THEN e.place END, f.time FROM found AS f JOIN {_SAME_ID}"
-    f" WHERE {_UNPAIRED_FOUND} AND ({_within('f.time')} OR {_within('e.place')})"
-    " GROUP BY f.number"
-)
-MOVED = (
-    f"SELECT e.metric, 'moved', e.number, f.number, e.time, f.time FROM {_PAIRS}"
-    " AND f.time NOT BETWEEN e.earliest AND e.time"
-    f" AND ({_within('e.time')} OR {_within('f.time')})"
-)
-ALTERED = (
-    f"SELECT e.metric, 'altered', e.number, f.number, NULL, f.time FROM {_PAIRS}"
-    f" AND f.time BETWEEN e.earliest AND e.time AND {_within('f.time')}"
-    f" AND (abs(coalesce(e.value, 0) - f.value) >= {HALF_A_CENT}"
-    " OR (e.value <> 0 AND f.value <> 0 AND e.currency <> f.currency))"
-)
-MISSING = (
-    "SELECT e.metric, CASE WHEN e.reason IS NOT NULL THEN 'rejected' WHEN e.silent THEN 'dropped'"
-    " WHEN e.time >= :settled_until THEN 'pending' ELSE 'missing' END, e.number, NULL, e.time, NULL"
-    f" FROM expected AS e WHERE {_UNPAIRED_EXPECTED} AND {_within('e.place')}"
-    " AND e.number NOT IN (SELECT expected FROM findings WHERE kind = 'elsewhere')"
-)
-UNEXPECTED = (
-    "SELECT f.metric, CASE WHEN m.name IN (SELECT metric FROM vanishing) THEN 'vanished'"
-    " ELSE 'unexpected' END, NULL, f.number, NULL, f.time"
-    " FROM found AS f JOIN metrics AS m ON m.number = f.metric"
-    f" WHERE f.owned AND {_UNPAIRED_FOUND} AND {_within('f.time')}"
-    " AND f.number NOT IN (SELECT found FROM findings WHERE kind = 'elsewhere')"
-)
+"""
+MISSING = """
+SELECT e.metric,
+    CASE
+        WHEN e.reason IS NOT NULL THEN 'rejected'
+        WHEN e.silent THEN 'dropped'
+        WHEN e.time >= :settled_until THEN 'pending'
+        ELSE 'missing'
+    END,
+    e.number, NULL, e.place, NULL
+FROM expected e
+WHERE e.number NOT IN (SELECT expected FROM pairs)
+AND e.number NOT IN (SELECT expected FROM findings WHERE kind = 'elsewhere')
+AND e.place >= :start AND e.place < :end
+"""
+UNEXPECTED = """
+SELECT f.metric,
+    CASE WHEN m.name IN (SELECT metric FROM vanishing) THEN 'vanished' ELSE 'unexpected' END,
+    NULL, f.number, NULL, f.time
+FROM found f JOIN metrics m ON m.number = f.metric
+WHERE f.owned AND f.number NOT IN (SELECT found FROM pairs)
+AND f.number NOT IN (SELECT found FROM findings WHERE kind = 'elsewhere')
+AND f.time >= :start AND f.time < :end
+"""
 
 _REASONS = {
     Difference.MISSING: "Klaviyo does not have it",
@@ -121,14 +135,18 @@ class Period(NamedTuple):
     settled_until: int
 
 
-class FindingSlot(NamedTuple):
-    """Findings of a kind of a quarter of an hour: of where events lack, and where others stand."""
+class SlotFindings(NamedTuple):
+    """How many findings of a kind there are of one quarter of an hour, or two.
 
-    metric: str
+    Attributes:
+        lacks_at: when expected events are not in their place, in seconds.
+        stands_at: when found ones stand there that should not, or not so.
+    """
+
     difference: Difference
     lacks_at: int | None
     stands_at: int | None
-    count: int
+    events: int
 
 
 @dataclass(frozen=True)
@@ -184,14 +202,16 @@ class Comparison:
         )
         return Counter({Difference(kind): count for kind, count in rows})
 
-    def slots(self) -> Iterator[FindingSlot]:
-        """All findings, counted by slot."""
+    def by_slot(self, metric: str) -> Iterator[SlotFindings]:
+        """A metric's findings, counted by quarter of an hour."""
         rows = self._store.execute(
-            f"SELECT name, kind, lacks_at / {SLOT_SECONDS}, stands_at / {SLOT_SECONDS}, count(*)"  # noqa: S608  (a constant)
-            " FROM findings JOIN metrics ON number = metric GROUP BY 1, 2, 3, 4"
+            f"SELECT kind, lacks_at / {SLOT_SECONDS} * {SLOT_SECONDS},"
+            f" stands_at / {SLOT_SECONDS} * {SLOT_SECONDS}, count(*) FROM findings"
+            " WHERE metric = (SELECT number FROM metrics WHERE name = ?) GROUP BY 1, 2, 3",
+            (metric,),
         )
-        for name, kind, lacks_at, stands_at, count in rows:
-            yield FindingSlot(name, Difference(kind), lacks_at, stands_at, count)
+        for kind, lacks_at, stands_at, count in rows:
+            yield SlotFindings(Difference(kind), lacks_at, stands_at, count)
 
     def listed(self, metric: str, difference: Difference) -> list[Finding]:
         """The first findings of a kind, in order of time."""
@@ -232,9 +252,7 @@ class Comparison:
         for *identifiers, metric, unique_id, time, earliest, value, profile, payload in rows:
             known = zip(IDENTIFIER_KINDS, identifiers, strict=True)
             identity = tuple((kind, text) for kind, text in known if text is not None)
-            yield MissingEvent(
-                metric, unique_id, identity, time, earliest, value, profile, payload
-            )
+            yield MissingEvent(metric, unique_id, identity, time, earliest, value, profile, payload)
         self._store.execute(
             "UPDATE expected SET sent = 1 WHERE number IN"
             " (SELECT expected FROM findings WHERE kind = 'missing')"

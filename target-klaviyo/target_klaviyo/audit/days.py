@@ -130,7 +130,7 @@ class Counts:
         self, column: str, table: str, start: int, end: int, zone: ZoneInfo
     ) -> dict[str, dict[date, Amount]]:
         slots = self._store.execute(
-            f"SELECT name, {column} / {SLOT_SECONDS}, count(*), total(value)"  # noqa: S608  (constants)
+            f"SELECT name, {column} / {SLOT_SECONDS}, count(*), total(value)"
             f" FROM {table} AS t JOIN metrics ON metrics.number = t.metric"
             f" WHERE {column} >= ? AND {column} < ? GROUP BY 1, 2 ORDER BY 1, 2",
             (start, end),
@@ -140,11 +140,9 @@ class Counts:
             for metric, rows in groupby(slots, itemgetter(0))
         }
 
-    def _sums(
-        self, column: str, table: str, start: int, end: int
-    ) -> dict[str, dict[str, float]]:
+    def _sums(self, column: str, table: str, start: int, end: int) -> dict[str, dict[str, float]]:
         rows = self._store.execute(
-            f"SELECT name, coalesce(currency, ?), total(value) FROM {table} AS t"  # noqa: S608  (constants)
+            f"SELECT name, coalesce(currency, ?), total(value) FROM {table} AS t"
             f" JOIN metrics ON metrics.number = t.metric WHERE {column} >= ? AND {column} < ?"
             " AND value <> 0 GROUP BY 1, 2 ORDER BY 1, 2",
             (self._currency, start, end),
@@ -156,7 +154,7 @@ class Counts:
 
     def _counted(self, column: str, which: str, start: int, end: int) -> dict[str, int]:
         rows = self._store.execute(
-            f"SELECT (SELECT name FROM metrics WHERE number = metric), count(*) FROM {which}"  # noqa: S608  (constants)
+            f"SELECT (SELECT name FROM metrics WHERE number = metric), count(*) FROM {which}"
             f" AND {column} >= ? AND {column} < ? GROUP BY 1",
             (start, end),
         )

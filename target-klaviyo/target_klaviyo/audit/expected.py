@@ -130,12 +130,11 @@ class ExpectedRows:
 
     def write(self) -> None:
         """Put what has gathered into the store."""
-        columns = ", ".join("?" * 15)
         self._store.execute("BEGIN")
         self._store.executemany(
             "INSERT OR IGNORE INTO expected (number, metric, unique_id, who, id, email,"
             " phone_number, external_id, time, earliest, place, value, currency, silent, was_true)"
-            f" VALUES ({columns})",
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             self._events,
         )
         self._store.executemany("INSERT INTO payloads VALUES (?, ?, ?)", self._payloads)

@@ -8,16 +8,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.klaviyo.account import account_call, read_account
-from target_klaviyo.klaviyo.documents import as_object, objects, resources
 from target_klaviyo.klaviyo.endpoints import EVENTS, METRICS, PROFILES, Call
-from target_klaviyo.moments import parse_moment
+from target_klaviyo.klaviyo.json_api import as_object, objects, parse_timestamp, resources
 from target_klaviyo.rows.identity import IDENTIFIER_KINDS, comparable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from target_klaviyo.klaviyo.account import Account
-    from target_klaviyo.klaviyo.reader import Reader
+    from target_klaviyo.klaviyo.exchange import Api
 
 EVENTS_PER_PAGE = 1000
 PROFILES_PER_PAGE = 100
@@ -60,20 +59,20 @@ class KlaviyoSide:
     """What Klaviyo holds, as far as an audit wants to know.
 
     Args:
-        reader: asks Klaviyo.
+        api: sends the questions.
     """
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+    def __init__(self, api: Api) -> None:
+        self._api = api
 
     @property
     def requests(self) -> int:
         """How many requests were sent so far."""
-        return self._reader.requests
+        return self._api.requests
 
     def account(self) -> Account:
         """The account the key belongs to."""
-        return read_account(self._reader.ask(account_call()))
+        return read_account(self._api.ask(account_call()))
 
     def metrics(self) -> dict[str, str]:
         """Ids of the metrics made through the API, by name.
@@ -83,7 +82,7 @@ class KlaviyoSide:
         """
         found: dict[str, str] = {}
         unattributed: dict[str, str] = {}
-        for metric in self._reader.pages(metrics_call, read_metrics):
+        for metric in self._api.pages(metrics_call, read_metrics):
             if metric.from_api:
                 found.setdefault(metric.name, metric.id)
             elif metric.unattributed:
@@ -92,7 +91,7 @@ class KlaviyoSide:
 
     def events(self, metric_id: str, start: int, end: int) -> Iterator[FoundEvent]:
         """A metric's events from `start` up to `end`, in seconds since 1970."""
-        yield from self._reader.pages(partial(events_call, metric_id, start, end), read_events)
+        yield from self._api.pages(partial(events_call, metric_id, start, end), read_events)
 
     def profiles(
         self, lookups: Iterable[tuple[str, str]]
@@ -104,7 +103,7 @@ class KlaviyoSide:
         """
         found: dict[str, dict[str, Any]] = {}
         for kind, values in batches(lookups, PROFILES_PER_PAGE, MAX_FILTER_CHARS):
-            for profile in self._reader.pages(partial(profiles_call, kind, values), read_profiles):
+            for profile in self._api.pages(partial(profiles_call, kind, values), read_profiles):
                 found[profile["id"]] = profile
         indexed: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for profile in found.values():
@@ -238,4 +237,4 @@ def _moment(attributes: Mapping[str, Any]) -> int:
     timestamp = attributes.get("timestamp")
     if isinstance(timestamp, int | float):
         return int(datetime.fromtimestamp(timestamp, timezone.utc).timestamp())
-    return int(parse_moment(str(attributes.get("datetime"))).timestamp())
+    return int(parse_timestamp(str(attributes.get("datetime"))).timestamp())

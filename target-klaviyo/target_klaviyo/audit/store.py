@@ -48,7 +48,9 @@ CREATE TABLE people (
 ) WITHOUT ROWID;
 
 CREATE TABLE pairs (expected INTEGER PRIMARY KEY, found INTEGER NOT NULL UNIQUE);
-CREATE VIEW ours AS SELECT * FROM found WHERE owned OR number IN (SELECT found FROM pairs);
+CREATE VIEW ours AS SELECT * FROM found
+WHERE owned OR number IN (SELECT found FROM pairs)
+OR number IN (SELECT found FROM findings WHERE kind = 'elsewhere');
 CREATE TABLE vanishing (metric TEXT PRIMARY KEY);  -- what the source stops showing in time
 CREATE TABLE findings (
   metric INTEGER NOT NULL,

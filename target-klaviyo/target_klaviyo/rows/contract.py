@@ -52,6 +52,7 @@ class EventRow:
         backfill: the event is history: recorded without triggering flows.
         earliest: the earliest its time can have been, when that moves as the source record
             changes; None when it does not. Klaviyo is never told.
+        was_true: not to be written now, but an earlier read may have written it.
     """
 
     origin: Origin
@@ -66,6 +67,7 @@ class EventRow:
     warnings: list[str]
     epoch: int = 0
     earliest: datetime | None = None
+    was_true: bool = False
 
     @property
     def origins(self) -> list[Origin]:
@@ -83,6 +85,8 @@ class ProfileRow:
         cleared_attributes: names of attributes to clear, `location.city` for one within.
         parts: the rows merged into this one, oldest first; empty for a row as it came.
         alone: never merged, so that a refusal concerns this row and no other.
+        also_known_as: further external ids under which Klaviyo may know this person. Klaviyo is
+            never told.
     """
 
     origin: Origin
@@ -95,6 +99,7 @@ class ProfileRow:
     epoch: int = 0
     parts: list[ProfileRow] = field(default_factory=list)
     alone: bool = False
+    also_known_as: tuple[str, ...] = ()
 
     @property
     def origins(self) -> list[Origin]:
