@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from target_klaviyo.audit.comparison import Comparison, Period
@@ -28,13 +26,15 @@ from target_klaviyo.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from datetime import date
+    from datetime import date, datetime
 
     from target_klaviyo.audit.comparison import MissingEvent
     from target_klaviyo.audit.days import Amount
     from target_klaviyo.audit.klaviyo_side import KlaviyoSide
+    from target_klaviyo.config import Settings
     from target_klaviyo.errors import RowRejected
     from target_klaviyo.rows.contract import EventRow, ProfileRow
+    from target_klaviyo.singer.transforms import Transform
 
 MARGIN = 2 * DAY
 """Around the period: an event moved just over its edge is moved, not missing."""
@@ -42,71 +42,48 @@ MARGIN = 2 * DAY
 logger = logging.getLogger("target-klaviyo")
 
 
-@dataclass(frozen=True)
-class AuditOptions:
-    """What to compare, and how.
-
-    Attributes:
-        first: first day to compare, in the account's zone; None: that of the first event.
-        last: last day to compare; None: today, or that of the last event.
-        source_timezone: IANA name of the zone in which the source's reports count days.
-        settle: how long Klaviyo may take to show an event.
-        profiles: how many profiles to compare; -1 means all.
-        keep_payloads: keep what is needed to send rows again.
-        metrics: what is compared even if no event of it is expected.
-        vanishing_metrics: those whose source records stop being shown in time.
-        event_scope: properties that all of our events bear; none when no other site shares the
-            account.
-    """
-
-    first: date | None = None
-    last: date | None = None
-    source_timezone: str | None = None
-    settle: timedelta = timedelta(minutes=10)
-    profiles: int = 5_000
-    keep_payloads: bool = False
-    metrics: frozenset[str] = frozenset()
-    vanishing_metrics: frozenset[str] = frozenset()
-    event_scope: Mapping[str, str] = field(default_factory=dict)
-
-
 class Auditor:
     """Expects rows, then compares.
 
     Args:
         klaviyo: what Klaviyo holds; its account is asked for at once, which also tries the key.
-        options: of the settings and the transform.
+        settings: of the run.
+        transform: what the rows are made by, if by one: it knows which metrics it can make,
+            which of them outlive their source records, and by which properties its events are told
+            from those of other sites in the same account.
         now: the present, in UTC.
     """
 
     def __init__(
         self,
         klaviyo: KlaviyoSide,
-        options: AuditOptions,
-        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        settings: Settings,
+        transform: Transform | None,
+        now: Callable[[], datetime],
     ) -> None:
         self._klaviyo = klaviyo
-        self._options = options
+        self._settings = settings
         self._now = now
         self._account = klaviyo.account()
         self._zone = zone_named(self._account.timezone, "Klaviyo's account")
-        name = options.source_timezone
+        name = settings.source_timezone
         self._source_zone = zone_named(name, "The setting 'source_timezone'") if name else None
-        first, last = options.first, options.last
+        first, last = settings.audit_from, settings.audit_to
         self._from = self._midnight(first - MARGIN) if first else float("-inf")
         self._until = self._midnight(last + MARGIN + DAY) if last else float("inf")
         self._store = open_store()
         self._expected = ExpectedRows(
             self._store,
-            keep_payloads=options.keep_payloads,
+            keep_payloads=settings.mode == "repair",
             sample_by=now().date().isoformat(),
         )
-        for metric in sorted(options.metrics):
+        for metric in sorted(getattr(transform, "metrics", ())):
             self._expected.include_metric(metric)
-        self._found = FoundEvents(self._store, options.event_scope)
-        self._comparison = Comparison(self._store, options.vanishing_metrics)
+        self._found = FoundEvents(self._store, getattr(transform, "event_scope", {}))
+        vanishing = getattr(transform, "vanishing_metrics", ())
+        self._comparison = Comparison(self._store, vanishing)
         self._counts = Counts(self._store, self._account.currency)
-        self._profiles = ProfileAudit(klaviyo, self._expected, options.profiles)
+        self._profiles = ProfileAudit(klaviyo, self._expected, settings.audit_profiles)
         self._rejections: Counter[tuple[str, str]] = Counter()
         self._up_to_date: set[str] = set()
 
@@ -159,7 +136,7 @@ class Auditor:
             if name not in self._up_to_date:
                 self._read(name, metric_ids.get(name), first, last)
         self._up_to_date.update(names)
-        settled_until = int((self._now() - self._options.settle).timestamp())
+        settled_until = int((self._now() - self._settings.settle).timestamp())
         start, end = self._midnight(first), self._midnight(last + DAY)
         self._comparison.classify(Period(start, end, settled_until))
         metrics = list(self._metric_results(metric_ids, first, last))
@@ -179,7 +156,7 @@ class Auditor:
                 Rejection(label, rule, count) for (label, rule), count in self._rejections.items()
             ],
             other_metrics=sorted(metric_ids.keys() - set(names)),
-            settle_minutes=self._options.settle.total_seconds() / 60,
+            settle_minutes=self._settings.settle.total_seconds() / 60,
             requests=self._klaviyo.requests,
         )
 
@@ -189,8 +166,8 @@ class Auditor:
         span = self._expected.span()
         first_told = day_of(span[0], self._zone) if span else today
         last_told = day_of(span[1], self._zone) if span else today
-        last = self._options.last or max(today, last_told, self._options.first or today)
-        return self._options.first or min(first_told, last), last
+        last = self._settings.audit_to or max(today, last_told, self._settings.audit_from or today)
+        return self._settings.audit_from or min(first_told, last), last
 
     def _read(self, name: str, metric_id: str | None, first: date, last: date) -> None:
         """Read the events of a metric, as far around the period as ours may stand."""

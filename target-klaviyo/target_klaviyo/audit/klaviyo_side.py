@@ -26,16 +26,6 @@ _API_INTEGRATION = "api"
 
 
 @dataclass(frozen=True)
-class FoundMetric:
-    """A metric as Klaviyo shows it; an unattributed one belongs to no integration at all."""
-
-    id: str
-    name: str
-    from_api: bool
-    unattributed: bool
-
-
-@dataclass(frozen=True)
 class FoundEvent:
     """An event as Klaviyo shows it.
 
@@ -80,14 +70,14 @@ class KlaviyoSide:
         Klaviyo's reference lets a metric's integration be null; such a metric, which is no
         integration's, counts as ours when there is no other of its name.
         """
-        found: dict[str, str] = {}
+        ours: dict[str, str] = {}
         unattributed: dict[str, str] = {}
-        for metric in self._api.pages(metrics_call, read_metrics):
-            if metric.from_api:
-                found.setdefault(metric.name, metric.id)
-            elif metric.unattributed:
-                unattributed.setdefault(metric.name, metric.id)
-        return unattributed | found
+        for name, metric_id, integration in self._api.pages(metrics_call, read_metrics):
+            if integration == _API_INTEGRATION:
+                ours.setdefault(name, metric_id)
+            elif not integration:
+                unattributed.setdefault(name, metric_id)
+        return unattributed | ours
 
     def events(self, metric_id: str, start: int, end: int) -> Iterator[FoundEvent]:
         """A metric's events from `start` up to `end`, in seconds since 1970."""
@@ -117,8 +107,8 @@ def metrics_call(cursor: str | None) -> Call:
     return Call(METRICS, METRICS.path, query={"page[cursor]": cursor} if cursor else {})
 
 
-def read_metrics(document: Any) -> Iterator[FoundMetric]:
-    """The metrics of a page.
+def read_metrics(document: Any) -> Iterator[tuple[str, str, str]]:
+    """(name, id, integration) of the metrics of a page, the latter in lower case.
 
     Events sent with a private key belong to the integration "API"; the native integration's
     metrics of the same names are different metrics, and none of ours (docs/klaviyo.md: Metrics).
@@ -126,13 +116,9 @@ def read_metrics(document: Any) -> Iterator[FoundMetric]:
     for resource in resources(document):
         attributes = as_object(resource.get("attributes"))
         integration = as_object(attributes.get("integration"))
-        marks = {str(integration.get(name) or "").lower() for name in ("name", "key")}
-        yield FoundMetric(
-            str(resource.get("id")),
-            str(attributes.get("name")),
-            from_api=_API_INTEGRATION in marks,
-            unattributed=marks == {""},
-        )
+        marks = {str(integration.get(mark) or "").lower() for mark in ("key", "name")}
+        known = _API_INTEGRATION if _API_INTEGRATION in marks else max(marks)
+        yield str(attributes.get("name")), str(resource.get("id")), known
 
 
 def events_call(metric_id: str, start: int, end: int, cursor: str | None) -> Call:

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from target_klaviyo.audit.auditor import AuditOptions, Auditor
+from target_klaviyo.audit.auditor import Auditor
 from target_klaviyo.audit.klaviyo_side import KlaviyoSide
 from target_klaviyo.audit.repair import Repairer
 from target_klaviyo.errors import AuditDiffers
@@ -41,7 +41,7 @@ class AuditConsumer:
 
     Args:
         settings: of the run.
-        transform: what the rows are made by, if by one: it knows the metrics.
+        transform: what the rows are made by, if by one.
         client: sends requests.
         rejected: the rows of the rejects file.
         writer: sends what is missing, in a repair; None in an audit.
@@ -69,7 +69,7 @@ class AuditConsumer:
         self._shutdown = shutdown or Shutdown()
         self._clock = clock
         api = Api(client, wait=self._shutdown.wait, clock=clock)
-        self._auditor = Auditor(KlaviyoSide(api), audit_options(settings, transform), now)
+        self._auditor = Auditor(KlaviyoSide(api), settings, transform, now)
 
     # Rows in.
 
@@ -138,21 +138,6 @@ class AuditConsumer:
         self._shutdown.request(signum)
         if self._writer is not None:
             self._writer.interrupt(signum)
-
-
-def audit_options(settings: Settings, transform: Transform | None) -> AuditOptions:
-    """What of the settings concerns an audit, and what the transform knows of its own rows."""
-    return AuditOptions(
-        first=settings.audit_from,
-        last=settings.audit_to,
-        source_timezone=settings.source_timezone,
-        settle=settings.settle,
-        profiles=settings.audit_profiles,
-        keep_payloads=settings.mode == "repair",
-        metrics=getattr(transform, "metrics", frozenset()),
-        vanishing_metrics=getattr(transform, "vanishing_metrics", frozenset()),
-        event_scope=getattr(transform, "event_scope", {}),
-    )
 
 
 def publish(result: AuditResult, path: Path) -> None:

@@ -49,6 +49,7 @@ def page(document: Mapping[str, Any]) -> str:
         money=_money,
         day=_day,
         shown=_shown,
+        shifted=_shifted,
         moment=lambda text: _moment(text, zone),
     )
     source = files("target_klaviyo.report").joinpath("page.html.jinja").read_text("utf-8")
@@ -91,3 +92,8 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_shown(each) for each in value) + "]"
     return str(value)
+
+
+def _shifted(days: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Days that the source's report and Klaviyo's feed count differently."""
+    return [day for day in days if day["source_report"] != day["klaviyo_feed"]]

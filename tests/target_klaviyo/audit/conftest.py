@@ -56,7 +56,7 @@ class Verdict:
         }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Knowledge:
     """A transform, as far as an audit asks it: what it knows of its own rows."""
 

@@ -245,9 +245,7 @@ def test_wrong_settings_are_sentences(shop: Any, settings: dict[str, Any], said:
         shop.site.sync([], mode="audit", **settings)
 
 
-def test_a_setting_that_is_gone_has_no_effect(
-    shop: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_setting_that_is_gone_has_no_effect(shop: Any, caplog: pytest.LogCaptureFixture) -> None:
     """A given 'audit_key' is no mistake; one line says that it is not needed any more."""
     shop.sync()
     assert shop.audit(audit_key="Order").agrees

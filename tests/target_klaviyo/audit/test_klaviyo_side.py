@@ -48,20 +48,19 @@ def test_quoted_strings_end_where_they_should(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("integration", "from_api", "unattributed"),
+    ("integration", "read"),
     [
-        ({"name": "API", "category": "API"}, True, False),
-        ({"key": "api", "name": "Something"}, True, False),
-        ({"key": "recurly", "name": "Recurly"}, False, False),
-        ({"name": "Api Gateway"}, False, False),
-        (None, False, True),
+        ({"name": "API", "category": "API"}, "api"),
+        ({"key": "api", "name": "Something"}, "api"),
+        ({"key": "recurly", "name": "Recurly"}, "recurly"),
+        ({"name": "Api Gateway"}, "api gateway"),
+        (None, ""),
     ],
 )
-def test_whose_a_metric_is(integration: Any, from_api: bool, unattributed: bool) -> None:  # noqa: FBT001  (a table's column)
+def test_whose_a_metric_is(integration: Any, read: str) -> None:
     """The integration named API is ours, another is not, none at all may be."""
     document = {"data": [{"id": "M1", "attributes": {"name": "Paid", "integration": integration}}]}
-    (metric,) = klaviyo_side.read_metrics(document)
-    assert (metric.from_api, metric.unattributed) == (from_api, unattributed)
+    assert list(klaviyo_side.read_metrics(document)) == [("Paid", "M1", read)]
 
 
 def test_an_event_is_read_with_its_profile() -> None:
