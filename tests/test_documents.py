@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tap_recurly.settings import SETTINGS_SCHEMA
+from tap_recurly.config import SETTINGS_SCHEMA
 from target_klaviyo.config import json_schema
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tap_recurly.connections import in_order
 from tap_recurly.errors import (
     ConfigurationError,
     CredentialsError,
@@ -12,15 +11,16 @@ from tap_recurly.errors import (
     MissingFeatureError,
     NotFoundError,
 )
-from tap_recurly.foreign_text import presentable
-from tap_recurly.queries import ASCENDING
-from tap_recurly.session import API_VERSION
+from tap_recurly.http.queries import ASCENDING
+from tap_recurly.http.responses import API_VERSION
+from tap_recurly.reading.workers import in_order
+from tap_recurly.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tap_recurly.client import RecurlyClient
-    from tap_recurly.settings import Settings
+    from tap_recurly.config import Settings
+    from tap_recurly.http.client import RecurlyClient
 
 
 def refuse_other_site(client: RecurlyClient, subdomain: str) -> None:
@@ -38,7 +38,7 @@ def refuse_other_site(client: RecurlyClient, subdomain: str) -> None:
             "not read (/sites): allow that to the key, or remove the setting."
         ) from fault
     if subdomain not in [name.lower() for name in sites]:
-        found = ", ".join(f"'{presentable(name)}'" for name in sites) or "no site"
+        found = ", ".join(f"'{redact(name)}'" for name in sites) or "no site"
         raise CredentialsError(
             f"The API key belongs to {found}, not to '{subdomain}': check the settings 'api_key' "
             f"and 'subdomain'."
@@ -108,4 +108,4 @@ def _described(site: Mapping[str, Any]) -> str:
     settings = site.get("settings")
     currency = settings.get("default_currency") if isinstance(settings, dict) else None
     mode = site.get("mode") or "mode unknown"
-    return presentable(f"{site.get('subdomain')} ({mode}, {currency or 'currency unknown'})")
+    return redact(f"{site.get('subdomain')} ({mode}, {currency or 'currency unknown'})")

@@ -1,7 +1,7 @@
 """Everything that can end a run, grouped by what a person does about it.
 
 TapRecurlyError             one sentence: what, where, what to do; exit code 1
-├── ConfigurationError      setting, catalogue or STATE missing or wrong: correct it
+├── ConfigurationError      setting, catalog or STATE missing or wrong: correct it
 ├── CredentialsError        Recurly refuses the key itself: give the right one
 ├── UnreachableError        no answer, or none that can be read, after all tries: run again
 ├── BudgetError             every request refused as too many: give the site air, run again
@@ -11,7 +11,7 @@ TapRecurlyError             one sentence: what, where, what to do; exit code 1
 │   ├── MissingFeatureError the site does not have the feature behind this list
 │   ├── ApiVersionError     406: Recurly no longer speaks this version: take a newer tap
 │   └── RedirectedError     3xx: the answer is elsewhere, where the key must not go
-├── OddDataError            a record is not as Recurly describes it: leave its stream out
+├── UnexpectedDataError            a record is not as Recurly describes it: leave its stream out
 ├── OutputClosedError       nobody reads the output any more: look for the target's error
 └── StoppedError            a signal: run again, it continues from the last STATE; exit code 128 + n
 """
@@ -24,7 +24,7 @@ class TapRecurlyError(Exception):
 
 
 class ConfigurationError(TapRecurlyError):
-    """A setting, the catalogue or the STATE is missing or wrong."""
+    """A setting, the catalog or the STATE is missing or wrong."""
 
 
 class CredentialsError(TapRecurlyError):
@@ -63,7 +63,7 @@ class RedirectedError(RequestError):
     """The answer points elsewhere, where the key must not go."""
 
 
-class OddDataError(TapRecurlyError):
+class UnexpectedDataError(TapRecurlyError):
     """A record is so different from Recurly's description that its stream cannot be read on."""
 
 

@@ -12,7 +12,7 @@ MINUTE = 60
 HOUR = 3600
 
 
-class Pace(NamedTuple):
+class RequestRate(NamedTuple):
     """Requests sent so far, and how many a minute the budget allows; None when it is unknown."""
 
     requests: int
@@ -28,7 +28,7 @@ class Progress:
         now: Seconds on any clock, the same as in `report`.
     """
 
-    def __init__(self, what: str, pace: Callable[[], Pace], now: float) -> None:
+    def __init__(self, what: str, pace: Callable[[], RequestRate], now: float) -> None:
         self._what = what
         self._pace = pace
         self._first: float | None = None

@@ -1,4 +1,4 @@
-"""The site that all streams of a run read: one client, one set of connections."""
+"""The site that all streams of a run read: one client, one set of pool."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tap_recurly.check import refuse_other_site
-from tap_recurly.client import RecurlyClient
-from tap_recurly.connections import Connections
-from tap_recurly.settings import Settings
+from tap_recurly.config import Settings
+from tap_recurly.http.client import RecurlyClient
+from tap_recurly.reading.workers import WorkerPool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tap_recurly.errors import ForbiddenError, OddDataError
+    from tap_recurly.errors import ForbiddenError, UnexpectedDataError
 
 
 class Site:
@@ -25,7 +25,7 @@ class Site:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._config = config
-        self.unread: dict[str, ForbiddenError | OddDataError] = {}
+        self.unread: dict[str, ForbiddenError | UnexpectedDataError] = {}
 
     @cached_property
     def settings(self) -> Settings:
@@ -41,14 +41,14 @@ class Site:
         return client
 
     @cached_property
-    def connections(self) -> Connections:
+    def pool(self) -> WorkerPool:
         """What reads the lists of all streams."""
-        return Connections(self.settings.concurrency)
+        return WorkerPool(self.settings.concurrency)
 
     def close(self) -> None:
         """End what was made: threads that read ahead have nobody to read for any more."""
         made = vars(self)
-        if "connections" in made:
-            self.connections.close()
+        if "pool" in made:
+            self.pool.close()
         if "client" in made:
             self.client.close()

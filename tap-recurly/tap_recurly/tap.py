@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import ctypes
 import logging
 import os
 import sys
@@ -23,21 +24,20 @@ from singer_sdk.singerlib import Catalog, CatalogEntry
 from typing_extensions import override
 
 from tap_recurly.check import check_site
+from tap_recurly.config import (
+    SETTINGS_SCHEMA,
+    absent,
+    check_config,
+    check_state,
+    from_environment,
+)
 from tap_recurly.errors import (
     ConfigurationError,
     OutputClosedError,
     StoppedError,
     TapRecurlyError,
 )
-from tap_recurly.memory import share_one_arena
-from tap_recurly.settings import (
-    SETTINGS_SCHEMA,
-    absent,
-    check_config,
-    from_environment,
-)
 from tap_recurly.site import Site
-from tap_recurly.state import check_state
 from tap_recurly.stream_maps import check_stream_maps
 from tap_recurly.streams import STREAMS, RecurlyStream
 from tap_recurly.streams.writer import LineWriter
@@ -48,6 +48,9 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
 logger = logging.getLogger(__name__)
+
+M_ARENA_MAX = -8
+"""mallopt(3)."""
 
 
 class TapRecurly(Tap):
@@ -250,8 +253,8 @@ def _json_object(file: IO[str] | None, what: str) -> dict[str, Any] | None:
 
 
 def _catalog(file: IO[str] | None) -> Catalog | None:
-    """The catalogue of a file; streams that this tap does not have are said to be none."""
-    content = _json_object(file, "catalogue")
+    """The catalog of a file; streams that this tap does not have are said to be none."""
+    content = _json_object(file, "catalog")
     if file is None or content is None:
         return None
     place = "its beginning"
@@ -263,17 +266,28 @@ def _catalog(file: IO[str] | None) -> Catalog | None:
         catalog = Catalog.from_dict(content)
     except (KeyError, TypeError, ValueError, AttributeError) as fault:
         raise ConfigurationError(
-            f"The catalogue file {file.name} is not as Singer has it ({place}): make it anew "
+            f"The catalog file {file.name} is not as Singer has it ({place}): make it anew "
             f"with tap-recurly --discover."
         ) from fault
     for name in catalog.keys() - {stream.name for stream in STREAMS}:
-        logger.warning("The catalogue names a stream '%s', which this tap does not have.", name)
+        logger.warning("The catalog names a stream '%s', which this tap does not have.", name)
     return catalog
+
+
+def limit_malloc_arenas() -> None:
+    """Let all threads allocate from one place, where the C library is glibc.
+
+    By default each thread has an arena of its own, and each keeps the room that the largest page
+    once took. Threads that mostly wait for the network do not get into each other's way.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_ARENA_MAX, 1)
 
 
 def main() -> None:
     """Run the command line; a fault the user can mend is one sentence, the last line on stderr."""
-    share_one_arena()
+    limit_malloc_arenas()
     try:
         code = TapRecurly.cli.main(standalone_mode=False)
     except TapRecurlyError as fault:

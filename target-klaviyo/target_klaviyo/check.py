@@ -191,7 +191,7 @@ def _look_up_list(list_id: str, api: Api, scopes: Scopes) -> None:
 def _note(call: Call, api: Api, scopes: Scopes, *, once: bool) -> object:
     """Ask, and note what the answer tells about the endpoint's scopes."""
     try:
-        outcome = api.first_outcome(call, wants_document=False) if once else api.outcome(call)
+        outcome = api.first_outcome(call) if once else api.outcome(call)
     except ScopeError:
         scopes.refused.append(call.endpoint.scopes)
         return None

@@ -21,15 +21,15 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from tap_recurly.client import RecurlyClient
 from tap_recurly.errors import TapRecurlyError
+from tap_recurly.http.client import RecurlyClient
 from tap_recurly.streams import STREAMS
 from tap_recurly.tap import TapRecurly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from tap_recurly.outage import RetryPolicy
+    from tap_recurly.http.retry import RetryPolicy
 
 KEY = "a-private-key"
 NOW = datetime(2024, 6, 1, 12, 0, 0, tzinfo=timezone.utc)
@@ -266,7 +266,7 @@ class Run:
 def sync(site: TinyRecurly) -> Callable[..., Run]:
     """Sync the site in this process: `sync(streams, state=..., **config)`.
 
-    `metadata` is set on every stream of the catalogue, the properties in `deselect` are left out.
+    `metadata` is set on every stream of the catalog, the properties in `deselect` are left out.
     With `retry` the client tries again without waiting.
     """
 
@@ -351,7 +351,7 @@ def _file(folder: Path, name: str, content: dict[str, Any]) -> str:
 
 @cache
 def _discovered() -> dict[str, Any]:
-    """The catalogue, which no setting changes."""
+    """The catalog, which no setting changes."""
     catalog: dict[str, Any] = TapRecurly(config={"api_key": KEY}).catalog_dict
     return catalog
 

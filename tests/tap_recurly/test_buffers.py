@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_recurly.buffers import Allowance, PageBuffer
+from tap_recurly.reading.buffers import Allowance, PageBuffer
 
 
 @given(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_recurly.client import TIMEOUTS_BEFORE_SMALLER_PAGE, RecurlyClient
+from tap_recurly.config import Settings
 from tap_recurly.errors import (
     ApiVersionError,
     MissingFeatureError,
@@ -17,10 +17,9 @@ from tap_recurly.errors import (
     TapRecurlyError,
     UnreachableError,
 )
-from tap_recurly.outage import RetryPolicy
-from tap_recurly.page_sizes import PageSizes
-from tap_recurly.queries import ASCENDING
-from tap_recurly.settings import Settings
+from tap_recurly.http.client import TIMEOUTS_BEFORE_SMALLER_PAGE, RecurlyClient
+from tap_recurly.http.queries import ASCENDING
+from tap_recurly.http.retry import PageSizes, RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,7 +53,7 @@ def make_client(site: TinyRecurly, **config: Any) -> RecurlyClient:
     """A client with other settings."""
     given = {"api_key": "a-private-key", "api_url": site.url, **config}
     settings = Settings.from_config(given)
-    retry = RetryPolicy(tries=4, first_pause_seconds=0, apart_seconds=0)
+    retry = RetryPolicy(tries=4, first_pause_seconds=0, min_interval_seconds=0)
     return RecurlyClient(settings, retry=retry)
 
 
@@ -287,7 +286,7 @@ def test_server_that_names_the_time_to_return(site: TinyRecurly, wish: str, paus
     site.before = trouble_on((503, {"Retry-After": wish}, b""), request=1)
     pauses: list[float] = []
     settings = Settings.from_config({"api_key": "a-private-key", "api_url": site.url})
-    at_once = RetryPolicy(longest_pause_seconds=0, apart_seconds=0)
+    at_once = RetryPolicy(max_pause_seconds=0, min_interval_seconds=0)
     client = RecurlyClient(settings, retry=at_once, sleep=pauses.append, clock=lambda: sum(pauses))
     assert len(list(client.records("/plans", ASCENDING))) == 3
     assert pauses == [pause]

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_recurly import errors
+from tap_recurly.config import SETTINGS_SCHEMA, check_config, check_state, from_environment
 from tap_recurly.errors import ConfigurationError
-from tap_recurly.settings import SETTINGS_SCHEMA, check_config, from_environment
-from tap_recurly.state import check_state
 from tap_recurly.streams import STREAMS
 from tap_recurly.tap import TapRecurly
 
@@ -230,17 +229,17 @@ def test_mistyped_stream_map(tap: Callable[..., Run]) -> None:
 
 
 @pytest.mark.parametrize(("catalog", "place"), WRONG_CATALOGS)
-def test_file_that_is_no_catalogue(
+def test_file_that_is_no_catalog(
     tap: Callable[..., Run], tmp_path: Path, catalog: dict[str, Any], place: str
 ) -> None:
-    """A catalogue that Singer would not know is named, with the place and the way to a new one."""
+    """A catalog that Singer would not know is named, with the place and the way to a new one."""
     path = tmp_path / "broken.json"
     path.write_text(json.dumps(catalog), encoding="utf-8")
     _is_one_sentence(tap("--catalog", str(path)), "broken.json", place, "--discover")
 
 
-def test_catalogue_with_a_stream_that_is_none(tap: Callable[..., Run], tmp_path: Path) -> None:
-    """A stream of the catalogue that the tap does not have is a warning."""
+def test_catalog_with_a_stream_that_is_none(tap: Callable[..., Run], tmp_path: Path) -> None:
+    """A stream of the catalog that the tap does not have is a warning."""
     path = tmp_path / "catalog.json"
     path.write_text(json.dumps({"streams": [{"tap_stream_id": "plnas"}]}), encoding="utf-8")
     run = tap("--catalog", str(path))

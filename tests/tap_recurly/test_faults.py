@@ -1,4 +1,4 @@
-"""A catalogue of faults on every way of reading: exact output, or one sentence and a way on."""
+"""A catalog of faults on every way of reading: exact output, or one sentence and a way on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_recurly.outage import RetryPolicy
+from tap_recurly.http.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from _pytest.mark import ParameterSet
     from tests.tap_recurly.conftest import Answer, Run, TinyRecurly
 
-RETRY = RetryPolicy(tries=3, first_contact_tries=3, first_pause_seconds=0, apart_seconds=0)
+RETRY = RetryPolicy(tries=3, first_contact_tries=3, first_pause_seconds=0, min_interval_seconds=0)
 
 
 def refused(kind: str) -> bytes:

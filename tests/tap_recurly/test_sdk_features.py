@@ -39,7 +39,7 @@ def test_records_pass_as_they_came(sync: Callable[..., Run]) -> None:
 
 
 def test_deselected_properties_are_left_out(sync: Callable[..., Run]) -> None:
-    """A property deselected in the catalogue is neither in the schema nor in the record."""
+    """A property deselected in the catalog is neither in the schema nor in the record."""
     run = sync(["accounts"], deselect=[("email",), ("address", "city")])
     (record,) = run.records("accounts")
     assert "email" not in record

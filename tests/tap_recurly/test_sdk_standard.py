@@ -41,7 +41,7 @@ def _sandbox() -> Iterator[None]:
 
 
 def _everything() -> dict[str, Any]:
-    """A catalogue with every stream selected, those per parent too."""
+    """A catalog with every stream selected, those per parent too."""
     catalog: dict[str, Any] = TapRecurly(config=CONFIG).catalog_dict
     for entry in catalog["streams"]:
         for item in entry["metadata"]:

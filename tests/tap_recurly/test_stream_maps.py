@@ -82,7 +82,7 @@ def test_expression_that_fails_on_a_record(
 
 
 def test_stream_map_of_a_deselected_stream(site: TinyRecurly, sync: Callable[..., Run]) -> None:
-    """Stream maps may name streams that this catalogue does not select."""
+    """Stream maps may name streams that this catalog does not select."""
     site.put("/accounts", "a")
     run = sync(["accounts"], stream_maps={"invoices": {"named": "number"}})
     assert run.code == 0, run.stderr

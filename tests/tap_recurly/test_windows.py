@@ -9,16 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_recurly.windows import (
-    MOST_AT_ONCE,
-    TOLERANCE,
-    Window,
-    cut,
-    format_time,
-    lower_bound,
-    merge,
-    parse_time,
-)
+from tap_recurly.reading.lists import lower_bound
+from tap_recurly.reading.windows import MAX_AT_ONCE, TOLERANCE, Window, cut, merge
+from tap_recurly.times import format_time, parse_time
 
 NOON = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
 FIVE_MINUTES = timedelta(minutes=5)
@@ -37,7 +30,7 @@ def test_parts_cover_the_window_and_share_boundaries(window: Window, size: int) 
     assert (parts[0].begin, parts[-1].end) == (window.begin, window.end)
     assert all(one.end == other.begin for one, other in pairwise(parts))
     if len(parts) > 1:
-        assert len(parts) <= MOST_AT_ONCE
+        assert len(parts) <= MAX_AT_ONCE
         for part in parts:
             assert part.begin is not None
             assert part.end - part.begin >= timedelta(seconds=1)

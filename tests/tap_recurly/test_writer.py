@@ -12,7 +12,7 @@ import pytest
 from singer_sdk.singerlib import RecordMessage, StateMessage
 
 from tap_recurly.errors import StoppedError
-from tap_recurly.rows import Row
+from tap_recurly.http.pages import Row
 from tap_recurly.streams.writer import BUFFERED_BYTES, LineWriter, RecordLine
 
 if TYPE_CHECKING:

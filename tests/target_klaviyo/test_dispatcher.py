@@ -2,56 +2,95 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
 from target_klaviyo.errors import KlaviyoError
 from target_klaviyo.klaviyo.client import Client
-from target_klaviyo.klaviyo.outcomes import Retryable
+from target_klaviyo.klaviyo.endpoints import Answer, NoAnswer
 from target_klaviyo.writing.dispatcher import Dispatcher
 from target_klaviyo.writing.requests import SendEvents
 from target_klaviyo.writing.stats import RunStats
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from target_klaviyo.klaviyo.endpoints import Call
 
 
-@pytest.fixture
-def dispatcher() -> Iterator[Dispatcher]:
-    """A dispatcher whose clock stands still."""
-    client = Client(api_url="http://klaviyo.invalid", api_key="k", revision="r", timeout=1)
-    made = Dispatcher(client, concurrency=1, stats=RunStats(10), clock=lambda: 100.0)
-    yield made
-    made.close()
+class FailingClient(Client):
+    """A client whose every request comes to the same end; the answer comes at once."""
+
+    def __init__(self, answer: Answer | NoAnswer) -> None:
+        super().__init__(api_url="http://klaviyo.invalid", api_key="k", revision="r", timeout=1)
+        self._answer = answer
+        self.calls = 0
+
+    def send(self, call: Call) -> Answer | NoAnswer:  # noqa: ARG002  (whatever is sent)
+        """Fail."""
+        self.calls += 1
+        return self._answer
 
 
-def tries_until_given_up(dispatcher: Dispatcher, trouble: Retryable) -> tuple[int, str]:
-    """How often a request is tried that meets the same trouble each time, and the error then."""
-    task = SendEvents([])
-    try:
-        while task.tries < 100:
-            dispatcher.try_again(task, trouble)
-    except KlaviyoError as error:
-        return task.tries, str(error)
-    raise AssertionError
+@dataclass
+class Ended:
+    """How a request ended that nothing helps."""
+
+    calls: int
+    pauses: list[float]
+    sentence: str
 
 
-def test_an_address_where_nothing_answers_is_given_up_soon(dispatcher: Dispatcher) -> None:
+def send_in_vain(answer: Answer | NoAnswer) -> Ended:
+    """Send one request until the dispatcher gives up, on a clock that jumps to what is due."""
+    now, pauses = 100.0, []
+    client = FailingClient(answer)
+    dispatcher = Dispatcher(client, concurrency=1, stats=RunStats(10), clock=lambda: now)
+    dispatcher.submit(SendEvents([]))
+    sentence = ""
+    while not sentence:
+        dispatcher.dispatch()
+        if dispatcher.in_flight:
+            dispatcher.sleep_until(now + 30)
+            try:
+                list(dispatcher.outcomes())
+            except KlaviyoError as error:
+                sentence = str(error)
+        else:
+            pauses.append(dispatcher.next_due() - now)
+            now = dispatcher.next_due()
+    dispatcher.close()
+    return Ended(client.calls, pauses, sentence)
+
+
+def test_an_address_where_nothing_answers_is_given_up_soon() -> None:
     """A host never reached is more likely misspelt than down; the sentence names it."""
-    tries, sentence = tries_until_given_up(dispatcher, Retryable("refused", connected=False))
-    assert tries == 4
-    assert "cannot be reached at http://klaviyo.invalid (refused)" in sentence
+    ended = send_in_vain(NoAnswer("refused", connected=False))
+    assert ended.calls == 4
+    assert "cannot be reached at http://klaviyo.invalid (refused)" in ended.sentence
 
 
-def test_trouble_behind_a_connection_is_outlasted_for_two_minutes(dispatcher: Dispatcher) -> None:
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (Answer(503, {}, b""), "HTTP status 503"),
+        (Answer(200, {}, b"<html>"), "an answer that is not Klaviyo's (HTTP status 200, no"),
+    ],
+)
+def test_trouble_behind_a_connection_is_outlasted_for_two_minutes(
+    answer: Answer, said: str
+) -> None:
     """A service in trouble gets more tries before the run ends, behind its last STATE."""
-    tries, sentence = tries_until_given_up(dispatcher, Retryable("HTTP status 503"))
-    assert tries == 9
-    assert "failed 9 times in a row, at last with: HTTP status 503" in sentence
+    ended = send_in_vain(answer)
+    assert ended.calls == 9
+    assert sum(ended.pauses) == pytest.approx(123.5, abs=2)
+    assert ended.pauses[0] == 0.5
+    assert f"failed 9 times in a row, at last with: {said}" in ended.sentence
 
 
-def test_the_first_pause_is_short(dispatcher: Dispatcher) -> None:
-    """Half a second after the first failure the request goes again."""
-    dispatcher.try_again(SendEvents([]), Retryable("HTTP status 503"))
-    assert dispatcher.next_due() == 100.5
+def test_a_retry_after_of_nothing_is_answered_with_growing_pauses() -> None:
+    """Klaviyo that answers 429 with Retry-After: 0 for ten minutes does not end the run."""
+    ended = send_in_vain(Answer(429, {"Retry-After": "0"}, b""))
+    assert ended.calls == 100
+    assert sum(ended.pauses) > 3600
+    assert "asked 100 times in a row to slow down" in ended.sentence

@@ -18,6 +18,7 @@ from target_klaviyo.klaviyo.endpoints import (
     IMPORT_JOB,
     LIST,
     METRICS,
+    PROFILE_IMPORT,
     PROFILES,
     Answer,
     Endpoint,
@@ -32,6 +33,7 @@ from target_klaviyo.klaviyo.outcomes import (
     TooLarge,
     api_errors,
     classify,
+    limits_told,
 )
 from target_klaviyo.klaviyo.retry import pause_before
 
@@ -47,8 +49,10 @@ def refusal(detail: str, pointer: str = "/data") -> bytes:
     [
         (Answer(202, {}, b""), BULK_EVENTS, Success),
         (Answer(202, {}, b"{gar"), BULK_EVENTS, Success),
-        (Answer(200, {}, b'{"data": {"attributes": {}}}'), IMPORT_JOB, Success),
-        (Answer(200, {}, b"<html>"), IMPORT_JOB, Retryable),
+        (Answer(200, {}, b'{"data": {"attributes": {"status": "queued"}}}'), IMPORT_JOB, Success),
+        (Answer(202, {}, b'{"data": {"id": "job-1"}}'), BULK_PROFILES, Success),
+        (Answer(200, {}, b'{"data": {"id": "P1"}}'), PROFILE_IMPORT, Success),
+        (Answer(201, {}, b'{"data": {"id": "P1"}}'), PROFILE_IMPORT, Success),
         (Answer(429, {"Retry-After": "7"}, b""), BULK_EVENTS, RateLimited),
         (Answer(500, {}, b""), BULK_EVENTS, Retryable),
         (Answer(524, {}, b"<html>"), BULK_EVENTS, Retryable),
@@ -63,7 +67,66 @@ def refusal(detail: str, pointer: str = "/data") -> bytes:
 )
 def test_an_answer_is_understood(answer: Any, endpoint: Endpoint, kind: type) -> None:
     """Every documented status has its meaning."""
-    assert isinstance(classify(answer, endpoint, wants_document=endpoint is IMPORT_JOB), kind)
+    assert isinstance(classify(answer, endpoint), kind)
+
+
+FOREIGN = [
+    (BULK_EVENTS, 200, b"<html>Please log in.</html>"),
+    (BULK_EVENTS, 200, b""),
+    (BULK_EVENTS, 204, b""),
+    (BULK_EVENTS, 201, b'{"data": {"id": "1"}}'),
+    (BULK_EVENTS, 400, b"<html>Bad request</html>"),
+    (BULK_PROFILES, 202, b""),
+    (BULK_PROFILES, 202, b'{"data": {"id": ""}}'),
+    (BULK_PROFILES, 202, b'{"data": {"id": 7}}'),
+    (BULK_PROFILES, 200, b'{"data": {"id": "job-1"}}'),
+    (BULK_PROFILES, 422, b""),
+    (PROFILE_IMPORT, 200, b"<html>"),
+    (PROFILE_IMPORT, 202, b'{"data": {"id": "P1"}}'),
+    (PROFILE_IMPORT, 204, b""),
+    (IMPORT_JOB, 200, b"<html>"),
+    (IMPORT_JOB, 200, b'{"data": {"id": "job-1", "attributes": {}}}'),
+    (IMPORT_JOB, 404, b"<html>No such page</html>"),
+    (IMPORT_ERRORS, 203, b'{"data": []}'),
+    (EVENTS, 204, b""),
+    (EVENTS, 206, b'{"data": []}'),
+]
+
+
+@pytest.mark.parametrize(("endpoint", "status", "content"), FOREIGN)
+def test_an_answer_that_is_not_klaviyos_is_no_success_and_blames_no_row(
+    endpoint: Endpoint, status: int, content: bytes
+) -> None:
+    """Whatever a proxy or a login page says, the request goes again, and the sentence tells it."""
+    outcome = classify(Answer(status, {"Content-Type": "text/html; charset=x"}, content), endpoint)
+    assert isinstance(outcome, Retryable)
+    assert outcome.why == (
+        f"an answer that is not Klaviyo's (HTTP status {status}, text/html), perhaps from a proxy "
+        "or a login page in between"
+    )
+
+
+TOLD = {"RateLimit-Limit": "1, 1;w=1, 15;w=60"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (Answer(200, TOLD, b'{"data": []}'), True),
+        (Answer(200, {}, b'{"data": []}'), True),
+        (Answer(200, {}, b"<html>"), False),
+        (Answer(400, TOLD, refusal("No.")), True),
+        (Answer(404, TOLD, refusal("No.")), True),
+        (Answer(400, {}, b""), False),
+        (Answer(403, {}, b"<html>"), False),
+        (Answer(429, {"Retry-After": "1"}, b""), False),
+        (Answer(503, {}, b""), False),
+        (NoAnswer("reset", connected=True), False),
+    ],
+)
+def test_which_answers_tell_limits(answer: Answer | NoAnswer, *, told: bool) -> None:
+    """A success without the header tells that there are none; any other answer, nothing."""
+    assert (limits_told(answer, classify(answer, ACCOUNTS)) is not None) is told
 
 
 @pytest.mark.parametrize(
@@ -86,7 +149,7 @@ def test_an_answer_is_understood(answer: Any, endpoint: Endpoint, kind: type) ->
 def test_what_concerns_the_whole_run_stops_it(answer: Answer, sentence: str) -> None:
     """Keys, scopes, addresses, revisions and lists are settings, not rows."""
     with pytest.raises(KlaviyoError, match=sentence):
-        classify(answer, BULK_EVENTS, wants_document=False)
+        classify(answer, BULK_EVENTS)
 
 
 def test_pauses_double_up_to_a_minute() -> None:
@@ -106,7 +169,7 @@ def test_pauses_double_up_to_a_minute() -> None:
 @pytest.mark.parametrize("pointer", ["", "/data"])
 def test_a_property_named_revision_concerns_its_row(detail: str, pointer: str) -> None:
     """Only what speaks of the header stops the run; the word alone may come from a row."""
-    outcome = classify(Answer(400, {}, refusal(detail, pointer)), BULK_EVENTS, wants_document=False)
+    outcome = classify(Answer(400, {}, refusal(detail, pointer)), BULK_EVENTS)
     assert isinstance(outcome, Rejected)
 
 
@@ -121,20 +184,20 @@ def test_where_one_resource_should_be_nothing_else_counts(
     endpoint: Endpoint, content: bytes
 ) -> None:
     """Any other JSON is as good as no answer: it is asked for again."""
-    assert isinstance(classify(Answer(200, {}, content), endpoint, wants_document=True), Retryable)
+    assert isinstance(classify(Answer(200, {}, content), endpoint), Retryable)
 
 
 @pytest.mark.parametrize("content", [*WRONG, b'{"data": {}}', b'{"data": {"id": "1"}}'])
 @pytest.mark.parametrize("endpoint", [ACCOUNTS, METRICS, EVENTS, PROFILES, IMPORT_ERRORS])
 def test_where_a_list_should_be_nothing_else_counts(endpoint: Endpoint, content: bytes) -> None:
     """Any other JSON is as good as no answer: it is asked for again."""
-    assert isinstance(classify(Answer(200, {}, content), endpoint, wants_document=True), Retryable)
+    assert isinstance(classify(Answer(200, {}, content), endpoint), Retryable)
 
 
-@pytest.mark.parametrize("told", ["inf", "nan", "1e308", "soon", ""])
+@pytest.mark.parametrize("told", ["inf", "nan", "1e308", "soon", "", "0", "-1", "0.0"])
 def test_a_retry_after_that_makes_no_sense_is_none(told: str) -> None:
-    """Nobody waits for ever because of a header."""
-    outcome = classify(Answer(429, {"Retry-After": told}, b""), BULK_EVENTS, wants_document=False)
+    """Nobody waits for ever because of a header, or asks again at once because of another."""
+    outcome = classify(Answer(429, {"Retry-After": told}, b""), BULK_EVENTS)
     assert outcome == RateLimited(None)
 
 
@@ -145,5 +208,5 @@ def test_customers_stay_out_of_the_log_and_of_sentences() -> None:
     assert error.reason == f"Klaviyo refused it: {said}"
     assert error.rule == "Klaviyo refused it: … (…) is not valid at the request."
     with pytest.raises(KlaviyoError) as told:
-        classify(Answer(403, {}, refusal(said)), BULK_EVENTS, wants_document=False)
+        classify(Answer(403, {}, refusal(said)), BULK_EVENTS)
     assert '("… (…) is not valid")' in str(told.value)

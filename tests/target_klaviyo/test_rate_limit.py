@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
 
 import pytest
@@ -15,11 +16,15 @@ BURST, STEADY = 10, 150
 
 
 class FixedWindows:
-    """Klaviyo's side: two fixed windows that begin at moments of their own."""
+    """Klaviyo's side: two fixed windows that begin at moments of their own.
 
-    def __init__(self, phase: float) -> None:
+    `tells` are the windows that its answers speak of, in turn.
+    """
+
+    def __init__(self, phase: float, tells: tuple[int, ...] = (60,)) -> None:
         self._phase = phase
         self._used: dict[tuple[int, int], int] = {}
+        self._tells = itertools.cycle(tells)
 
     def arrive(self, now: float) -> dict[str, str] | None:
         """Headers of the answer, None for a 429."""
@@ -30,11 +35,13 @@ class FixedWindows:
             full = full or self._used[window] > limit
         if full:
             return None
-        minute = int((now + self._phase) // 60)
+        length = next(self._tells)
+        limit = {1: BURST, 60: STEADY}[length]
+        number = int((now + self._phase) // length)
         return {
-            "RateLimit-Limit": f"{BURST}, {BURST};w=1, {STEADY};w=60",
-            "RateLimit-Remaining": str(STEADY - self._used[60, minute]),
-            "RateLimit-Reset": str(math.ceil((minute + 1) * 60 - self._phase - now)),
+            "RateLimit-Limit": f"{limit}, {BURST};w=1, {STEADY};w=60",
+            "RateLimit-Remaining": str(limit - self._used[length, number]),
+            "RateLimit-Reset": str(math.floor((number + 1) * length - self._phase - now)),
         }
 
 
@@ -78,19 +85,54 @@ def simulate(
 @given(
     phase=st.floats(0, 60),
     latencies=st.lists(st.tuples(st.floats(0.001, 2), st.floats(0.001, 2)), min_size=1, max_size=9),
+    tells=st.sampled_from([(1,), (60,), (1, 60), (60, 1, 1)]),
 )
 def test_klaviyo_is_never_made_to_refuse(
-    phase: float, latencies: list[tuple[float, float]]
+    phase: float, latencies: list[tuple[float, float]], tells: tuple[int, ...]
 ) -> None:
-    """Wherever the windows begin and however latencies vary, no request gets a 429."""
-    simulate(RateLimiter(BURST, STEADY), FixedWindows(phase), 200, latencies)
+    """Wherever the windows begin, whichever is told of, however latencies vary: never a 429."""
+    simulate(RateLimiter(BURST, STEADY), FixedWindows(phase, tells), 200, latencies)
 
 
-@pytest.mark.parametrize("phase", [0.0, 0.3, 17.0, 30.0, 44.4, 59.9])
-def test_the_budget_is_used(phase: float) -> None:
+@pytest.mark.parametrize("tells", [(1,), (60,), (1, 60)], ids=["burst", "steady", "in turn"])
+@pytest.mark.parametrize("phase", [0.0, 0.3, 17.0, 44.4, 59.9])
+def test_the_budget_is_used(phase: float, tells: tuple[int, ...]) -> None:
     """At 300 ms latency at least 95 % of 150 requests a minute are answered, sustained."""
-    answered = simulate(RateLimiter(BURST, STEADY), FixedWindows(phase), 600, [(0.15, 0.15)])
+    server = FixedWindows(phase, tells)
+    answered = simulate(RateLimiter(BURST, STEADY), server, 600, [(0.15, 0.15)])
     assert answered >= 0.95 * 150 * 10
+
+
+def told(limit: int, remaining: int, reset: int) -> dict[str, str]:
+    """Headers that speak of the window of that limit."""
+    return {
+        "RateLimit-Limit": f"{limit}, {BURST};w=1, {STEADY};w=60",
+        "RateLimit-Remaining": str(remaining),
+        "RateLimit-Reset": str(reset),
+    }
+
+
+def test_what_is_left_of_one_window_is_never_held_against_the_other() -> None:
+    """An answer about the burst window neither opens nor closes the steady one, and vice versa."""
+    rate_limiter = RateLimiter(BURST, STEADY)
+    for headers in (told(STEADY, 0, 30), told(BURST, 9, 0), told(BURST, 0, 0)):
+        rate_limiter.record_sent()
+        rate_limiter.record_answer(100.0, headers)
+        assert 30 <= rate_limiter.delay(100.0) <= 31
+    another = RateLimiter(BURST, STEADY)
+    for headers in (told(BURST, 0, 0), told(STEADY, 100, 59)):
+        another.record_sent()
+        another.record_answer(100.0, headers)
+        assert 0 < another.delay(100.0) <= 1
+
+
+def test_of_windows_with_one_limit_the_reset_tells_which_is_meant() -> None:
+    """A reset of half a minute cannot be that of a second."""
+    rate_limiter = RateLimiter(3, 3)
+    headers = {"RateLimit-Limit": "3, 3;w=1, 3;w=60", "RateLimit-Remaining": "0"}
+    rate_limiter.record_sent()
+    rate_limiter.record_answer(100.0, {**headers, "RateLimit-Reset": "30"})
+    assert 30 <= rate_limiter.delay(100.0) <= 31
 
 
 def test_what_others_use_is_left_to_them() -> None:
@@ -100,7 +142,7 @@ def test_what_others_use_is_left_to_them() -> None:
     rate_limiter.record_answer(
         100.0,
         {
-            "RateLimit-Limit": "10, 10;w=1, 150;w=60",
+            "RateLimit-Limit": "150, 10;w=1, 150;w=60",
             "RateLimit-Remaining": "0",
             "RateLimit-Reset": "30",
         },
@@ -153,13 +195,13 @@ def test_limits_that_are_told_replace_the_documented_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    "told", ["", "10", "0;w=1", "x;w=60", "9" * 5000 + ";w=60", "7;w=" + "9" * 99]
+    "limits", ["", "10", "0;w=1", "x;w=60", "9" * 5000 + ";w=60", "7;w=" + "9" * 99]
 )
-def test_limits_that_cannot_be_read_stop_nothing(told: str) -> None:
+def test_limits_that_cannot_be_read_stop_nothing(limits: str) -> None:
     """Whatever stands in the header, a request goes in time."""
     rate_limiter = RateLimiter(BURST, STEADY)
     rate_limiter.record_sent()
-    rate_limiter.record_answer(0.0, {"RateLimit-Limit": told})
+    rate_limiter.record_answer(0.0, {"RateLimit-Limit": limits})
     assert rate_limiter.delay(0.0) <= 61
 
 

@@ -103,16 +103,19 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         dispatcher.close()
 
 
-def job(status: str) -> Answer:
+def job(status: str, code: int = 200) -> Answer:
     """An import job's state."""
     document = {"data": {"id": "job-1", "attributes": {"status": status, "failed_count": 0}}}
-    return Answer(200, {}, json.dumps(document).encode())
+    return Answer(code, {}, json.dumps(document).encode())
 
 
-@pytest.mark.parametrize("fate", [job("cancelled"), Answer(404, {}, b"")], ids=["cancelled", "404"])
+GONE = Answer(404, {}, b'{"errors": [{"code": "not_found", "detail": "There is no such job."}]}')
+
+
+@pytest.mark.parametrize("fate", [job("cancelled"), GONE], ids=["cancelled", "404"])
 def test_lost_jobs_are_submitted_again_after_pauses_that_grow(bench: Bench, fate: Answer) -> None:
     """What loses import jobs may pass: the second submission waits 1 s, the third 5 s more."""
-    dispatcher = bench.dispatcher(lambda call: job("queued") if call.body else fate)
+    dispatcher = bench.dispatcher(lambda call: job("queued", 202) if call.body else fate)
     sink = ProfileSink(
         dispatcher,
         bench.tracker,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from recurly_klaviyo_sandbox.faults import FaultInjection
-from recurly_klaviyo_sandbox.klaviyo import endpoints, reads
+from recurly_klaviyo_sandbox.klaviyo import background, endpoints
 from recurly_klaviyo_sandbox.klaviyo.events import NewEvent
 from recurly_klaviyo_sandbox.klaviyo.gate import Gate
 from recurly_klaviyo_sandbox.klaviyo.limits import RateLimiter
@@ -64,7 +64,8 @@ class KlaviyoAccount:
     `app` is the complete application: the activity feed, the sandbox's own pages, and the API
     behind fault injection, which is also there as `network`. Keyword arguments beside the clock,
     the key and `real_time` (seconds since 1970, by which limits are counted) are the fields of
-    `Switches`, which can also be changed later through `switches`. `lock` guards `state`.
+    `Switches`, which can also be changed later through `switches`. `lock` guards `state`. What
+    `gate.before_each_request` is set to happens between a client's requests.
     """
 
     def __init__(
@@ -81,8 +82,8 @@ class KlaviyoAccount:
         self._keys = {api_key: endpoints.SCOPES}
         self.lock = threading.RLock()
         limiter = RateLimiter(real_time, self.switches)
-        gate = Gate(self.state, self._keys, limiter, self.lock)
-        self.network = FaultInjection(gate)
+        self.gate = Gate(self.state, self._keys, limiter, self.lock)
+        self.network = FaultInjection(self.gate)
         self.app = SandboxPages(self, self.network)
 
     def add_key(self, key: str, scopes: Iterable[str]) -> None:
@@ -135,13 +136,13 @@ class KlaviyoAccount:
     def profiles(self) -> list[Profile]:
         """All profiles; import jobs still open are brought to their end first."""
         with self.lock:
-            reads.settle(self.state, everything=True)
+            background.settle(self.state, everything=True)
             return list(self.state.profiles)
 
     def profile(self, email: str) -> Profile | None:
         """The profile with that address; import jobs still open are ended first."""
         with self.lock:
-            reads.settle(self.state, everything=True)
+            background.settle(self.state, everything=True)
             return self.state.profiles.with_email(email)
 
     @property
@@ -188,6 +189,26 @@ class KlaviyoAccount:
             numbers = [event.number for event in self.state.events.select() if event.key in wanted]
             return self.state.events.delete(numbers)
 
+    def add_profile(self, email: str, external_id: str | None = None) -> Profile:
+        """The profile with that address, made behind every client's back as a form makes it."""
+        with self.lock:
+            identifiers = Identifiers(email, external_id=external_id)
+            profile = self.state.profiles.find(identifiers)
+            profile = profile or self.state.profiles.create(self.state.now())
+            self.state.profiles.identify(profile, identifiers)
+            return profile
+
+    def delete_profile(self, email: str) -> None:
+        """Let a person be forgotten with all events, as an erasure asked for by them does."""
+        profile = self.profile(email)
+        if profile is None:
+            raise KeyError(email)
+        with self.lock:
+            self.state.profiles.remove(profile)
+            self.state.events.delete(
+                event.number for event in self.state.events.select("profile = ?", [profile.number])
+            )
+
     def alter_profile(self, email: str, **properties: Any) -> None:
         """Overwrite custom properties behind every client's back; None removes one."""
         profile = self.profile(email)
@@ -210,10 +231,7 @@ class KlaviyoAccount:
         with self.lock:
             now = self.state.now()
             metric = self.state.metrics.ensure(name, RECURLY, now)
-            profile = self.state.profiles.with_email(email)
-            if profile is None:
-                profile = self.state.profiles.create(now)
-                self.state.profiles.identify(profile, Identifiers(email))
+            profile = self.add_profile(email)
             self.state.events.add(
                 [
                     NewEvent(

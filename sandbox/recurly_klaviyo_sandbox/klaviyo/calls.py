@@ -19,6 +19,7 @@ class Call(NamedTuple):
     body: bytes
     base: str
     url: str
+    revision: str
 
 
 class Answer(NamedTuple):

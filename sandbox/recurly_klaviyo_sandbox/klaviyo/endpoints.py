@@ -211,6 +211,14 @@ ENDPOINTS = (
         PROFILE_BODY_BYTES,
     ),
     Endpoint(
+        "POST",
+        "/api/profile-merge",
+        ("profiles:write",),
+        _TEN,
+        writes.merge_profiles,
+        Allowed("profile-merge", {"profile": frozenset({"id"})}),
+    ),
+    Endpoint(
         "GET",
         "/api/profile-bulk-import-jobs",
         ("lists:read", "profiles:read"),

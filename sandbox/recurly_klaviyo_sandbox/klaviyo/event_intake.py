@@ -21,19 +21,21 @@ from recurly_klaviyo_sandbox.klaviyo.shapes import (
     EventAttributes,
     EventBody,
     EventJobBody,
+    LatestEventBody,
     ProfileMeta,
     SingleEventProfile,
 )
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.klaviyo.profiles import Profile
+    from recurly_klaviyo_sandbox.klaviyo.shapes import EventProfileAttributes
     from recurly_klaviyo_sandbox.klaviyo.state import State
 
 EVENTS_PER_REQUEST = 1_000  # documented
 _WAY = ("data", "attributes", "events-bulk-create", "data")
 _ENTRIES = f"/{'/'.join(_WAY)}"
 _decode_job = msgspec.json.Decoder(EventJobBody).decode
-_decode_event = msgspec.json.Decoder(EventBody).decode
+_META_BESIDE = "2026-10-15"  # documented: since then for single events, too
 
 
 def take_bulk(state: State, body: bytes) -> None:
@@ -66,19 +68,24 @@ def take_bulk(state: State, body: bytes) -> None:
     state.events.add(stored)
 
 
-def take_single(state: State, body: bytes) -> None:
+def take_single(state: State, body: bytes, revision: str) -> None:
     """Validate and store one event.
 
     Raises:
         Refusal: 400 with every problem.
     """
-    try:
-        event = _decode_event(body).data.attributes
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        event = diagnosis.decode(body, EventBody).data.attributes
+    event: EventAttributes
+    profile: SingleEventProfile | BulkEventProfile
+    if revision >= _META_BESIDE:
+        event = latest = diagnosis.decode(body, LatestEventBody).data.attributes
+        profile = latest.profile.data
+        sent = latest.profile.data.meta
+    else:
+        event = single = diagnosis.decode(body, EventBody).data.attributes
+        profile = single.profile.data
+        sent = single.profile.data.attributes.meta
     now = state.now()
     base = "/data/attributes"
-    profile = event.profile.data
     found = [
         Problem(f"{base}{problem.pointer}", problem.detail)
         for problem in rules.event_problems(event, now)
@@ -91,8 +98,7 @@ def take_single(state: State, body: bytes) -> None:
     ]
     if found:
         raise Refusal.invalid(found)
-    # Documented: for single events, and only there, `meta` stands inside the attributes.
-    meta = None if profile.attributes.meta is msgspec.UNSET else profile.attributes.meta
+    meta = None if sent is msgspec.UNSET else sent
     person = _person(state, profile, meta, now)
     if person is not None:
         state.events.add([_new_event(state, event, person, now, backfill=False)])
@@ -152,32 +158,38 @@ def _person(
 ) -> Profile | None:
     """The profile that gets the events, created or updated; None when they are dropped."""
     attributes = profile.attributes
-    identifiers = profiles.identifiers(attributes)
-    if _domain(identifiers.email) in state.switches.dropped_domains:
+    if _domain(attributes.email or None) in state.switches.dropped_domains:
         return None  # documented: dropped silently
-    book = state.profiles
-    if profile.id:
-        person = book.get(profile.id)
-        if person is None:
-            return None  # assumed: an unknown id is dropped, too
-    else:
-        try:
-            person = book.find(identifiers)
-        except IdentityConflictError as conflict:
-            person = conflict.first  # assumed: the address decides, the phone stays where it is
-            identifiers = identifiers._replace(phone_number=None)
-        if person is None and attributes.anonymous_id and not identifiers:
-            person = book.with_anonymous_id(attributes.anonymous_id)
-        if person is None:
-            if not (identifiers or attributes.anonymous_id):
-                return None  # assumed: nothing but an invalid phone number or an unknown _kx
-            person = book.create(now)
-        book.identify(person, identifiers)
+    # Assumed: with an unknown id they are dropped.
+    find = state.profiles.get
+    person = find(profile.id) if profile.id else _identified(state, attributes, now)
+    if person is None:
+        return None
     if attributes.anonymous_id:
-        book.remember_browser(person, attributes.anonymous_id)
+        state.profiles.remember_browser(person, attributes.anonymous_id)
     profiles.merge(person, attributes, nulls_clear=False)
     if meta is not None and meta.patch_properties:
         profiles.patch(person, meta.patch_properties, unset=True)
+    return person
+
+
+def _identified(state: State, attributes: EventProfileAttributes, now: float) -> Profile | None:
+    """The profile that the identifiers mean, new if need be, with all of them."""
+    book, switches = state.profiles, state.switches
+    identifiers = profiles.identifiers(attributes)
+    try:
+        person = book.find(identifiers, external_id_merges=switches.external_id_merges)
+    except IdentityConflictError as conflict:
+        if switches.event_conflict == "drop":
+            return None
+        person, identifiers = conflict.decide(identifiers, switches.event_conflict)
+    if person is None and attributes.anonymous_id and not identifiers:
+        person = book.with_anonymous_id(attributes.anonymous_id)
+    if person is None:
+        if not (identifiers or attributes.anonymous_id):
+            return None  # assumed: nothing but an invalid phone number or an unknown _kx
+        person = book.create(now)
+    book.identify(person, identifiers)
     return person
 
 

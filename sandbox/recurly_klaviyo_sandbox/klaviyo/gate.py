@@ -12,12 +12,13 @@ from urllib.parse import parse_qsl, unquote
 
 import orjson
 
-from recurly_klaviyo_sandbox.klaviyo import endpoints, query, revisions
+from recurly_klaviyo_sandbox.klaviyo import background, endpoints, query, revisions
 from recurly_klaviyo_sandbox.klaviyo.calls import Call
 from recurly_klaviyo_sandbox.klaviyo.errors import Refusal
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable
 
     from starlette.types import Receive, Scope, Send
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 JSON_API = "application/vnd.api+json"
 _PREFIX = "Klaviyo-API-Key "
+_OPT_OUT = "x-klaviyo-revision-fall-forward-opt-out"
 _BODY_METHODS = frozenset({"POST", "PATCH"})
 
 
@@ -34,7 +36,8 @@ class Gate:
     """ASGI application of the API: checks a request, calls its handler, writes the answer.
 
     `keys` maps private keys to their scopes. `lock` guards the state against the threads of
-    tests that look at it from the Python side.
+    tests that look at it from the Python side. `before_each_request` is called with method and
+    path: what happens in the account between two requests of a client.
     """
 
     def __init__(
@@ -48,11 +51,14 @@ class Gate:
         self._keys = keys
         self._limiter = limiter
         self._lock = lock
+        self.before_each_request: Callable[[str, str], None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         headers = {name.decode("latin-1"): value for name, value in scope["headers"]}
         body = await _body(receive)
+        if self.before_each_request is not None:
+            self.before_each_request(scope["method"], scope["path"])
         extra: dict[str, str] = {}
         try:
             with self._lock:
@@ -67,15 +73,24 @@ class Gate:
         self, scope: Scope, headers: dict[str, bytes], body: bytes, extra: dict[str, str]
     ) -> tuple[int, dict[str, Any] | None]:
         path = unquote(scope["raw_path"].decode("latin-1").partition("?")[0])
+        switches = self._state.switches
+        if len(scope["raw_path"]) + len(scope["query_string"]) > switches.longest_url:
+            raise Refusal.one(414, "uri_too_long", "URI too long.", "The address is too long.")
         endpoint, named = _route(scope["method"], path)
         self._authorize(headers.get("authorization", b"").decode("latin-1"), endpoint)
-        revisions.check(headers.get("revision", b"").decode("latin-1"), self._state.clock.now())
+        revision = revisions.check(
+            headers.get("revision", b"").decode("latin-1"),
+            self._state.clock.now(),
+            fall_forward=switches.fall_forward and headers.get(_OPT_OUT) != b"1",
+        )
         self._pace(endpoint, extra)
         if endpoint.method in _BODY_METHODS:
             body = self._readable(headers, body, endpoint)
         parameters = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         base = f"{scope['scheme']}://{headers.get('host', b'127.0.0.1').decode('latin-1')}"
-        call = Call(named, query.read(parameters, endpoint.allowed), body, base, f"{base}{path}")
+        asked = query.read(parameters, endpoint.allowed)
+        call = Call(named, asked, body, base, f"{base}{path}", revision)
+        background.settle(self._state)
         answer = endpoint.handler(self._state, call)
         return answer.status, answer.document
 

@@ -16,8 +16,10 @@ from recurly_klaviyo_sandbox.klaviyo.shapes import (
     ImportedProfile,
     ImportedProfileBody,
     ImportJobBody,
+    MergeBody,
     NewProfileBody,
 )
+from recurly_klaviyo_sandbox.klaviyo.state import Merge
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.klaviyo.shapes import NewProfileAttributes
@@ -99,8 +101,12 @@ def _import_row(
             return None
     try:
         profile = _profile_for(state, row.id or None, identifiers, now)
-    except IdentityConflictError:
-        return "/attributes/email", "Duplicate email found."  # documented wording
+    except IdentityConflictError as conflict:
+        winner = state.switches.import_conflict
+        if winner == "error":
+            return "/attributes/email", "Duplicate email found."  # documented wording
+        profile, own = conflict.decide(identifiers, "id" if row.id else winner)
+        state.profiles.identify(profile, own)
     if profile is None:
         if row.id:
             return "/id", f"A profile with id {row.id} does not exist."  # assumed
@@ -125,14 +131,17 @@ def _profile_for(
         IdentityConflictError: the identifiers belong to two people.
     """
     book = state.profiles
-    found = book.find(identifiers)
     if identifier:
         profile = book.get(identifier)
         if profile is None:
             return None
-        if found is not None and found is not profile and any(identifiers[:2]):
-            raise IdentityConflictError(profile, found)
-    elif found is None:
+        holders = {"id": profile, **book.holders(identifiers)}
+        if len(set(holders.values())) > 1:
+            raise IdentityConflictError(holders)
+        book.identify(profile, identifiers)
+        return profile
+    found = book.find(identifiers, external_id_merges=state.switches.external_id_merges)
+    if found is None:
         if not identifiers:
             return None
         profile = book.create(now)
@@ -156,7 +165,7 @@ def upsert(state: State, body: bytes) -> tuple[Profile, bool]:
 
     Raises:
         Refusal: 400 for what is wrong, 404 for an unknown id, and for identifiers of two people
-            400 "Duplicate email found" (documented) or 409 (reported), as switched.
+            409 (recorded) or 400 "Duplicate email found" (documented), as switched.
     """
     sent = diagnosis.decode(body, ImportedProfileBody).data
     _refuse(rules.imported_profile_problems(sent, refuse_phones=True))
@@ -168,7 +177,8 @@ def upsert(state: State, body: bytes) -> tuple[Profile, bool]:
         profile = _profile_for(state, sent.id or None, identifiers, now)
     except IdentityConflictError as conflict:
         if state.switches.conflict_status == 409:  # noqa: PLR2004  (the HTTP status)
-            raise duplicate(conflict.second) from conflict
+            person, *others = conflict.holders.values()
+            raise duplicate(next(each for each in others if each is not person)) from conflict
         problem = Problem("/data/attributes/email", "Duplicate email found.")
         raise Refusal.invalid([problem]) from conflict
     if profile is None:
@@ -204,7 +214,7 @@ def change(state: State, identifier: str, body: bytes) -> Profile:
     """PATCH /api/profiles/{id}: null clears, what is absent stays (documented).
 
     Raises:
-        Refusal: 400, 404, or 409 when an identifier is another's (reported).
+        Refusal: 400, 404, or 409 when an identifier is another's (recorded).
     """
     sent = diagnosis.decode(body, ChangedProfileBody).data
     problems = [
@@ -215,9 +225,7 @@ def change(state: State, identifier: str, body: bytes) -> Profile:
         problems.append(Problem("/data/id", "The id differs from the one in the path."))
     if problems:
         raise Refusal.invalid(problems)
-    profile = state.profiles.get(identifier)
-    if profile is None:
-        raise Refusal.not_found("profile", identifier)
+    profile = _known(state, identifier)
     taken = _holder(state, sent.attributes, beside=profile)
     if taken is not None:
         raise duplicate(taken)
@@ -228,6 +236,41 @@ def change(state: State, identifier: str, body: bytes) -> Profile:
     if sent.meta and sent.meta.patch_properties:
         profiles.patch(profile, sent.meta.patch_properties, unset=True)
     profile.updated = state.now()
+    return profile
+
+
+def take_merge(state: State, body: bytes) -> Profile:
+    """POST /api/profile-merge: queue the merge of one source, return the destination.
+
+    Raises:
+        Refusal: 400 unless there is one other profile to merge, 404 for unknown ids.
+    """
+    sent = diagnosis.decode(body, MergeBody).data
+    sources = sent.relationships.profiles.data or []
+    if len(sources) != 1 or sources[0].id == sent.id:
+        pointer = "/data/relationships/profiles/data"
+        raise Refusal.invalid([Problem(pointer, "Send one source, which is another profile.")])
+    _, destination = (_known(state, identifier) for identifier in (sources[0].id, sent.id))
+    due = state.now() + state.switches.merge_duration.total_seconds()
+    state.merges.append(Merge(sources[0].id, sent.id, due))
+    return destination
+
+
+def merge(state: State, source_id: str, destination_id: str) -> None:
+    """Merge two profiles and their events, if both are still there."""
+    source, destination = state.profiles.get(source_id), state.profiles.get(destination_id)
+    if source is None or destination is None or source is destination:
+        return
+    switches = state.switches
+    state.profiles.merge(source, destination, ids_resolve=switches.merged_ids_resolve)
+    state.events.reassign(source.number, destination.number, keys_known=switches.merged_keys_known)
+    destination.updated = state.now()
+
+
+def _known(state: State, identifier: str) -> Profile:
+    profile = state.profiles.get(identifier)
+    if profile is None:
+        raise Refusal.not_found("profile", identifier)
     return profile
 
 
@@ -242,18 +285,12 @@ def _holder(
     state: State, attributes: NewProfileAttributes, beside: Profile | None = None
 ) -> Profile | None:
     """Another profile that has one of these identifiers."""
-    identifiers = profiles.identifiers(attributes)
-    book = state.profiles
-    holders = (
-        book.with_email(identifiers.email) if identifiers.email else None,
-        book.with_phone(identifiers.phone_number) if identifiers.phone_number else None,
-        book.with_external_id(identifiers.external_id) if identifiers.external_id else None,
-    )
-    return next((holder for holder in holders if holder is not None and holder is not beside), None)
+    holders = state.profiles.holders(profiles.identifiers(attributes)).values()
+    return next((holder for holder in holders if holder is not beside), None)
 
 
 def duplicate(holder: Profile) -> Refusal:
-    """409 that names the profile which has the identifier (documented)."""
+    """409 that names the profile which has the identifier (recorded)."""
     return Refusal.one(
         409,
         "duplicate_profile",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -10,7 +11,7 @@ from msgspec import UNSET
 from recurly_klaviyo_sandbox.klaviyo import values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from recurly_klaviyo_sandbox.klaviyo.shapes import NewProfileAttributes, PatchProperties
 
@@ -41,12 +42,24 @@ class Identifiers(NamedTuple):
 
 
 class IdentityConflictError(Exception):
-    """Identifiers of two different people came in one payload."""
+    """Identifiers of different people came in one payload.
 
-    def __init__(self, first: Profile, second: Profile) -> None:
-        super().__init__(f"identifiers of {first.id} and {second.id}")
-        self.first = first
-        self.second = second
+    `holders` says who has which of them, by the identifier's name.
+    """
+
+    def __init__(self, holders: dict[str, Profile]) -> None:
+        super().__init__(f"identifiers of {', '.join(each.id for each in holders.values())}")
+        self.holders = holders
+
+    def decide(self, identifiers: Identifiers, winner: str) -> tuple[Profile, Identifiers]:
+        """The person whom the identifier `winner` means, or else the first of the holders.
+
+        With it come those of the identifiers that are nobody else's: only they may be written.
+        """
+        person = self.holders.get(winner) or next(iter(self.holders.values()))
+        others = {name: None for name, holder in self.holders.items() if holder is not person}
+        others.pop("id", None)
+        return person, identifiers._replace(**others)
 
 
 class Profile:
@@ -90,17 +103,18 @@ class ProfileBook:
         self._by_id: dict[str, Profile] = {}
         self._by_email: dict[str, Profile] = {}
         self._by_phone: dict[str, Profile] = {}
-        self._by_external_id: dict[str, Profile] = {}
+        self._by_external_id: dict[str, list[Profile]] = defaultdict(list)
         self._by_anonymous_id: dict[str, Profile] = {}
+        self._gone: set[int] = set()  # numbers of profiles that were merged or deleted
 
     def __len__(self) -> int:
-        return len(self._by_number)
+        return len(self._by_number) - len(self._gone)
 
     def __iter__(self) -> Iterator[Profile]:
-        return iter(self._by_number.values())
+        return (profile for number, profile in self._by_number.items() if number not in self._gone)
 
     def number(self, number: int) -> Profile:
-        """The profile that events refer to by its number."""
+        """The profile that events refer to by its number; of a merged one, where it went."""
         return self._by_number[number]
 
     def get(self, identifier: str) -> Profile | None:
@@ -115,32 +129,41 @@ class ProfileBook:
         """The profile with that phone number."""
         return self._by_phone.get(phone_number)
 
-    def with_external_id(self, external_id: str) -> Profile | None:
-        """The first profile that got that external_id; others may share it."""
-        return self._by_external_id.get(external_id)
+    def with_external_id(self, external_id: str) -> Sequence[Profile]:
+        """The profiles with that external_id: one, unless `external_id_merges` is off."""
+        return self._by_external_id.get(external_id, ())
 
     def with_anonymous_id(self, anonymous_id: str) -> Profile | None:
         """The profile a browser was once identified as."""
         return self._by_anonymous_id.get(anonymous_id)
 
-    def find(self, identifiers: Identifiers) -> Profile | None:
+    def holders(self, identifiers: Identifiers) -> dict[str, Profile]:
+        """Who has which of these identifiers, by the identifier's name, the address first."""
+        email, phone_number, external_id = identifiers
+        same = self.with_external_id(external_id) if external_id else ()
+        found = {
+            "email": self.with_email(email) if email else None,
+            "phone_number": self.with_phone(phone_number) if phone_number else None,
+            "external_id": same[0] if same else None,
+        }
+        return {name: profile for name, profile in found.items() if profile is not None}
+
+    def find(self, identifiers: Identifiers, *, external_id_merges: bool = True) -> Profile | None:
         """The one profile these identifiers mean.
 
-        Documented: external_id takes no part in merging. So it finds a profile only when it
-        comes alone; beside an unknown address it makes a duplicate.
+        Documented: any one identifier finds its profile, and those that are new are then added to
+        it. An older page says that external_id takes no part in this: unless
+        `external_id_merges` it finds a profile only when it comes alone.
 
         Raises:
-            IdentityConflictError: address and phone number belong to two people.
+            IdentityConflictError: they belong to different people.
         """
-        email, phone_number, external_id = identifiers
-        by_email = self.with_email(email) if email else None
-        by_phone = self.with_phone(phone_number) if phone_number else None
-        if by_email and by_phone and by_email is not by_phone:
-            raise IdentityConflictError(by_email, by_phone)
-        found = by_email or by_phone
-        if found is None and external_id and not (email or phone_number):
-            found = self.with_external_id(external_id)
-        return found
+        holders = self.holders(identifiers)
+        if not external_id_merges and (identifiers.email or identifiers.phone_number):
+            holders.pop("external_id", None)
+        if len(set(holders.values())) > 1:
+            raise IdentityConflictError(holders)
+        return next(iter(holders.values()), None)
 
     def create(self, now: float) -> Profile:
         """A new, still anonymous profile."""
@@ -164,7 +187,7 @@ class ProfileBook:
         if external_id and profile.external_id != external_id:
             self._forget_external_id(profile)
             profile.external_id = external_id
-            self._by_external_id.setdefault(external_id, profile)
+            self._by_external_id[external_id].append(profile)
 
     def remember_browser(self, profile: Profile, anonymous_id: str) -> None:
         """Tie an anonymous_id to a profile."""
@@ -182,9 +205,44 @@ class ProfileBook:
             self._forget_external_id(profile)
             profile.external_id = None
 
+    def merge(self, source: Profile, destination: Profile, *, ids_resolve: bool) -> None:
+        """Let a profile go into another, which keeps its own and gets what it lacks (assumed).
+
+        Documented: the source is deleted. Recorded: its id leads to the destination for a while,
+        here for ever or, unless `ids_resolve`, not at all.
+        """
+        own, left = _of(destination), _of(source)
+        self.remove(source)
+        self.identify(
+            destination,
+            Identifiers(
+                *(new if old is None else None for old, new in zip(own, left, strict=True))
+            ),
+        )
+        self._by_number[source.number] = destination
+        if ids_resolve:
+            self._by_id[source.id] = destination
+        destination.attributes = {**source.attributes, **destination.attributes}
+        destination.location = {**source.location, **destination.location}
+        destination.properties = {**source.properties, **destination.properties}
+        destination.lists += tuple(each for each in source.lists if each not in destination.lists)
+
+    def remove(self, profile: Profile) -> None:
+        """Take a profile out, as if it had never been; its number stays for what speaks of it."""
+        self._by_email.pop(profile.email or "", None)
+        self._by_phone.pop(profile.phone_number or "", None)
+        self._forget_external_id(profile)
+        self._by_id.pop(profile.id, None)
+        self._gone.add(profile.number)
+
     def _forget_external_id(self, profile: Profile) -> None:
-        if self._by_external_id.get(profile.external_id or "") is profile:
-            del self._by_external_id[profile.external_id or ""]
+        same = self._by_external_id.get(profile.external_id or "", [])
+        if profile in same:
+            same.remove(profile)
+
+
+def _of(profile: Profile) -> Identifiers:
+    return Identifiers(profile.email, profile.phone_number, profile.external_id)
 
 
 def merge(profile: Profile, attributes: NewProfileAttributes, *, nulls_clear: bool) -> None:

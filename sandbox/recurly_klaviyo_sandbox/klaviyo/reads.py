@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING, Any
 
-from recurly_klaviyo_sandbox.klaviyo import aggregates, profile_intake, resources, values
+from recurly_klaviyo_sandbox.klaviyo import aggregates, background, resources, values
 from recurly_klaviyo_sandbox.klaviyo.calls import Answer, Call
 from recurly_klaviyo_sandbox.klaviyo.errors import Refusal
 
@@ -143,13 +143,12 @@ def _number(condition: Condition) -> float:
 
 def get_profiles(state: State, call: Call) -> Answer:
     """GET /api/profiles: sorted by id unless told otherwise (assumed)."""
-    settle(state)
     query = call.query
-    found = _candidates(state, query.conditions)
+    tests = [_test(condition) for condition in query.conditions]
     found = [
         profile
-        for profile in found
-        if all(_matches(profile, condition) for condition in query.conditions)
+        for profile in _candidates(state, query.conditions)
+        if all(test(profile) for test in tests)
     ]
     found.sort(key=_profile_key(query.sort.lstrip("-")), reverse=query.descending)
     page, following = _page(found, call, query.page_size)
@@ -162,29 +161,32 @@ def get_profiles(state: State, call: Call) -> Answer:
 def _candidates(state: State, conditions: Sequence[Condition]) -> list[Profile]:
     """All profiles, or the few an identifier leads to."""
     book = state.profiles
-    finders = {"id": book.get, "email": book.with_email, "phone_number": book.with_phone}
+    finders: dict[str, Callable[[str], Sequence[Profile | None]]] = {
+        "id": lambda identifier: (book.get(identifier),),
+        "email": lambda address: (book.with_email(address),),
+        "phone_number": lambda number: (book.with_phone(number),),
+        "external_id": book.with_external_id,
+    }
     for condition in conditions:
         find = finders.get(condition.field)
         if find is not None:
-            found = {
-                profile.number: profile
-                for profile in (find(str(value)) for value in condition.values)
-                if profile is not None
-            }
-            return list(found.values())
+            found = (profile for value in condition.values for profile in find(str(value)))
+            return list(dict.fromkeys(profile for profile in found if profile is not None))
     return list(book)
 
 
-def _matches(profile: Profile, condition: Condition) -> bool:
-    if condition.field in {"created", "updated"}:
-        moment = getattr(profile, condition.field)
-        return _COMPARISONS[condition.operator](moment, _number(condition))
+def _test(condition: Condition) -> Callable[[Profile], bool]:
+    """Whether a profile meets a condition."""
+    field = condition.field
+    if field in {"created", "updated"}:
+        compare, number = _COMPARISONS[condition.operator], _number(condition)
+        return lambda profile: compare(getattr(profile, field), number)
     wanted = {str(value) for value in condition.values}
-    if condition.field == "email":
-        return profile.email in {address.strip().lower() for address in wanted}
-    if condition.field == "_kx":
-        return False
-    return getattr(profile, condition.field) in wanted
+    if field == "email":
+        wanted = {address.strip().lower() for address in wanted}
+    if field == "id":
+        return lambda _profile: True  # found by it, perhaps by the id of one merged into it
+    return lambda profile: getattr(profile, field, None) in wanted
 
 
 def _profile_key(name: str) -> Callable[[Profile], Any]:
@@ -197,7 +199,6 @@ def _profile_key(name: str) -> Callable[[Profile], Any]:
 
 def get_profile(state: State, call: Call) -> Answer:
     """GET /api/profiles/{id}."""
-    settle(state)
     profile = state.profiles.get(call.path["id"])
     if profile is None:
         raise Refusal.not_found("profile", call.path["id"])
@@ -217,18 +218,7 @@ def _included_lists(state: State, call: Call, identifiers: Sequence[str]) -> dic
     }
 
 
-def settle(state: State, *, everything: bool = False) -> None:
-    """End the import jobs whose time is up."""
-    state.jobs.progress(
-        state.switches,
-        state.now(),
-        lambda job: profile_intake.work(state, job),
-        everything=everything,
-    )
-
-
 def _job(state: State, identifier: str) -> ImportJob:
-    settle(state)
     job = state.jobs.get(identifier, state.now())
     if job is None:
         raise Refusal.not_found("profile-bulk-import-job", identifier)
@@ -238,14 +228,13 @@ def _job(state: State, identifier: str) -> ImportJob:
 def get_import_job(state: State, call: Call) -> Answer:
     """GET /api/profile-bulk-import-jobs/{job_id}: the read that moves a job on."""
     job = _job(state, call.path["id"])
-    state.jobs.poll(job, state.switches, state.now(), lambda due: profile_intake.work(state, due))
+    background.poll(state, job)
     document = {"data": resources.import_job(job, call.query.fields, call.base)}
     return Answer(200, document | _included_lists(state, call, job.lists))
 
 
 def get_import_jobs(state: State, call: Call) -> Answer:
     """GET /api/profile-bulk-import-jobs: newest first unless sorted otherwise (assumed)."""
-    settle(state)
     query = call.query
     now = state.now()
     found = [
@@ -321,7 +310,6 @@ def get_list(state: State, call: Call) -> Answer:
         raise Refusal.not_found("list", call.path["id"])
     data = resources.profile_list(found, call.query.fields, call.base)
     if "profile_count" in call.query.additional:
-        settle(state)
         members = sum(found.id in profile.lists for profile in state.profiles)
         data["attributes"]["profile_count"] = members
     return Answer(200, {"data": data})

@@ -38,11 +38,12 @@ PUBLISHED = frozenset(
 _FORM = re.compile(r"(\d{4}-\d{2}-\d{2})(\.pre)?")
 
 
-def check(revision: str | None, now: datetime) -> None:
-    """Refuse a missing, unknown or retired revision.
+def check(revision: str | None, now: datetime, *, fall_forward: bool) -> str:
+    """The revision that answers; a missing, unknown or retired one is refused.
 
-    Documented: the header is required and names a published revision. Assumed: 400, and 410 for
-    a retired one, as retired endpoints answer.
+    Documented: the header is required and names a published revision. Reported: a retired one
+    falls forward silently to the oldest still served, unless the client opts out. Assumed: 400,
+    and 410 for a retired one, as retired endpoints answer.
     """
     if not revision:
         raise Refusal.one(400, "invalid", "Invalid input.", "The 'revision' header is required.")
@@ -50,6 +51,14 @@ def check(revision: str | None, now: datetime) -> None:
     if match is None or match.group(1) not in PUBLISHED:
         detail = f"'{revision[:40]}' is not a valid revision."
         raise Refusal.one(400, "invalid", "Invalid input.", detail)
-    if datetime.fromisoformat(match.group(1)).replace(tzinfo=timezone.utc) + RETIRED_AFTER < now:
-        detail = f"The revision {revision} has been retired."
-        raise Refusal.one(410, "gone", "Gone.", detail)
+    if not _retired(match.group(1), now):
+        return match.group(1)
+    served = sorted(each for each in PUBLISHED if not _retired(each, now))
+    if fall_forward and served:
+        return served[0]
+    raise Refusal.one(410, "gone", "Gone.", f"The revision {revision} has been retired.")
+
+
+def _retired(revision: str, now: datetime) -> bool:
+    published = datetime.fromisoformat(revision).replace(tzinfo=timezone.utc)
+    return published + RETIRED_AFTER < now

@@ -106,7 +106,7 @@ class EventProfileAttributes(ProfileAttributes, omit_defaults=True):
 
 
 class SingleEventProfileAttributes(EventProfileAttributes, omit_defaults=True):
-    """The same for single events, where `meta` stands inside the attributes."""
+    """The same for single events, where `meta` stands inside up to revision 2026-07-15."""
 
     meta: ProfileMeta | UnsetType = UNSET
 
@@ -256,6 +256,12 @@ class SingleEventAttributes(EventAttributes, kw_only=True):
     profile: SingleEventProfileHolder
 
 
+class LatestEventAttributes(EventAttributes, kw_only=True):
+    """The same since revision 2026-10-15, where `meta` stands beside the profile's attributes."""
+
+    profile: BulkEventProfileHolder
+
+
 class SingleEvent(Shape):
     """The event of POST /api/events."""
 
@@ -263,10 +269,23 @@ class SingleEvent(Shape):
     attributes: SingleEventAttributes
 
 
+class LatestEvent(Shape):
+    """The same since revision 2026-10-15."""
+
+    type: Literal["event"]
+    attributes: LatestEventAttributes
+
+
 class EventBody(Shape):
     """Body of POST /api/events."""
 
     data: SingleEvent
+
+
+class LatestEventBody(Shape):
+    """The same since revision 2026-10-15."""
+
+    data: LatestEvent
 
 
 class NewProfileBody(Shape):
@@ -285,6 +304,39 @@ class ImportedProfileBody(Shape):
     """Body of POST /api/profile-import."""
 
     data: ImportedProfile
+
+
+class SourceProfile(Shape):
+    """A profile that is merged into another."""
+
+    type: Literal["profile"]
+    id: str
+
+
+class SourceProfiles(Shape):
+    """`profiles: {data}`."""
+
+    data: list[SourceProfile] | UnsetType = UNSET
+
+
+class MergeRelationships(Shape):
+    """What a merge takes its data from."""
+
+    profiles: SourceProfiles
+
+
+class ProfileMerge(Shape):
+    """A merge into the profile with that id."""
+
+    type: Literal["profile-merge"]
+    id: str
+    relationships: MergeRelationships
+
+
+class MergeBody(Shape):
+    """Body of POST /api/profile-merge."""
+
+    data: ProfileMerge
 
 
 class ImportedProfiles(Shape):

@@ -25,6 +25,14 @@ class Consent(NamedTuple):
     channels: tuple[str, ...]
 
 
+class Merge(NamedTuple):
+    """A merge of two profiles, by their ids, that is still to be done; `due` since 1970."""
+
+    source: str
+    destination: str
+    due: float
+
+
 @dataclass
 class State:
     """Everything stored, the clock it is stored by, and the switches that rule it."""
@@ -36,6 +44,7 @@ class State:
     events: EventLog = field(default_factory=EventLog)
     lists: Lists = field(default_factory=Lists)
     jobs: ImportJobs = field(default_factory=ImportJobs)
+    merges: list[Merge] = field(default_factory=list)
     consents: list[Consent] = field(default_factory=list)
 
     def now(self) -> float:

@@ -19,7 +19,7 @@ SUBSCRIPTIONS_PER_REQUEST = 1_000  # documented
 
 def create_event(state: State, call: Call) -> Answer:
     """POST /api/events: 202 without a body (documented)."""
-    event_intake.take_single(state, call.body)
+    event_intake.take_single(state, call.body, call.revision)
     return Answer(202)
 
 
@@ -52,6 +52,13 @@ def update_profile(state: State, call: Call) -> Answer:
     """PATCH /api/profiles/{id}."""
     profile = profile_intake.change(state, call.path["id"], call.body)
     return Answer(200, {"data": resources.profile(profile, call.query.fields, call.base)})
+
+
+def merge_profiles(state: State, call: Call) -> Answer:
+    """POST /api/profile-merge: 201 before anything is merged (documented)."""
+    destination = profile_intake.take_merge(state, call.body)
+    here = f"{call.base}/api/profiles/{destination.id}"
+    return Answer(201, {"data": {"type": "profile", "id": destination.id, "links": {"self": here}}})
 
 
 def create_list(state: State, call: Call) -> Answer:

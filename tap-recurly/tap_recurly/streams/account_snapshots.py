@@ -25,11 +25,13 @@ from urllib.parse import quote
 
 from typing_extensions import override
 
-from tap_recurly.connections import in_order
 from tap_recurly.errors import NotFoundError
-from tap_recurly.queries import ASCENDING, PAGE_SIZE, between
+from tap_recurly.http.queries import ASCENDING, PAGE_SIZE, between
+from tap_recurly.reading.windows import Window
+from tap_recurly.reading.workers import in_order
 from tap_recurly.schema import array_of, resource_schema
-from tap_recurly.snapshots import (
+from tap_recurly.streams.base import RecurlyStream
+from tap_recurly.streams.snapshot_store import (
     SUBSCRIPTION_ATTRIBUTES,
     SnapshotStore,
     in_short,
@@ -37,8 +39,7 @@ from tap_recurly.snapshots import (
     reads_per_account,
     snapshot,
 )
-from tap_recurly.streams.base import RecurlyStream
-from tap_recurly.windows import Window, format_time
+from tap_recurly.times import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -46,10 +47,10 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context
 
-    from tap_recurly.frozen import FrozenList
-    from tap_recurly.rows import Row
+    from tap_recurly.http.pages import Row
+    from tap_recurly.reading.lists import IncrementalList
 
-LEAST_OVERLAP = timedelta(seconds=60)
+MIN_OVERLAP = timedelta(seconds=60)
 """How far before H the tail of the subscriptions begins at least: Recurly may commit a change up
 to a gateway call, that is a minute, after its `updated_at`."""
 
@@ -82,7 +83,7 @@ class AccountSnapshots(RecurlyStream):
         self.checkpoint(frozen.end, extra=swept)
 
     @override
-    def complete(self, rows: Iterator[Row]) -> Iterator[Row]:
+    def enrich(self, rows: Iterator[Row]) -> Iterator[Row]:
         """Add the subscriptions, account by account; what has gone meanwhile is no row."""
         if not self.wants("subscriptions"):
             yield from rows
@@ -100,12 +101,12 @@ class AccountSnapshots(RecurlyStream):
         return self._total
 
     @property
-    def _accounts(self) -> FrozenList:
-        return self.frozen_list("/accounts")
+    def _accounts(self) -> IncrementalList:
+        return self.incremental_list("/accounts")
 
     @property
-    def _subscriptions(self) -> FrozenList:
-        return self.frozen_list("/subscriptions")
+    def _subscriptions(self) -> IncrementalList:
+        return self.incremental_list("/subscriptions")
 
     def _all(self, store: SnapshotStore, frozen: Window) -> Iterator[Row]:
         """Every account of the site, straight from the list."""
@@ -119,9 +120,9 @@ class AccountSnapshots(RecurlyStream):
         subscriptions = self._until(self._subscriptions.freeze(None), frozen.end)
         accounts = self._accounts.read(everything)
         if self._reads_per_account(everything.row_count or 0, subscriptions.row_count):
-            yield from self.complete(accounts.rows())
+            yield from self.enrich(accounts.rows())
         else:
-            accounts.announce()
+            accounts.prefetch()
             self._load_subscriptions(store, subscriptions, of_touched_only=False)
             yield from _joined(store, accounts.rows())
 
@@ -139,7 +140,7 @@ class AccountSnapshots(RecurlyStream):
             return
         subscriptions = self._until(self._subscriptions.freeze(None), frozen.end)
         if self._reads_per_account(touched, subscriptions.row_count):
-            yield from self.complete(store.accounts())
+            yield from self.enrich(store.accounts())
         else:
             self._load_subscriptions(store, subscriptions, of_touched_only=True)
             yield from _joined(store, store.accounts())
@@ -161,7 +162,7 @@ class AccountSnapshots(RecurlyStream):
             self._subscriptions.read(frozen).rows(), "subscriptions", lambda: frozen.row_count
         )
         store.add_subscriptions(rows, of_touched_only=of_touched_only)
-        overlap = max(self._site.settings.lookback, LEAST_OVERLAP)
+        overlap = max(self._site.settings.lookback, MIN_OVERLAP)
         tail = self._site.client.rows("/subscriptions", between(frozen.end - overlap, None))
         store.add_subscriptions(tail, of_touched_only=of_touched_only)
         if store.ownerless:

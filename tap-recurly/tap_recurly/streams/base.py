@@ -27,20 +27,19 @@ from tap_recurly.errors import (
     ConfigurationError,
     ForbiddenError,
     MissingFeatureError,
-    OddDataError,
     OutputClosedError,
     TapRecurlyError,
+    UnexpectedDataError,
 )
-from tap_recurly.foreign_text import presentable
-from tap_recurly.frozen import FrozenList
+from tap_recurly.http.pages import Row
+from tap_recurly.http.queries import ASCENDING, PAGE_SIZE
 from tap_recurly.progress import Progress
-from tap_recurly.queries import ASCENDING, PAGE_SIZE
-from tap_recurly.rows import Row
+from tap_recurly.reading.lists import IncrementalList
+from tap_recurly.redaction import redact
 from tap_recurly.schema import resource_schema
 from tap_recurly.stream_maps import place
-from tap_recurly.streams.selection import Tree, deselected, prune
-from tap_recurly.streams.writer import LineWriter, RecordLine
-from tap_recurly.windows import format_time, parse_time
+from tap_recurly.streams.writer import LineWriter, RecordLine, Tree, deselected, prune
+from tap_recurly.times import format_time, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
@@ -50,13 +49,13 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.mapper import StreamMap
 
-    from tap_recurly.frozen import BoundedList
+    from tap_recurly.reading.lists import BoundedList
+    from tap_recurly.reading.windows import Window
     from tap_recurly.site import Site
-    from tap_recurly.windows import Window
 
 Item = TypeVar("Item")
 
-ODD_DATA = (
+UNEXPECTED_DATA = (
     AttributeError,
     LookupError,
     TypeError,
@@ -112,13 +111,13 @@ class RecurlyStream(Stream):
         """
         return self._site.client.count(self.path, self.params).row_count
 
-    def complete(self, rows: Iterator[Row]) -> Iterator[Row | Record]:
+    def enrich(self, rows: Iterator[Row]) -> Iterator[Row | Record]:
         """The rows as records: as they came, or with what their list does not tell."""
         return rows
 
     @property
     def incremental(self) -> bool:
-        """Whether to begin at the bookmark; a catalogue may force reading everything."""
+        """Whether to begin at the bookmark; a catalog may force reading everything."""
         return self.replication_method == "INCREMENTAL"
 
     @property
@@ -133,9 +132,9 @@ class RecurlyStream(Stream):
         last = self.stream_state.get("last_sweep")
         return interval is not None and (last is None or now - parse_time(last) >= interval)
 
-    def frozen_list(self, path: str, *, in_one: bool = False) -> FrozenList:
+    def incremental_list(self, path: str, *, in_one: bool = False) -> IncrementalList:
         """A list of the site, to be read up to a frozen moment, on all connections or on one."""
-        return FrozenList(self._site.client, path, self._site.connections, in_one=in_one)
+        return IncrementalList(self._site.client, path, self._site.pool, in_one=in_one)
 
     def freeze(self, bounded: BoundedList) -> Window | None:
         """What this run has to read of a list; None, and said so, when that is nothing."""
@@ -167,7 +166,7 @@ class RecurlyStream(Stream):
         Here they cannot; where they do, they may be told so more than once.
         """
 
-    def _announce_later_streams(self) -> None:
+    def _prefetch_later_streams(self) -> None:
         streams = dropwhile(lambda stream: stream is not self, self._tap.streams.values())
         for stream in islice(streams, 1, None):
             if isinstance(stream, RecurlyStream) and stream.selected:
@@ -217,7 +216,7 @@ class RecurlyStream(Stream):
         self, rows: Iterator[Item], what: str, total: Callable[[], int | None]
     ) -> Iterator[Item]:
         """The rows, while the log tells every few seconds how many of them have come."""
-        pace = self._site.client.limiter.pace
+        pace = self._site.client.limiter.request_rate
         progress = Progress(f"{self.name}: {what}", pace, time.monotonic())
         for number, row in enumerate(rows, 1):
             if sentence := progress.report(time.monotonic(), number, total()):
@@ -258,7 +257,7 @@ class RecurlyStream(Stream):
         A list that is not there for this site or this key does not hold up the other streams.
         """
         if not self._is_sample:
-            self._announce_later_streams()
+            self._prefetch_later_streams()
         try:
             with closing(self._sample() if self._is_sample else self.get_records(context)) as rows:
                 yield from rows
@@ -268,11 +267,11 @@ class RecurlyStream(Stream):
             if self._is_sample:
                 raise
             self._site.unread[self.name] = fault
-        except ODD_DATA as fault:
-            self.logger.debug("Odd data.", exc_info=True)
-            odd = OddDataError(
+        except UNEXPECTED_DATA as fault:
+            self.logger.debug("Unexpected data.", exc_info=True)
+            odd = UnexpectedDataError(
                 f"The stream '{self.name}' met data that is not as Recurly describes it "
-                f"({presentable(str(fault)).rstrip('.') or type(fault).__name__}): deselect the "
+                f"({redact(str(fault)).rstrip('.') or type(fault).__name__}): deselect the "
                 f"stream, and tell the maintainers of tap-recurly."
             )
             if self._is_sample:
@@ -292,7 +291,7 @@ class RecurlyStream(Stream):
         limit = {"limit": str(min((self.ABORT_AT_RECORD_COUNT or 0) + 1, PAGE_SIZE))}
         params = {**self.params, **(limit if "limit" in self.params else {})}
         page = next(self._site.client.pages(self.path, params))
-        yield from self.complete(page.rows())
+        yield from self.enrich(page.rows())
 
     @override
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:

@@ -8,20 +8,20 @@ from urllib.parse import quote
 
 from typing_extensions import override
 
-from tap_recurly.connections import in_order
 from tap_recurly.errors import MissingFeatureError, NotFoundError, RequestError
-from tap_recurly.queries import ASCENDING, PAGE_SIZE
-from tap_recurly.streams.windowed import WindowedStream
+from tap_recurly.http.queries import ASCENDING, PAGE_SIZE
+from tap_recurly.reading.workers import in_order
+from tap_recurly.streams.incremental import IncrementalStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from singer_sdk.helpers.types import Record
 
-    from tap_recurly.rows import Row
+    from tap_recurly.http.pages import Row
 
 
-class Invoices(WindowedStream):
+class Invoices(IncrementalStream):
     """Invoices of all types and states.
 
     Recurly embeds only so many line items and says `has_more_line_items`; the rest is fetched, so
@@ -33,7 +33,7 @@ class Invoices(WindowedStream):
     resource = "Invoice"
 
     @override
-    def complete(self, rows: Iterator[Row]) -> Iterator[Row | Record]:
+    def enrich(self, rows: Iterator[Row]) -> Iterator[Row | Record]:
         if not self.wants("line_items"):
             yield from rows
             return

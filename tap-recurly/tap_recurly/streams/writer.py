@@ -15,10 +15,10 @@ from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 from tap_recurly.errors import OutputClosedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tap_recurly.errors import StoppedError
-    from tap_recurly.rows import Row
+    from tap_recurly.http.pages import Row
 
 BUFFERED_BYTES = 1 << 16
 """What a pipe takes at once on Linux."""
@@ -120,3 +120,29 @@ class RecordLine:
 def _plain(value: Any) -> Any:
     """What a stream map may have made of a value, as JSON."""
     return float(value) if isinstance(value, Decimal) else str(value)
+
+
+Tree = dict[str, "Tree"]
+"""Properties by name; an empty branch is one to remove, whole."""
+
+
+def deselected(mask: Mapping[tuple[str, ...], bool]) -> Tree:
+    """The deselected properties of a catalog's mask: breadcrumb to whether it is selected."""
+    tree: Tree = {}
+    for breadcrumb, selected in mask.items():
+        if not selected and breadcrumb:
+            branch = tree
+            for name in breadcrumb[1::2]:
+                branch = branch.setdefault(name, {})
+            branch.clear()
+    return tree
+
+
+def prune(record: dict[str, Any], tree: Tree) -> None:
+    """Remove the properties of the tree from a record, in place."""
+    for name, branch in tree.items():
+        value = record.get(name)
+        if not branch:
+            record.pop(name, None)
+        elif isinstance(value, dict):
+            prune(value, branch)

@@ -1,9 +1,12 @@
-"""Klaviyo's endpoints as its reference describes them, and what goes to and comes from one."""
+"""Klaviyo's endpoints as its reference describes them, and what goes to and comes from one.
+
+(docs/klaviyo.md: Endpoints, Limits)
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import orjson
 
@@ -15,7 +18,9 @@ if TYPE_CHECKING:
 class Endpoint:
     """An endpoint as Klaviyo's reference describes it; limits per second and per minute.
 
-    `answers_with_list` says what `data` is in its answers: resources, or one.
+    Attributes:
+        success: the statuses that say it was carried out; whatever else comes is not Klaviyo's.
+        answers_with: what `data` is in such an answer, or that there is nothing in it.
     """
 
     name: str
@@ -24,11 +29,19 @@ class Endpoint:
     burst: int
     steady: int
     scopes: tuple[str, ...]
-    answers_with_list: bool = False
+    success: tuple[int, ...] = (200,)
+    answers_with: Literal["nothing", "resource", "id", "status", "list"] = "resource"
 
 
 BULK_EVENTS = Endpoint(
-    "bulk event creation", "POST", "/api/event-bulk-create-jobs", 10, 150, ("events:write",)
+    "bulk event creation",
+    "POST",
+    "/api/event-bulk-create-jobs",
+    10,
+    150,
+    ("events:write",),
+    success=(202,),
+    answers_with="nothing",
 )
 BULK_PROFILES = Endpoint(
     "bulk profile import",
@@ -37,6 +50,8 @@ BULK_PROFILES = Endpoint(
     10,
     150,
     ("lists:write", "profiles:write"),
+    success=(202,),
+    answers_with="id",
 )
 IMPORT_JOB = Endpoint(
     "import job status",
@@ -45,6 +60,7 @@ IMPORT_JOB = Endpoint(
     10,
     150,
     ("lists:read", "profiles:read"),
+    answers_with="status",
 )
 IMPORT_ERRORS = Endpoint(
     "import job errors",
@@ -53,22 +69,28 @@ IMPORT_ERRORS = Endpoint(
     10,
     150,
     ("profiles:read",),
-    answers_with_list=True,
+    answers_with="list",
 )
 PROFILE_IMPORT = Endpoint(
-    "profile import", "POST", "/api/profile-import", 75, 750, ("profiles:write",)
+    "profile import",
+    "POST",
+    "/api/profile-import",
+    75,
+    750,
+    ("profiles:write",),
+    success=(200, 201),
 )
 ACCOUNTS = Endpoint(
-    "account", "GET", "/api/accounts", 1, 15, ("accounts:read",), answers_with_list=True
+    "account", "GET", "/api/accounts", 1, 15, ("accounts:read",), answers_with="list"
 )
 METRICS = Endpoint(
-    "list of metrics", "GET", "/api/metrics", 10, 150, ("metrics:read",), answers_with_list=True
+    "list of metrics", "GET", "/api/metrics", 10, 150, ("metrics:read",), answers_with="list"
 )
 EVENTS = Endpoint(
-    "list of events", "GET", "/api/events", 350, 3500, ("events:read",), answers_with_list=True
+    "list of events", "GET", "/api/events", 350, 3500, ("events:read",), answers_with="list"
 )
 PROFILES = Endpoint(
-    "list of profiles", "GET", "/api/profiles", 75, 750, ("profiles:read",), answers_with_list=True
+    "list of profiles", "GET", "/api/profiles", 75, 750, ("profiles:read",), answers_with="list"
 )
 LIST = Endpoint("list", "GET", "/api/lists/{id}", 75, 700, ("lists:read",))
 

@@ -1,22 +1,36 @@
-"""Asks Klaviyo, one question after the other, within its budgets, until it answers."""
+"""Exchanges with Klaviyo: sent under its budgets, until the answer is decisive.
+
+`Exchange` holds the rules: when a request may go, what its answer means, how long until the same
+goes again. Whoever sends keeps to them: `Api` asks one question after the other, the writer's
+dispatcher has several requests in flight.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from target_klaviyo.errors import KlaviyoError
 from target_klaviyo.klaviyo.json_api import next_cursor
-from target_klaviyo.klaviyo.outcomes import RateLimited, Rejected, Retryable, Success, classify
+from target_klaviyo.klaviyo.outcomes import (
+    RateLimited,
+    Rejected,
+    Retryable,
+    Success,
+    classify,
+    limits_told,
+)
 from target_klaviyo.klaviyo.rate_limit import RateLimiter
-from target_klaviyo.klaviyo.retry import RetryPolicy, limits_told
+from target_klaviyo.klaviyo.retry import RetryPolicy
 from target_klaviyo.text import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from target_klaviyo.klaviyo.client import Client
-    from target_klaviyo.klaviyo.endpoints import Call, Endpoint
+    from target_klaviyo.klaviyo.endpoints import Answer, Call, Endpoint, NoAnswer
     from target_klaviyo.klaviyo.outcomes import Outcome
 
 Item = TypeVar("Item")
@@ -25,17 +39,87 @@ _MISSHAPEN = (ValueError, TypeError, LookupError, AttributeError, ArithmeticErro
 """What reading a document raises whose shape is another than documented."""
 
 
+@dataclass
+class Attempts:
+    """How often one request has met a passing trouble, and how often a 429."""
+
+    failed: int = 0
+    rate_limited: int = 0
+
+
+class Exchange:
+    """Budgets, outcomes and retries of all requests of a run; one thread uses it.
+
+    Args:
+        retry_policy: how long to keep trying.
+        clock: seconds of a monotonic clock.
+
+    Attributes:
+        requests: how many were sent so far, by endpoint.
+    """
+
+    def __init__(self, retry_policy: RetryPolicy, clock: Callable[[], float]) -> None:
+        self._retry_policy = retry_policy
+        self._clock = clock
+        self._rate_limiters: dict[Endpoint, RateLimiter] = {}
+        self.requests: Counter[Endpoint] = Counter()
+
+    def delay(self, endpoint: Endpoint) -> float:
+        """Seconds until a request may go; infinite while only an answer can make room."""
+        return self._rate_limiter(endpoint).delay(self._clock())
+
+    def begin(self, endpoint: Endpoint) -> None:
+        """A request goes now."""
+        self._rate_limiter(endpoint).record_sent()
+        self.requests[endpoint] += 1
+
+    def receive(self, endpoint: Endpoint, answer: Answer | NoAnswer) -> Outcome:
+        """What came back, and what it means.
+
+        Raises:
+            KlaviyoError: no request of this run can succeed.
+        """
+        self._retry_policy.record(answer)
+        outcome = classify(answer, endpoint)
+        told = limits_told(answer, outcome)
+        self._rate_limiter(endpoint).record_answer(self._clock(), told)
+        return outcome
+
+    def retry_delay(self, endpoint: Endpoint, outcome: Outcome, attempts: Attempts) -> float | None:
+        """Seconds until the same goes again, None when the outcome is decisive.
+
+        Raises:
+            KlaviyoError: the trouble does not pass.
+        """
+        if isinstance(outcome, RateLimited):
+            attempts.rate_limited += 1
+            asked = self._retry_policy.rate_limit_pause(endpoint, outcome, attempts.rate_limited)
+            self._rate_limiter(endpoint).pause(self._clock() + asked)
+            return 0.0  # the pause is the endpoint's, for all that goes there
+        if isinstance(outcome, Retryable):
+            attempts.failed += 1
+            return self._retry_policy.backoff(endpoint, outcome, attempts.failed)
+        return None
+
+    def per_minute(self, endpoint: Endpoint) -> float:
+        """The endpoint's budget, infinite when nobody counts."""
+        return self._rate_limiter(endpoint).per_minute
+
+    def _rate_limiter(self, endpoint: Endpoint) -> RateLimiter:
+        found = self._rate_limiters.get(endpoint)
+        if found is None:
+            found = self._rate_limiters[endpoint] = RateLimiter(endpoint.burst, endpoint.steady)
+        return found
+
+
 class Api:
-    """Sends questions and returns documents.
+    """Asks Klaviyo, one question after the other.
 
     Args:
         client: sends a request.
         wait: lets seconds pass; raises RunInterrupted when a signal ends the wait.
         clock: seconds of a monotonic clock.
         retry_policy: how long to keep trying; by default as long as a run does.
-
-    Attributes:
-        requests: how many were sent so far.
     """
 
     def __init__(
@@ -48,10 +132,14 @@ class Api:
     ) -> None:
         self._client = client
         self._wait = wait
-        self._clock = clock
-        self._rate_limiters: dict[Endpoint, RateLimiter] = {}
-        self._retry_policy = retry_policy or RetryPolicy(client.api_url, safe="nothing was changed")
-        self.requests = 0
+        self._exchange = Exchange(
+            retry_policy or RetryPolicy(client.api_url, safe="nothing was changed"), clock
+        )
+
+    @property
+    def requests(self) -> int:
+        """How many were sent so far."""
+        return self._exchange.requests.total()
 
     def pages(
         self,
@@ -108,43 +196,31 @@ class Api:
             KlaviyoError: no question can be answered.
             RunInterrupted: a signal came while waiting.
         """
-        tries = rate_limited = 0
+        attempts = Attempts()
         while True:
             outcome = self.first_outcome(call)
-            if isinstance(outcome, RateLimited):
-                rate_limited += 1
-                asked = self._retry_policy.rate_limit_pause(call.endpoint, outcome, rate_limited)
-                self._rate_limiters[call.endpoint].pause(self._clock() + asked)
-            elif isinstance(outcome, Retryable):
-                tries += 1
-                self._wait(self._retry_policy.backoff(call.endpoint, outcome, tries))
-            else:
+            pause = self._exchange.retry_delay(call.endpoint, outcome, attempts)
+            if pause is None:
                 return outcome
+            self._wait(pause)
 
-    def first_outcome(self, call: Call, *, wants_document: bool = True) -> Outcome:
+    def first_outcome(self, call: Call) -> Outcome:
         """What the answer means when the question is sent once, whatever comes.
 
         Raises:
             KlaviyoError: no question can be answered.
             RunInterrupted: a signal came while waiting.
         """
-        rate_limiter = self._rate_limiters.setdefault(
-            call.endpoint, RateLimiter(call.endpoint.burst, call.endpoint.steady)
-        )
-        while seconds := rate_limiter.delay(self._clock()):
+        while seconds := self._exchange.delay(call.endpoint):
             self._wait(seconds)
         self._wait(0)
-        rate_limiter.record_sent()
-        self.requests += 1
-        answer = self._client.send(call)
-        rate_limiter.record_answer(self._clock(), limits_told(answer))
-        self._retry_policy.record(answer)
-        return classify(answer, call.endpoint, wants_document=wants_document)
+        self._exchange.begin(call.endpoint)
+        return self._exchange.receive(call.endpoint, self._client.send(call))
 
 
 def _refusal(endpoint: Endpoint, outcome: Outcome) -> str:
     said = ""
-    if isinstance(outcome, Rejected) and outcome.errors:
+    if isinstance(outcome, Rejected):
         said = redact(outcome.errors[0].reason[:300])
     return (
         f"Klaviyo does not answer a question to its {endpoint.name} endpoint "

@@ -1,4 +1,4 @@
-"""What an answer of Klaviyo means for the request that got it (pure).
+"""What an answer means for the request that got it (pure).
 
     Success      carried out
     Retryable    a passing trouble: send the same again, later
@@ -7,7 +7,9 @@
     NotFound     404 for something named in the path
     Rejected     the content is refused; `errors` say why, and perhaps for which row
 
-Everything else concerns the whole run and is raised as a KlaviyoError.
+Everything else concerns the whole run and is raised as a KlaviyoError. An answer counts only if it
+is Klaviyo's, by its status and its form: a login page's 200 stores nothing, and a proxy's 400 says
+nothing about a row.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.errors import KlaviyoError, ScopeError
 from target_klaviyo.klaviyo.endpoints import NoAnswer
+from target_klaviyo.klaviyo.json_api import as_object
 from target_klaviyo.text import enumeration, redact
 
 if TYPE_CHECKING:
@@ -80,7 +83,7 @@ class Retryable:
 
 @dataclass(frozen=True)
 class RateLimited:
-    """429; `seconds` as Retry-After has it, None without one."""
+    """429; `seconds` as Retry-After has it, None when that names no time to wait."""
 
     seconds: float | None
 
@@ -105,13 +108,8 @@ class Rejected:
 Outcome = Success | Retryable | RateLimited | TooLarge | NotFound | Rejected
 
 
-def classify(answer: Answer | NoAnswer, endpoint: Endpoint, *, wants_document: bool) -> Outcome:  # noqa: C901, PLR0911  (one branch per kind of answer)
-    """What `answer` means.
-
-    Args:
-        answer: what came back.
-        endpoint: where the request went.
-        wants_document: a success without JSON is as good as no answer (a job's id is in it).
+def classify(answer: Answer | NoAnswer, endpoint: Endpoint) -> Outcome:  # noqa: C901, PLR0911  (one branch per kind of answer)
+    """What `answer` to a request to `endpoint` means.
 
     Raises:
         KlaviyoError: no request of this run can succeed.
@@ -120,10 +118,10 @@ def classify(answer: Answer | NoAnswer, endpoint: Endpoint, *, wants_document: b
         return Retryable(answer.reason, connected=answer.connected)
     status, document = answer.status, answer.document()
     errors = api_errors(document)
-    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        if wants_document and not _has_form(document, endpoint):
-            return Retryable("an answer that is not the JSON it should be")
+    if status in endpoint.success and _has_form(document, endpoint):
         return Success(document)
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        return Retryable(_foreign(answer))
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return RateLimited(_retry_after(answer.headers))
     if status >= _SERVER_ERRORS or status in _TRANSIENT:
@@ -134,9 +132,11 @@ def classify(answer: Answer | NoAnswer, endpoint: Endpoint, *, wants_document: b
         # Klaviyo's own refusals are JSON; HTML comes from the firewall before it, and passes.
         return Retryable("HTTP status 403 from the firewall before Klaviyo")
     _stop_the_run_if_it_must(status, errors, endpoint)
-    names_something = "{id}" in endpoint.path
-    if status == HTTPStatus.NOT_FOUND and endpoint.method == "GET" and (errors or names_something):
-        return NotFound()
+    if status == HTTPStatus.NOT_FOUND and endpoint.method == "GET":
+        if errors:
+            return NotFound()
+        if "{id}" in endpoint.path:
+            return Retryable(_foreign(answer))
     about_a_profile = any("profile" in error.detail.lower() for error in errors)
     if status == HTTPStatus.NOT_FOUND and not about_a_profile:
         raise KlaviyoError(
@@ -149,12 +149,24 @@ def classify(answer: Answer | NoAnswer, endpoint: Endpoint, *, wants_document: b
         HTTPStatus.CONFLICT,
         HTTPStatus.UNPROCESSABLE_ENTITY,
     }:
-        return Rejected(errors or (ApiError("", f"HTTP status {status}", "", ""),))
+        return Rejected(errors) if errors else Retryable(_foreign(answer))
     raise KlaviyoError(
         f"Klaviyo's {endpoint.name} endpoint answered with HTTP status {status}"
         f"{_detail(errors)}; check the settings 'api_url' and 'revision', or upgrade "
         "target-klaviyo."
     )
+
+
+def limits_told(answer: Answer | NoAnswer, outcome: Outcome) -> Mapping[str, str] | None:
+    """The headers of an answer that tells limits, or by their absence that there are none.
+
+    Klaviyo sends them with every answer but a 429 (docs/klaviyo.md: Limits). A refusal without them
+    may come from a gateway before it, or from a path that nobody counts: it tells nothing.
+    """
+    if isinstance(answer, NoAnswer):
+        return None
+    told = isinstance(outcome, Success) or "RateLimit-Limit" in answer.headers
+    return answer.headers if told else None
 
 
 def api_errors(document: Any) -> tuple[ApiError, ...]:
@@ -224,18 +236,32 @@ def _detail(errors: tuple[ApiError, ...]) -> str:
 
 
 def _has_form(document: Any, endpoint: Endpoint) -> bool:
-    """Whether the answer holds what the endpoint's reference says: a resource, or a list."""
-    data = document.get("data") if isinstance(document, dict) else None
-    if endpoint.answers_with_list:
-        return isinstance(data, list)
-    return isinstance(data, dict) and (
-        isinstance(data.get("attributes"), dict) or isinstance(data.get("id"), str)
+    """Whether the answer holds what the endpoint's reference says."""
+    data = as_object(document).get("data")
+    identifier, attributes = as_object(data).get("id"), as_object(data).get("attributes")
+    forms = {
+        "nothing": True,
+        "list": isinstance(data, list),
+        "id": isinstance(identifier, str) and identifier != "",
+        "status": isinstance(as_object(attributes).get("status"), str),
+        "resource": isinstance(attributes, dict) or isinstance(identifier, str),
+    }
+    return forms[endpoint.answers_with]
+
+
+def _foreign(answer: Answer) -> str:
+    """What came, told to somebody who may find out who answered."""
+    kind = answer.headers.get("Content-Type", "").partition(";")[0][:50] or "no content type"
+    return (
+        f"an answer that is not Klaviyo's (HTTP status {answer.status}, {kind}), perhaps from a "
+        "proxy or a login page in between"
     )
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, None when the header names no such time: 0 has not helped who got a 429."""
     try:
         seconds = float(headers["Retry-After"])
     except (KeyError, ValueError):
         return None
-    return max(0.0, seconds) if seconds <= _LONGEST_RETRY_AFTER else None
+    return seconds if 0 < seconds <= _LONGEST_RETRY_AFTER else None

@@ -1,4 +1,4 @@
-"""How long to keep trying, and which answers tell Klaviyo's limits; one rule for all who ask.
+"""How long to keep trying; one rule for all who ask.
 
 Whatever passes (429, 5xx, timeouts, resets, the firewall) is met by waiting and sending the same
 again.
@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import logging
 import math
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from target_klaviyo.errors import KlaviyoError
 from target_klaviyo.klaviyo.endpoints import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from target_klaviyo.klaviyo.endpoints import Endpoint, NoAnswer
     from target_klaviyo.klaviyo.outcomes import RateLimited, Retryable
 
@@ -32,18 +29,6 @@ logger = logging.getLogger("target-klaviyo")
 def pause_before(attempt: int) -> float:
     """Seconds to wait before try number `attempt` + 1."""
     return float(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)))
-
-
-def limits_told(answer: Answer | NoAnswer) -> Mapping[str, str] | None:
-    """The headers of an answer that tells limits, or by their absence that there are none.
-
-    Klaviyo sends them with every answer but a 429 (documented). A refusal without them may come
-    from a gateway before it, or from a path that nobody counts: it tells nothing.
-    """
-    if not isinstance(answer, Answer):
-        return None
-    succeeded = HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES
-    return answer.headers if succeeded or "RateLimit-Limit" in answer.headers else None
 
 
 class RetryPolicy:

@@ -1,7 +1,6 @@
-"""Sends requests under Klaviyo's budgets until each has a decisive answer.
+"""Sends the writer's requests, several at a time, until each has a decisive answer.
 
-Whatever passes (429, 5xx, timeouts, resets, the firewall) is handled here: by waiting and sending
-the same again, which is safe since events carry a unique_id and imports are idempotent.
+Sending the same again is safe, since events carry a unique_id and imports are idempotent.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections import Counter, deque
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.klaviyo.endpoints import (
@@ -20,9 +19,9 @@ from target_klaviyo.klaviyo.endpoints import (
     PROFILE_IMPORT,
     Endpoint,
 )
-from target_klaviyo.klaviyo.outcomes import Outcome, RateLimited, Retryable, classify
-from target_klaviyo.klaviyo.rate_limit import RateLimiter
-from target_klaviyo.klaviyo.retry import RetryPolicy, limits_told
+from target_klaviyo.klaviyo.exchange import Exchange
+from target_klaviyo.klaviyo.outcomes import RateLimited
+from target_klaviyo.klaviyo.retry import RetryPolicy
 from target_klaviyo.writing.pool import Pool
 from target_klaviyo.writing.stats import RequestRate
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     from target_klaviyo.klaviyo.client import Client
     from target_klaviyo.klaviyo.endpoints import Answer, NoAnswer
+    from target_klaviyo.klaviyo.outcomes import Outcome
     from target_klaviyo.writing.requests import Request
     from target_klaviyo.writing.stats import RunStats
 
@@ -38,7 +38,7 @@ ENDPOINTS_BY_URGENCY = (IMPORT_JOB, IMPORT_ERRORS, PROFILE_IMPORT, BULK_PROFILES
 
 
 class Dispatcher:
-    """Queues, budgets and the pool; one thread uses it.
+    """Queues and the pool; one thread uses it.
 
     Args:
         client: sends a request.
@@ -53,9 +53,8 @@ class Dispatcher:
         self._client = client
         self._stats = stats
         self._clock = clock
-        self._rate_limiters = {
-            each: RateLimiter(each.burst, each.steady) for each in ENDPOINTS_BY_URGENCY
-        }
+        policy = RetryPolicy(client.api_url, safe="nothing up to the last STATE is lost")
+        self._exchange = Exchange(policy, clock)
         self._ready: dict[Endpoint, deque[Request]] = {
             each: deque() for each in ENDPOINTS_BY_URGENCY
         }
@@ -64,10 +63,6 @@ class Dispatcher:
         self._pool: Pool[Request, Answer | NoAnswer] = Pool(
             concurrency, lambda request: client.send(request.call())
         )
-        self._retry_policy = RetryPolicy(
-            client.api_url, safe="nothing up to the last STATE is lost"
-        )
-        self._requests: Counter[Endpoint] = Counter()
 
     def submit(self, request: Request) -> None:
         """Queue a request behind others of its endpoint."""
@@ -94,9 +89,8 @@ class Dispatcher:
     def request_rates(self) -> dict[str, RequestRate]:
         """Requests so far and budgets of the endpoints in use, by name."""
         return {
-            each.name: RequestRate(self._requests[each], self._rate_limiters[each].per_minute)
-            for each in ENDPOINTS_BY_URGENCY
-            if self._requests[each]
+            endpoint.name: RequestRate(sent, self._exchange.per_minute(endpoint))
+            for endpoint, sent in self._exchange.requests.items()
         }
 
     @property
@@ -105,22 +99,22 @@ class Dispatcher:
         return not (self._pool.busy or self._delayed or any(self._ready.values()))
 
     def outcomes(self) -> Iterator[tuple[Request, Outcome]]:
-        """Requests whose answer has come and is decisive.
+        """Requests whose answer has come and is decisive; others are queued to be sent again.
 
         Raises:
             KlaviyoError: no request of this run can succeed, or a trouble does not pass.
         """
         for request, answer in self._pool.results():
-            now = self._clock()
-            self._rate_limiters[request.endpoint].record_answer(now, limits_told(answer))
-            self._retry_policy.record(answer)
-            outcome = classify(answer, request.endpoint, wants_document=request.wants_document)
-            if isinstance(outcome, RateLimited):
-                self._slow_down(request, outcome, now)
-            elif isinstance(outcome, Retryable):
-                self.try_again(request, outcome)
-            else:
+            outcome = self._exchange.receive(request.endpoint, answer)
+            pause = self._exchange.retry_delay(request.endpoint, outcome, request.attempts)
+            if pause is None:
                 yield request, outcome
+                continue
+            if isinstance(outcome, RateLimited):
+                self._stats.rate_limited += 1
+            else:
+                self._stats.resent += 1
+            self.submit_later(request, pause)
 
     def dispatch(self) -> None:
         """Send what may be sent now."""
@@ -128,21 +122,17 @@ class Dispatcher:
         while self._delayed and self._delayed[0][0] <= now:
             self.submit_first(heapq.heappop(self._delayed)[2])
         for endpoint, queue in self._ready.items():
-            rate_limiter = self._rate_limiters[endpoint]
-            while queue and self._pool.idle and not rate_limiter.delay(now):
-                rate_limiter.record_sent()
+            while queue and self._pool.free and not self._exchange.delay(endpoint):
+                self._exchange.begin(endpoint)
                 self._stats.requests += 1
-                self._requests[endpoint] += 1
                 self._pool.start(queue.popleft())
 
     def next_due(self) -> float:
         """When `dispatch` may have something to do; infinite while only an answer can tell."""
         due = self._delayed[0][0] if self._delayed else math.inf
-        if self._pool.idle:
-            now = self._clock()
-            for endpoint, queue in self._ready.items():
-                if queue:
-                    due = min(due, now + self._rate_limiters[endpoint].delay(now))
+        if self._pool.free:
+            delays = [self._exchange.delay(each) for each, queue in self._ready.items() if queue]
+            due = min(due, self._clock() + min(delays, default=math.inf))
         return due
 
     def sleep_until(self, due: float, source: Any = None) -> bool:
@@ -158,21 +148,3 @@ class Dispatcher:
         """Close connections and threads; nothing may be in flight."""
         self._pool.close()
         self._client.close()
-
-    def try_again(self, request: Request, trouble: Retryable) -> None:
-        """Send a request again after a pause, unless that has been tried often enough.
-
-        Raises:
-            KlaviyoError: the trouble does not pass.
-        """
-        request.tries += 1
-        pause = self._retry_policy.backoff(request.endpoint, trouble, request.tries)
-        self._stats.resent += 1
-        self.submit_later(request, pause)
-
-    def _slow_down(self, request: Request, outcome: RateLimited, now: float) -> None:
-        request.rate_limited += 1
-        asked = self._retry_policy.rate_limit_pause(request.endpoint, outcome, request.rate_limited)
-        self._stats.rate_limited += 1
-        self._rate_limiters[request.endpoint].pause(now + asked)
-        self.submit_first(request)

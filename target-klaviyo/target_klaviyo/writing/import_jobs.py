@@ -87,10 +87,13 @@ class ImportJob:
     def read_errors(self, document: Any) -> str | None:
         """Match a page of import errors to rows; returns the cursor of the next page, if any.
 
-        Raises:
-            ValueError: the next page is named by something that is no address.
+        Where a next page is named by what is no address, the rows it would name are unexplained.
         """
-        cursor = next_cursor(document)
+        try:
+            cursor = next_cursor(document)
+        except ValueError:
+            cursor = None
+            self.strays += 1
         index = _index(self.rows)
         for resource in resources(document):
             attributes = as_object(resource.get("attributes"))
@@ -114,11 +117,6 @@ class ImportJob:
     def _lost(self, why: str) -> JobProgress:
         self.lost_because = why
         return JobProgress.LOST
-
-
-def tells_status(document: Any) -> bool:
-    """Whether an answer says how far a job is, in whatever words."""
-    return isinstance(_attributes(document).get("status"), str)
 
 
 def _attributes(document: Any) -> dict[str, Any]:

@@ -35,12 +35,12 @@ class Pool(Generic[Job, Result]):
         os.set_blocking(self._ring, False)
 
     @property
-    def idle(self) -> int:
+    def free(self) -> int:
         """Threads with nothing to do."""
         return self.size - self.busy
 
     def start(self, job: Job) -> None:
-        """Hand a job to a thread; the caller minds `idle`."""
+        """Hand a job to a thread; the caller minds `free`."""
         self.busy += 1
         if len(self._threads) < self.busy:
             thread = threading.Thread(target=self._run, name="klaviyo", daemon=True)

@@ -7,14 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from target_klaviyo.klaviyo.endpoints import BULK_PROFILES
-from target_klaviyo.klaviyo.outcomes import ApiError, Outcome, Retryable, Success
+from target_klaviyo.klaviyo.outcomes import ApiError, Outcome, Success
 from target_klaviyo.writing.batches import MAX_PROFILES, ProfileBatcher
 from target_klaviyo.writing.import_jobs import (
     MAX_SUBMISSIONS,
     RESUBMISSION_PAUSES,
     ImportJob,
     JobProgress,
-    tells_status,
 )
 from target_klaviyo.writing.payloads import profiles_at
 from target_klaviyo.writing.requests import AskStatus, ImportProfile, ReadErrors, SubmitProfiles
@@ -94,10 +93,7 @@ class ProfileSink(Sink[ProfileBatcher]):
 
     def _submitted(self, request: SubmitProfiles, outcome: Outcome) -> None:
         if isinstance(outcome, Success):
-            identifier = outcome.document["data"].get("id")
-            if not isinstance(identifier, str) or not identifier:
-                self._dispatcher.try_again(request, Retryable("an import job without an id"))
-                return
+            identifier = outcome.document["data"]["id"]
             self._tracker.stats.jobs += 1
             self.pending_jobs += 1
             job = ImportJob(identifier, request.rows, request.submissions, self._clock())
@@ -121,9 +117,6 @@ class ProfileSink(Sink[ProfileBatcher]):
     def _status_told(self, request: AskStatus, outcome: Outcome) -> None:
         job = request.job
         if isinstance(outcome, Success):
-            if not tells_status(outcome.document):
-                self._dispatcher.try_again(request, Retryable("an import job without a status"))
-                return
             progress = job.observe(outcome.document, self._clock(), datetime.now(timezone.utc))
         else:
             progress = job.vanish()
@@ -144,11 +137,7 @@ class ProfileSink(Sink[ProfileBatcher]):
             job.vanish()
             self._resubmit(job)
             return
-        try:
-            cursor = job.read_errors(outcome.document)
-        except ValueError:
-            self._dispatcher.try_again(request, Retryable("a next page that is no address"))
-            return
+        cursor = job.read_errors(outcome.document)
         if cursor is not None:
             self._dispatcher.submit(ReadErrors(job, cursor))
             return

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from target_klaviyo.klaviyo import endpoints
 from target_klaviyo.klaviyo.endpoints import Call, Endpoint
+from target_klaviyo.klaviyo.exchange import Attempts
 from target_klaviyo.writing import payloads
 from target_klaviyo.writing.import_jobs import ERRORS_PER_PAGE, ImportJob
 
@@ -20,22 +21,19 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Request:
-    """A request to be sent until it is answered.
+    """A request to be sent until its answer is decisive.
 
     Attributes:
-        tries: how often it failed for a passing trouble.
-        rate_limited: how often it was answered with 429.
+        attempts: how often it has met trouble.
     """
 
     endpoint: ClassVar[Endpoint]
-    wants_document: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        self.tries = 0
-        self.rate_limited = 0
+        self.attempts = Attempts()
 
     def call(self) -> Call:
-        """The request; built anew each time, so that waiting requests hold no bodies."""
+        """The request; built anew each time, so that waiting ones hold no bodies."""
         raise NotImplementedError
 
 
@@ -46,7 +44,6 @@ class SendEvents(Request):
     rows: Sequence[EventRow]
     exact: bool = False
     endpoint = endpoints.BULK_EVENTS
-    wants_document = False  # 202 without a body, documented
 
     @cached_property
     def groups(self) -> list[list[EventRow]]:
@@ -79,7 +76,6 @@ class ImportProfile(Request):
 
     row: ProfileRow
     endpoint = endpoints.PROFILE_IMPORT
-    wants_document = False
 
     def call(self) -> Call:
         """POST /api/profile-import."""

@@ -78,15 +78,22 @@ def test_a_revoked_key_is_401(account: KlaviyoAccount, client: Client) -> None:
         (None, 400),
         ("2026-07-16", 400),
         ("latest", 400),
-        ("2024-02-15", 410),
+        ("2024-02-15", 200),
     ],
 )
-def test_the_revision_must_be_published_and_not_retired(
-    client: Client, revision: str | None, status: int
-) -> None:
-    """A missing or unknown revision is 400, one older than two years is retired."""
+def test_the_revision_must_be_published(client: Client, revision: str | None, status: int) -> None:
+    """A missing or unknown revision is 400; one older than two years falls forward silently."""
     response = client.call("GET", "/api/metrics", headers={"revision": revision})
     assert response.status_code == status
+
+
+def test_a_client_can_opt_out_of_falling_forward(client: Client) -> None:
+    """With the header a retired revision is 410, and a served one is served."""
+    client.headers["X-Klaviyo-Revision-Fall-Forward-Opt-Out"] = "1"
+    for revision, status in (("2024-02-15", 410), ("2026-10-15", 200)):
+        assert client.call("GET", "/api/metrics", headers={"revision": revision}).status_code == (
+            status
+        )
 
 
 @pytest.mark.parametrize("path", ["/api/accounts/", "/api/nothing", "/api/metrics/a/b", "/"])

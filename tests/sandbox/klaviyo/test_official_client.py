@@ -130,6 +130,30 @@ def test_it_keeps_profiles(official: Any, bodies: type[Bodies]) -> None:
     assert raised.value.status == 409
 
 
+def test_it_merges_and_finds_people(
+    account: KlaviyoAccount, official: Any, bodies: type[Bodies]
+) -> None:
+    """Two profiles become one; filters and sparse fields; the 409 names the other profile."""
+    old, new = (
+        official.Profiles.create_profile({"data": bodies.profile(email)}).data.id
+        for email in ("old@shop.se", "new@shop.se")
+    )
+    taken = {"type": "profile", "id": old, "attributes": {"email": "new@shop.se"}}
+    with pytest.raises(ApiException) as raised:
+        official.Profiles.update_profile(old, {"data": taken})
+    assert new in str(raised.value.body)
+    relationships = {"profiles": {"data": [{"type": "profile", "id": old}]}}
+    body = {"data": {"type": "profile-merge", "id": new, "relationships": relationships}}
+    assert official.Profiles.merge_profiles(body).data.id == new
+    account.profiles()
+    change = {"type": "profile", "id": new, "attributes": {"external_id": "acct-1"}}
+    official.Profiles.update_profile(new, {"data": change})
+    (found,) = official.Profiles.get_profiles(
+        filter='any(external_id,["acct-1","acct-2"])', fields_profile=["email"], page_size=100
+    )["data"]  # with sparse fields it gives plain JSON
+    assert (found["id"], found["attributes"]) == (new, {"email": "new@shop.se"})
+
+
 def test_it_raises_its_typed_errors(
     account: KlaviyoAccount, client: Client, bodies: type[Bodies]
 ) -> None:

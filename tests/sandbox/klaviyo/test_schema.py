@@ -150,6 +150,11 @@ def _question() -> dict[str, Any]:
     return {"data": {"type": "metric-aggregate", "attributes": attributes}}
 
 
+def _merge() -> dict[str, Any]:
+    sources = {"profiles": {"data": [{"type": "profile", "id": "P"}]}}
+    return {"data": {"type": "profile-merge", "id": "Q", "relationships": sources}}
+
+
 def _list() -> dict[str, Any]:
     attributes = {"name": "Customers", "opt_in_process": "single_opt_in"}
     return {"data": {"type": "list", "attributes": attributes}}
@@ -171,6 +176,7 @@ BODIES: dict[str, tuple[Callable[[], dict[str, Any]], type[Struct]]] = {
     "post /api/profiles": (_create, shapes.NewProfileBody),
     "patch /api/profiles/{id}": (lambda: {"data": _profile(id="P")}, shapes.ChangedProfileBody),
     "post /api/metric-aggregates": (_question, AggregateBody),
+    "post /api/profile-merge": (_merge, shapes.MergeBody),
     "post /api/lists": (_list, lists.ListBody),
 }
 
@@ -365,6 +371,11 @@ def test_answers_keep_to_the_schema(
         "filter": ["greater-or-equal(datetime,2026-11-01)", "less-than(datetime,2026-11-05)"],
     }
     post("/api/metric-aggregates", {"data": {"type": "metric-aggregate", "attributes": question}})
+    source = {
+        "profiles": {"data": [{"type": "profile", "id": client.pages("/api/profiles")[0]["id"]}]}
+    }
+    merge = {"type": "profile-merge", "id": created["id"], "relationships": source}
+    post("/api/profile-merge", {"data": merge})
     change = {"data": {"type": "profile", "id": created["id"], "attributes": {"title": "Dr"}}}
     changed = client.call("PATCH", f"/api/profiles/{created['id']}", json=change)
     _check_answer("patch /api/profiles/{id}", changed)

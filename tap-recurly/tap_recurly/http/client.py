@@ -1,0 +1,350 @@
+"""Recurly's API as the tap needs it: counts, pages and records, whatever the network does.
+
+A request waits for its place in the budget, is sent, and is tried again when no readable answer
+came or Recurly asks for patience. What cannot get better by trying again is raised as a sentence.
+The key goes to the configured host and nowhere else.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from base64 import b64encode
+from datetime import datetime, timedelta, timezone
+from http import HTTPStatus
+from math import floor
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+import orjson
+
+from tap_recurly.errors import BudgetError, RequestError, TapRecurlyError, UnreachableError
+from tap_recurly.http.pages import Count, Page, Row, are_objects, as_lines, check_utf8
+from tap_recurly.http.queries import encoded, endpoint
+from tap_recurly.http.rate_limit import ClosedError, RateLimiter
+from tap_recurly.http.responses import API_VERSION, Response, error_for, is_retryable, redacted_path
+from tap_recurly.http.retry import CircuitBreaker, CircuitOpenError, PageSizes, RetryPolicy
+from tap_recurly.http.transport import RetryableError, SessionPool
+from tap_recurly.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from tap_recurly.config import Settings
+    from tap_recurly.http.retry import Turn
+
+logger = logging.getLogger(__name__)
+
+TIMEOUTS_BEFORE_SMALLER_PAGE = 2
+"""Once is chance; twice is a page too heavy to arrive in time."""
+
+MAX_THROTTLED_SECONDS = 900
+"""Three windows of the rate limit without one request let through."""
+
+Body = TypeVar("Body")
+
+
+class _ListBody(msgspec.Struct):
+    """A page; the API's description promises none of its fields."""
+
+    data: list[msgspec.Raw]
+    has_more: bool | None = None
+    next: str | None = None
+
+    @property
+    def more(self) -> bool:
+        """Whether the list goes on."""
+        return bool(self.next) if self.has_more is None else self.has_more
+
+
+class RecurlyClient:
+    """A client of one Recurly site, used by many threads at once."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        retry: RetryPolicy | None = None,
+        limiter: RateLimiter | None = None,
+        sleep: Callable[[float], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.limiter = limiter or RateLimiter(settings.quota_percent)
+        self._base_url = settings.base_url
+        self._secrets = _spellings(settings.api_key)
+        self._sessions = SessionPool(settings)
+        self._retry = retry or RetryPolicy()
+        # An answer to HEAD, which has no body, does not tell whether GET fails no more.
+        self._breakers = {method: CircuitBreaker(self._retry, clock) for method in ("GET", "HEAD")}
+        self._sleep = sleep or self.limiter.pause
+        self._page_sizes = PageSizes()
+        self._begun: set[str] = set()
+        self._contact = False
+        self._heads = True
+        self._deprecation_said = False
+        self._dateless_said = False
+
+    def close(self) -> None:
+        """Ask for nothing more; requests under way are the last of their threads."""
+        self.limiter.close()
+        for breaker in self._breakers.values():
+            breaker.close()
+        self._sessions.close()
+
+    def count(self, path: str, params: Mapping[str, str] | None = None) -> Count:
+        """Ask how many rows a list has, without reading it."""
+        answer = self._head(self._url(path, params)) if self._heads else None
+        if answer is None:
+            # An answer to HEAD has no body: only GET says why, or that HEAD alone is the trouble.
+            few = {"limit": "1"} if "limit" in (params or {}) else {}
+            url = self._url(path, {**(params or {}), **few})
+            answer = self._request("GET", url, lambda answer: answer)
+            if self._heads:
+                self._heads = False
+                logger.warning("HEAD does not count rows here, so long lists are read more slowly.")
+        return Count(answer.number("Recurly-Total-Records"), self._server_time(answer))
+
+    def _head(self, url: str) -> Response | None:
+        """An answer to HEAD, None when it fails on a host that is there."""
+        try:
+            return self._request("HEAD", url, lambda answer: answer)
+        except RequestError:
+            return None
+        except UnreachableError as fault:
+            attempt = fault.__cause__
+            if isinstance(attempt, RetryableError) and not attempt.connected:
+                raise
+            return None
+
+    def pages(self, path: str, params: Mapping[str, str] | None = None) -> Iterator[Page]:
+        """Read a list to its end, page by page.
+
+        Raises:
+            RequestError: If Recurly refuses a page, the first or a later one.
+        """
+        return _Pages(self._page, self._url(path, params))
+
+    def rows(self, path: str, params: Mapping[str, str] | None = None) -> Iterator[Row]:
+        """Read a list to its end, row by row, each as it came."""
+        for page in self.pages(path, params):
+            yield from page.rows()
+
+    def records(self, path: str, params: Mapping[str, str] | None = None) -> Iterator[Any]:
+        """Read a list to its end, row by row, each as an object."""
+        return (row.record for row in self.rows(path, params))
+
+    def document(self, path: str) -> bytes:
+        """Read what is not a list: one JSON object."""
+        return self._request("GET", self._url(path, None), _read_object)
+
+    def first_page(self, path: str, params: Mapping[str, str] | None = None) -> Any:
+        """Read the first page of a list only."""
+        page, _ = self._page(self._url(path, params))
+        return [row.record for row in page.rows()]
+
+    def _page(self, url: str) -> tuple[Page, str | None]:
+        """A page, and where the next one is."""
+        page = self._request("GET", url, lambda answer: self._read_page(answer, url))
+        self._begun.add(self._endpoint(url))
+        return page
+
+    def _read_page(self, answer: Response, url: str) -> tuple[Page, str | None]:
+        try:
+            check_utf8(answer.body)
+            body = msgspec.json.decode(answer.body, type=_ListBody)
+            lines = as_lines(body.data)
+        except (UnicodeDecodeError, msgspec.MsgspecError) as fault:
+            raise RetryableError("the answer is not a list in JSON") from fault
+        if not are_objects(body.data):
+            raise RetryableError("the list holds a row that is no object")
+        as_of = self._server_time(answer) - timedelta(seconds=floor(answer.seconds))
+        page = Page(lines, len(body.data), body.more, as_of)
+        return page, self._following(body, url) if body.more else None
+
+    def _following(self, body: _ListBody, url: str) -> str:
+        if not body.next:
+            raise UnreachableError(
+                f"Recurly says that {redacted_path(url)} goes on but not where: run again, and "
+                f"tell Recurly's support if it stays so."
+            )
+        following = self._here(body.next)
+        if following == url:
+            raise UnreachableError(
+                f"Recurly's list {redacted_path(url)} leads back to the same page: run again, "
+                f"and tell Recurly's support if it stays so."
+            )
+        return following
+
+    def _server_time(self, answer: Response) -> datetime:
+        """The server's clock in whole seconds, or what comes nearest to it."""
+        if answer.date is not None:
+            return answer.date
+        if not self._dateless_said:
+            self._dateless_said = True
+            logger.warning(
+                "Answers carry no Date: this machine's clock bounds what is read, so it must not "
+                "be ahead of Recurly's."
+            )
+        return datetime.now(timezone.utc).replace(microsecond=0)
+
+    def _url(self, path: str, params: Mapping[str, str] | None) -> str:
+        query = encoded(params or {})
+        return f"{self._base_url}{path}{'?' if query else ''}{query}"
+
+    def _endpoint(self, url: str) -> str:
+        return endpoint(url.removeprefix(self._base_url).partition("?")[0])
+
+    def _here(self, address: str) -> str:
+        """The next page's URL on the configured site, to which alone the key goes.
+
+        Recurly gives a path; the guide calls it a URL. Behind a proxy it may name Recurly's own
+        host, or a path without the proxy's prefix: only its path and query matter.
+        """
+        base = urlsplit(self._base_url)
+        parts = urlsplit(address)
+        path = parts.path if parts.path.startswith("/") else f"/{parts.path}"
+        if not path.startswith(f"{base.path}/"):
+            path = base.path + path
+        return urlunsplit((base.scheme, base.netloc, path, parts.query, ""))
+
+    def _request(self, method: str, url: str, read: Callable[[Response], Body]) -> Body:
+        """Send a request until it is answered, refused for good, or has failed too often."""
+        where, breaker = self._endpoint(url), self._breakers[method]
+        failures = timeouts = 0
+        turn: Turn | None = None
+        while True:
+            fitting = self._page_sizes.fitted(where, url)
+            if fitting != url:
+                url, timeouts = fitting, 0
+            try:
+                turn = breaker.turn(turn)
+            except CircuitOpenError as end:
+                raise self._unanswered(end.fault, self._retry.tries, url) from end.fault
+            try:
+                body = read(self._attempt(method, url))
+            except RetryableError as fault:
+                if self.limiter.closed:
+                    raise ClosedError from fault
+                failures += 1
+                timeouts += fault.timed_out
+                tries = self._tries(fault)
+                if max(failures, breaker.failed(turn, fault, tries)) >= tries:
+                    raise self._unanswered(fault, tries, url) from fault
+                logger.warning(
+                    "%s %s failed (%s), trying again (%d).",
+                    method,
+                    redacted_path(url),
+                    fault,
+                    failures,
+                )
+                pause = max(self._retry.pause(failures), fault.retry_after)
+            except TapRecurlyError:
+                # A refusal is an answer too.
+                self._answered(method)
+                raise
+            else:
+                self._answered(method)
+                return body
+            if timeouts >= TIMEOUTS_BEFORE_SMALLER_PAGE and method == "GET":
+                self._page_sizes.halve(where, url)
+            self._sleep(pause)
+
+    def _answered(self, method: str) -> None:
+        """Let the others go on, if trouble held them up."""
+        self._breakers["HEAD"].answered()
+        if method == "GET":
+            self._breakers["GET"].answered()
+
+    def _attempt(self, method: str, url: str) -> Response:
+        """Send a request once there is a place in the budget; wait while Recurly says 429."""
+        while True:
+            ticket = self.limiter.acquire()
+            try:
+                answer = self._sessions.exchange(method, url)
+            except RetryableError:
+                self.limiter.failed()
+                raise
+            self._contact = True
+            if answer.status != HTTPStatus.TOO_MANY_REQUESTS:
+                break
+            throttled_for = self.limiter.throttled(ticket, answer.rate_headers)
+            self._check_throttling(max(throttled_for, answer.retry_after or 0), answer)
+        self.limiter.succeeded(ticket, answer.rate_headers)
+        self._warn_of_deprecation(answer)
+        if is_retryable(answer):
+            reason = f"status {answer.status}{answer.request_id}"
+            raise RetryableError(reason, retry_after=answer.retry_after)
+        begun = self._endpoint(url) in self._begun
+        if error := error_for(answer, url, begun=begun, secrets=self._secrets):
+            raise error
+        return answer
+
+    def _tries(self, fault: RetryableError) -> int:
+        """How often a request is sent in all; where nobody ever answered, less often."""
+        first_contact = not (self._contact or fault.connected)
+        return self._retry.first_contact_tries if first_contact else self._retry.tries
+
+    def _unanswered(self, fault: RetryableError, tries: int, url: str) -> UnreachableError:
+        if not fault.connected:
+            return UnreachableError(
+                f"Recurly cannot be reached at {self._base_url} ({fault}): check the network "
+                f"and the settings 'region' and 'api_url', then run again."
+            )
+        return UnreachableError(
+            f"Recurly gave no usable answer to {redacted_path(url)} in {tries} tries "
+            f"(last: {fault}): see status.recurly.com and run again; it continues from the "
+            f"last STATE."
+        )
+
+    def _check_throttling(self, throttled_for: float, answer: Response) -> None:
+        """Raise when 429s go on for longer than any window of the limit explains."""
+        if throttled_for > MAX_THROTTLED_SECONDS:
+            raise BudgetError(
+                f"Recurly keeps refusing requests as too many{answer.request_id}: find out what "
+                f"else uses the site's API, or run again later; it continues from the last STATE."
+            )
+
+    def _warn_of_deprecation(self, answer: Response) -> None:
+        if answer.headers.get("Recurly-Deprecated", "").upper() == "TRUE":
+            if not self._deprecation_said:
+                logger.warning(
+                    "Recurly will switch off API version %s%s: look for a newer tap-recurly.",
+                    API_VERSION,
+                    f" on {redact(sunset)}"
+                    if (sunset := answer.headers.get("Recurly-Sunset-Date"))
+                    else "",
+                )
+            self._deprecation_said = True
+
+
+class _Pages:
+    """Iterates over pages; a generator would keep each in memory until the next is asked for."""
+
+    def __init__(self, page: Callable[[str], tuple[Page, str | None]], url: str) -> None:
+        self._page = page
+        self._url: str | None = url
+
+    def __iter__(self) -> Iterator[Page]:
+        return self
+
+    def __next__(self) -> Page:
+        if self._url is None:
+            raise StopIteration
+        page, self._url = self._page(self._url)
+        return page
+
+
+def _spellings(key: str) -> tuple[str, ...]:
+    """The key as it may come back in an answer: as it is, and as Basic authentication sends it."""
+    return key, b64encode(f"{key}:".encode()).decode()
+
+
+def _read_object(answer: Response) -> bytes:
+    try:
+        readable = isinstance(orjson.loads(answer.body), dict)
+    except orjson.JSONDecodeError:
+        readable = False
+    if not readable:
+        raise RetryableError("the answer is not an object in JSON")
+    return answer.body

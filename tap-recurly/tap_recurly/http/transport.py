@@ -1,0 +1,159 @@
+"""One HTTP exchange with Recurly: keep-alive sessions, the headers, and what an answer says."""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
+
+from tap_recurly.http.responses import API_VERSION, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tap_recurly.config import Settings
+
+CONNECTION_FAULTS = {
+    "CERTIFICATE_VERIFY_FAILED": "the TLS certificate is not accepted",
+    "WRONG_VERSION_NUMBER": "what answers there does not speak TLS, that is https",
+    "SSLError": "no TLS connection comes about",
+    "ProxyError": "the proxy does not answer",
+    "NameResolutionError": "the host name is unknown",
+    "NewConnectionError": "the connection is refused",
+}
+"""Signs in an exception's text that no connection came about, and what they mean."""
+
+GZIP = 16 + zlib.MAX_WBITS
+"""zlib's word for a stream with gzip's header and check sum."""
+
+MAX_BODY_BYTES = 16 << 20
+"""A page has a few megabytes; what claims to be larger grows as it comes."""
+
+CONNECT_SECONDS = 10
+"""A host that does not take a connection by then is not there."""
+
+
+MAX_RETRY_AFTER_SECONDS = 60
+"""A server that is down for longer than a few of these is down for this run."""
+
+
+class RetryableError(Exception):
+    """A request without a usable answer; it may be sent again.
+
+    `timed_out` when the answer took too long, `connected` unless nobody was there to answer;
+    `retry_after` are the seconds that an answer asked for, as far as a run should wait for them.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        timed_out: bool = False,
+        connected: bool = True,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.retry_after = min(max(retry_after or 0, 0), MAX_RETRY_AFTER_SECONDS)
+        self.timed_out = timed_out
+        self.connected = connected
+
+
+class SessionPool:
+    """Keep-alive HTTP sessions, each used by one thread at a time."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._in_flight = threading.BoundedSemaphore(settings.concurrency)
+        self._idle: list[requests.Session] = []
+        self._lock = threading.Lock()
+
+    def exchange(self, method: str, url: str) -> Response:
+        """Send one request and read the answer to its end.
+
+        Redirects are answers like any other: following one could carry the key elsewhere.
+
+        Raises:
+            RetryableError: If no whole answer came.
+        """
+        patience = self._settings.request_timeout
+        timeout = (min(patience, CONNECT_SECONDS), patience)
+        try:
+            with (
+                self._in_flight,
+                self._session() as session,
+                session.request(
+                    method, url, timeout=timeout, allow_redirects=False, stream=True
+                ) as response,
+            ):
+                # In one piece: in small ones, as `content` does it, costs more than the parsing.
+                body = _unpacked(response.raw.read(decode_content=False), response.headers)
+                seconds = response.elapsed.total_seconds()
+                return Response(response.status_code, response.headers, body, seconds)
+        except (requests.RequestException, HTTPError, zlib.error) as fault:
+            raise _retryable_error(fault) from fault
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with self._lock:
+            for session in self._idle:
+                session.close()
+            self._idle.clear()
+
+    @contextmanager
+    def _session(self) -> Iterator[requests.Session]:
+        with self._lock:
+            session = self._idle.pop() if self._idle else self._new_session()
+        try:
+            yield session
+        except BaseException:
+            # After a broken exchange the connection's state is unknown.
+            session.close()
+            raise
+        with self._lock:
+            self._idle.append(session)
+
+    def _new_session(self) -> requests.Session:
+        session = requests.Session()
+        session.auth = (self._settings.api_key, "")
+        session.headers.update(
+            {
+                "Accept": f"application/vnd.recurly.{API_VERSION}",
+                "Accept-Encoding": "gzip",
+                "User-Agent": "tap-recurly",
+            }
+        )
+        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0)
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        return session
+
+
+def _unpacked(body: bytes, headers: Mapping[str, str]) -> bytes:
+    """A body as it was before compression; gzip is all that was asked for.
+
+    The last four bytes of a gzip stream are its length, so that memory is taken once.
+    """
+    if not body or headers.get("Content-Encoding", "").lower() not in {"gzip", "x-gzip"}:
+        return body
+    length = min(int.from_bytes(body[-4:], "little"), MAX_BODY_BYTES)
+    return zlib.decompress(body, wbits=GZIP, bufsize=max(length, 1))
+
+
+def _retryable_error(fault: Exception) -> RetryableError:
+    """What broke, in few words; the exception's own text could be pages long.
+
+    An answer that stops half-way times out as a `ConnectionError` around urllib3's own exception.
+    """
+    text = repr(fault)
+    if isinstance(fault, requests.Timeout) or "ReadTimeoutError" in text:
+        connected = not isinstance(fault, requests.ConnectTimeout)
+        return RetryableError("no answer in time", timed_out=connected, connected=connected)
+    for sign, reason in CONNECTION_FAULTS.items():
+        if sign in text:
+            return RetryableError(reason, connected=False)
+    return RetryableError("the connection broke")

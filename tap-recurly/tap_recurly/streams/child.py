@@ -1,0 +1,343 @@
+"""Lists of which every parent has its own, as every account has notes: one request per parent.
+
+A run asks the parents that changed since the bookmark, several at once. Recurly does not promise
+that a parent's `updated_at` moves when one of its children changes, so every `account_sweep_hours`
+all parents are asked, whatever their times; so they are at the first read.
+
+The bookmark is a moment of the parents' `updated_at`: all that changed up to then have been asked.
+A sweep is a read from the beginning again, and so is its bookmark: a sweep that was stopped goes
+on from there, and `sweep_began` beside the bookmark tells so.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from string import Formatter
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
+
+from typing_extensions import override
+
+from tap_recurly.errors import NotFoundError
+from tap_recurly.http.pages import as_lines, rows_in
+from tap_recurly.http.queries import ASCENDING, NEWEST_FIRST, NO_PARAMS, PAGE_SIZE
+from tap_recurly.reading.buffers import SpooledPages
+from tap_recurly.reading.lists import FullList
+from tap_recurly.reading.windows import Window
+from tap_recurly.reading.workers import in_order
+from tap_recurly.schema import resource_schema
+from tap_recurly.streams.base import RecurlyStream
+from tap_recurly.times import format_time, time_or_none
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator, Mapping
+
+    from singer_sdk.helpers.types import Context, Record
+
+    from tap_recurly.reading.lists import BoundedList
+
+MAX_SAMPLE_PARENTS = 20
+"""Parents that `--test` asks at most before it takes a list for empty."""
+
+Owner = dict[str, str]
+"""Whose list it is: the ids in its path, which its records carry too."""
+
+
+class ChildStream(RecurlyStream):
+    """A list of every parent; deselected until somebody wants it, for what it costs."""
+
+    selected_by_default = False
+    parents: ClassVar[str]
+    parent_params: ClassVar[Mapping[str, str]] = ASCENDING
+    parent_key: ClassVar[str]
+    in_order_of_time: ClassVar[bool] = True
+
+    @classmethod
+    @override
+    def record_schema(cls) -> dict[str, Any]:
+        of_path = [name for _, name, _, _ in Formatter().parse(cls.path) if name]
+        return resource_schema(cls.resource, keys=[*dict.fromkeys([*of_path, *cls.primary_keys])])
+
+    @override
+    def get_records(self, context: Context | None = None) -> Generator[Record, None, None]:
+        parents = self.parent_list()
+        changed = self.freeze(parents)
+        if changed is None:
+            return
+        due, sweep = self._due(parents, changed)
+        progress = {"sweep_began": sweep} if sweep else {}
+        for part in parents.read(due):
+            for parent, children in self._asked(part.records):
+                yield from children
+                moment = time_or_none(parent.get("updated_at"))
+                if self.in_order_of_time and moment is not None:
+                    self.checkpoint(moment, extra=progress)
+            self.checkpoint(part.reached or due.end, extra=progress)
+        if sweep:
+            self.stream_state.pop("sweep_began", None)
+            self.checkpoint(due.end, extra={"last_sweep": sweep})
+
+    def owners(self, parent: Record) -> Iterable[Owner]:
+        """The lists that a parent has; none costs no request."""
+        return [{self.parent_key: parent["id"]}] if parent.get("id") else []
+
+    def pages(self, path: str) -> Iterator[bytes]:
+        """One list, page by page, as lines of JSON."""
+        for page in self._site.client.pages(path, self.params):
+            yield page.lines
+
+    def child(self, row: Record, owner: Owner) -> Record:
+        """A row as its record, which carries its owner's id."""
+        return {**row, **owner}
+
+    def parent_list(self) -> BoundedList:
+        """The list of all parents."""
+        return self.incremental_list(self.parents, in_one=True)
+
+    @override
+    def size(self) -> None:
+        next(self._sample(1), None)
+
+    @override
+    def _sample(self, parents: int = MAX_SAMPLE_PARENTS) -> Generator[Record, None, None]:
+        limit = {"limit": str(parents)} if "limit" in self.parent_params else {}
+        page = self._site.client.first_page(self.parents, {**self.parent_params, **limit})
+        for owner in chain.from_iterable(map(self.owners, page[:parents])):
+            try:
+                lines = next(self.pages(self._path_of(owner)), b"")
+            except NotFoundError:
+                continue
+            yield from (self.child(row.record, owner) for row in rows_in(lines))
+
+    def _due(self, parents: BoundedList, changed: Window) -> tuple[Window, str | None]:
+        """The parents this run asks, and when the sweep began that it is part of, if it is."""
+        now = format_time(changed.end)
+        if self.bookmark is None:
+            return changed, now
+        began: str | None = self.stream_state.get("sweep_began")
+        if began is None and self.sweep_due(changed.end):
+            return Window(None, changed.end, parents.freeze(None).row_count), now
+        return changed, began
+
+    def _asked(self, parents: Iterator[Record]) -> Iterator[tuple[Record, Iterator[Record]]]:
+        """Every parent with its children."""
+        connections = self._site.settings.concurrency
+        for parent, lists in in_order(self._ask, parents, connections=connections):
+            yield (
+                parent,
+                (self.child(row, owner) for owner, pages in lists for row in pages.records()),
+            )
+
+    def _ask(self, parent: Record) -> tuple[Record, list[tuple[Owner, SpooledPages]]]:
+        return parent, [
+            (owner, pages)
+            for owner in self.owners(parent)
+            if (pages := self._read(owner)) is not None
+        ]
+
+    def _read(self, owner: Owner) -> SpooledPages | None:
+        """One parent's list; None when the parent has gone since it was listed."""
+        pages = self.pages(self._path_of(owner))
+        try:
+            first = next(pages, b"")
+        except NotFoundError:
+            return None
+        return SpooledPages(chain([first], pages))
+
+    def _path_of(self, owner: Owner) -> str:
+        return self.path.format_map({key: quote(value, safe="") for key, value in owner.items()})
+
+
+class PerAccount(ChildStream):
+    """A list of every account."""
+
+    parents = "/accounts"
+    parent_key = "account_id"
+    reading = "per account"
+
+
+class PerInvoice(ChildStream):
+    """A list of every invoice."""
+
+    parents = "/invoices"
+    parent_key = "invoice_id"
+    reading = "per invoice"
+
+
+class PerSubscription(ChildStream):
+    """A list of every subscription."""
+
+    parents = "/subscriptions"
+    parent_key = "subscription_id"
+    reading = "per subscription"
+
+
+class PerCoupon(ChildStream):
+    """A list of every coupon."""
+
+    parents = "/coupons"
+    parent_key = "coupon_id"
+    reading = "per coupon"
+
+
+class PerWholeParent(ChildStream):
+    """The parents' own list cannot be filtered by time: it is read whole, to see what changed."""
+
+    parent_params = NEWEST_FIRST
+    in_order_of_time = False
+
+    @override
+    def parent_list(self) -> BoundedList:
+        return FullList(self._site.client, self.parents, self._site.pool, self.parent_params)
+
+
+class PerExternalProduct(PerWholeParent):
+    """A list of every external product."""
+
+    parents = "/external_products"
+    parent_key = "external_product_id"
+    reading = "per external product"
+
+
+class PerExternalSubscription(PerWholeParent):
+    """A list of every external subscription."""
+
+    parents = "/external_subscriptions"
+    parent_key = "external_subscription_id"
+    reading = "per external subscription"
+
+
+class AccountBalances(PerAccount):
+    """What an account owes and is owed now; no time tells when that changed, so all are asked."""
+
+    name = "account_balances"
+    path = "/accounts/{account_id}/balance"
+    resource = "AccountBalance"
+    primary_keys = ("account_id",)
+    replication_key = None
+
+    @override
+    def pages(self, path: str) -> Iterator[bytes]:
+        yield as_lines([self._site.client.document(path)])
+
+
+class AccountNotes(PerAccount):
+    """What the merchant's people wrote down about a customer; a note never changes."""
+
+    name = "account_notes"
+    path = "/accounts/{account_id}/notes"
+    resource = "AccountNote"
+    params = NO_PARAMS
+    replication_key = "created_at"
+
+
+class BillingInfos(PerAccount):
+    """All of an account's payment methods; `accounts` carries the primary one."""
+
+    name = "billing_infos"
+    path = "/accounts/{account_id}/billing_infos"
+    resource = "BillingInfo"
+    params = NEWEST_FIRST
+
+
+class CouponRedemptions(PerAccount):
+    """All redemptions, of accounts and of their subscriptions, active or not."""
+
+    name = "coupon_redemptions"
+    path = "/accounts/{account_id}/coupon_redemptions"
+    resource = "CouponRedemption"
+    params = NEWEST_FIRST
+
+
+class Entitlements(PerAccount):
+    """What customers may use, granted by their active and canceled subscriptions."""
+
+    name = "entitlements"
+    path = "/accounts/{account_id}/entitlements"
+    resource = "Entitlement"
+    params = NO_PARAMS
+    primary_keys = ("account_id", "customer_permission_id")
+
+    @override
+    def child(self, row: Record, owner: Owner) -> Record:
+        permission = (row.get("customer_permission") or {}).get("id") or ""
+        return super().child(row, owner) | {"customer_permission_id": permission}
+
+
+class ExternalAccounts(PerAccount):
+    """Who a customer is in the app stores."""
+
+    name = "external_accounts"
+    path = "/accounts/{account_id}/external_accounts"
+    resource = "ExternalAccount"
+    params = NO_PARAMS
+
+
+class ShippingAddresses(PerAccount):
+    """Where goods are sent, as `accounts` carries it too."""
+
+    name = "shipping_addresses"
+    path = "/accounts/{account_id}/shipping_addresses"
+    resource = "ShippingAddress"
+
+
+class InvoiceCouponRedemptions(PerInvoice):
+    """Which redemptions an invoice was discounted by."""
+
+    name = "invoice_coupon_redemptions"
+    path = "/invoices/{invoice_id}/coupon_redemptions"
+    resource = "CouponRedemption"
+    params = NEWEST_FIRST
+    primary_keys = ("invoice_id", "id")
+
+
+class UniqueCouponCodes(PerCoupon):
+    """The single codes of bulk coupons, redeemed or not."""
+
+    name = "unique_coupon_codes"
+    path = "/coupons/{coupon_id}/unique_coupon_codes"
+    resource = "UniqueCouponCode"
+
+    @override
+    def owners(self, parent: Record) -> Iterable[Owner]:
+        return [] if parent.get("coupon_type") == "single_code" else super().owners(parent)
+
+
+class Usage(PerSubscription):
+    """What was used of each usage-based add-on of a subscription, billed or not."""
+
+    name = "usage"
+    path = "/subscriptions/{subscription_id}/add_ons/{add_on_id}/usage"
+    resource = "Usage"
+    # Without `billing_status` Recurly leaves out what has been billed; `usage_timestamp` can lie
+    # in the past, so a record that comes in meanwhile would stand behind the cursor.
+    params: ClassVar[Mapping[str, str]] = {
+        "sort": "recorded_timestamp",
+        "order": "asc",
+        "limit": str(PAGE_SIZE),
+        "billing_status": "all",
+    }
+
+    @override
+    def owners(self, parent: Record) -> Iterable[Owner]:
+        for subscribed in filter(None, parent.get("add_ons") or []):
+            add_on = subscribed.get("add_on") or {}
+            if add_on.get("id") and add_on.get("add_on_type") != "fixed":
+                yield {"subscription_id": parent["id"], "add_on_id": add_on["id"]}
+
+
+class ExternalProductReferences(PerExternalProduct):
+    """What an external product is called in each app store."""
+
+    name = "external_product_references"
+    path = "/external_products/{external_product_id}/external_product_references"
+    resource = "ExternalProductReferenceMini"
+    params = NEWEST_FIRST
+
+
+class ExternalPaymentPhases(PerExternalSubscription):
+    """Trials and introductory offers of app store subscriptions."""
+
+    name = "external_payment_phases"
+    path = "/external_subscriptions/{external_subscription_id}/external_payment_phases"
+    resource = "ExternalPaymentPhase"
