@@ -82,7 +82,6 @@ class Auditor:
         self._found = FoundEvents(self._store, getattr(transform, "event_scope", {}))
         vanishing = getattr(transform, "vanishing_metrics", ())
         self._comparison = Comparison(self._store, vanishing)
-        self._counts = Counts(self._store, self._account.currency)
         self._profiles = ProfileAudit(klaviyo, self._expected, settings.audit_profiles)
         self._rejections: Counter[tuple[str, str]] = Counter()
         self._up_to_date: set[str] = set()
@@ -180,15 +179,15 @@ class Auditor:
     def _metric_results(
         self, metric_ids: Mapping[str, str], first: date, last: date
     ) -> Iterator[MetricResult]:
-        period = self._midnight(first), self._midnight(last + DAY)
-        counts = self._counts
-        expected_days = counts.expected_by_day(*period, self._zone)
-        found_days = counts.found_by_day(*period, self._zone)
-        source_days = self._source_days(*period)
-        expected_sums, found_sums = counts.expected_sums(*period), counts.found_sums(*period)
-        followed, formerly_true = counts.followed(*period), counts.formerly_true(*period)
-        without_id = counts.without_unique_id(*period)
-        without_value = counts.without_value(*period)
+        start, end = self._midnight(first), self._midnight(last + DAY)
+        counts = Counts(self._store, start, end)
+        expected_days = counts.expected_by_day(self._zone)
+        found_days = counts.found_by_day(self._zone)
+        source_days = self._source_days(start, end)
+        expected_sums = counts.expected_sums(self._account.currency)
+        found_sums = counts.found_sums(self._account.currency)
+        followed, formerly_true = counts.followed(), counts.formerly_true()
+        without_id, without_value = counts.without_unique_id(), counts.without_value()
         for name in sorted(self._expected.metrics):
             wanted, there = expected_days.get(name, {}), found_days.get(name, {})
             by_day = {
@@ -235,9 +234,8 @@ class Auditor:
         if zone is None:
             return {}
         first, last = day_of(start, zone), day_of(end - 1, zone)
-        whole = midnight(first, zone), midnight(last + DAY, zone)
-        expected = self._counts.expected_by_day(*whole, zone)
-        found = self._counts.found_by_day(*whole, zone)
+        whole_days = Counts(self._store, midnight(first, zone), midnight(last + DAY, zone))
+        expected, found = whole_days.expected_by_day(zone), whole_days.found_by_day(zone)
 
         def on(side: Mapping[str, Mapping[date, Amount]], name: str, day: date) -> int:
             return side.get(name, {}).get(day, NOTHING).count

@@ -81,81 +81,77 @@ def by_day(slots: Iterable[tuple[int, int, float]], zone: ZoneInfo) -> dict[date
 
 
 class Counts:
-    """What is expected and found in numbers, per metric.
+    """What is expected and found of a span of time in numbers, each by metric.
 
     Args:
         store: where the events are, compared.
-        currency: the account's, in which Klaviyo takes an amount that names none.
+        start: of the span, in seconds.
+        end: the first second after it.
     """
 
-    def __init__(self, store: sqlite3.Connection, currency: str) -> None:
+    def __init__(self, store: sqlite3.Connection, start: int, end: int) -> None:
         self._store = store
-        self._currency = currency
+        self._span = {"start": start, "end": end}
 
-    def expected_by_day(
-        self, start: int, end: int, zone: ZoneInfo
-    ) -> dict[str, dict[date, Amount]]:
-        """The expected events by metric and day of a zone, where they count."""
-        return self._by_day("place", "expected", start, end, zone)
+    def expected_by_day(self, zone: ZoneInfo) -> dict[str, dict[date, Amount]]:
+        """The expected events by day of a zone, where they count."""
+        return self._by_day("expected", "place", zone)
 
-    def found_by_day(self, start: int, end: int, zone: ZoneInfo) -> dict[str, dict[date, Amount]]:
-        """The found events by metric and day of a zone."""
-        return self._by_day("time", "ours", start, end, zone)
+    def found_by_day(self, zone: ZoneInfo) -> dict[str, dict[date, Amount]]:
+        """The found events by day of a zone."""
+        return self._by_day("ours", "time", zone)
 
-    def expected_sums(self, start: int, end: int) -> dict[str, dict[str, float]]:
-        """Sums of the expected values by metric and currency."""
-        return self._sums("place", "expected", start, end)
+    def expected_sums(self, currency: str) -> dict[str, dict[str, float]]:
+        """Sums of the expected values by currency; what names none is in the one given."""
+        return self._sums("expected", "place", currency)
 
-    def found_sums(self, start: int, end: int) -> dict[str, dict[str, float]]:
-        """Sums of the found values by metric and currency."""
-        return self._sums("time", "ours", start, end)
+    def found_sums(self, currency: str) -> dict[str, dict[str, float]]:
+        """Sums of the found values by currency; what names none is in the one given."""
+        return self._sums("ours", "time", currency)
 
-    def followed(self, start: int, end: int) -> dict[str, int]:
+    def followed(self) -> dict[str, int]:
         """How many events rightly stand under an earlier time than the source tells by now."""
-        return self._counted("place", "expected WHERE place < time", start, end)
+        return self._counted("expected", "place", "place < time AND NOT was_true")
 
-    def formerly_true(self, start: int, end: int) -> dict[str, int]:
+    def formerly_true(self) -> dict[str, int]:
         """How many events are there that were true only when an earlier run read them."""
-        return self._counted("place", "expected WHERE was_true", start, end)
+        return self._counted("expected", "place", "was_true")
 
-    def without_unique_id(self, start: int, end: int) -> dict[str, int]:
+    def without_unique_id(self) -> dict[str, int]:
         """How many found events do not show their unique_id."""
-        return self._counted("time", "ours WHERE unique_id IS NULL", start, end)
+        return self._counted("ours", "time", "unique_id IS NULL")
 
-    def without_value(self, start: int, end: int) -> dict[str, int]:
+    def without_value(self) -> dict[str, int]:
         """How many found events do not show their value."""
-        return self._counted("time", "ours WHERE value IS NULL", start, end)
+        return self._counted("ours", "time", "value IS NULL")
 
-    def _by_day(
-        self, column: str, table: str, start: int, end: int, zone: ZoneInfo
-    ) -> dict[str, dict[date, Amount]]:
+    def _by_day(self, table: str, time: str, zone: ZoneInfo) -> dict[str, dict[date, Amount]]:
         slots = self._store.execute(
-            f"SELECT name, {column} / {SLOT_SECONDS}, count(*), total(value)"
+            f"SELECT name, {time} / {SLOT_SECONDS}, count(*), total(value)"
             f" FROM {table} AS t JOIN metrics ON metrics.number = t.metric"
-            f" WHERE {column} >= ? AND {column} < ? GROUP BY 1, 2 ORDER BY 1, 2",
-            (start, end),
+            f" WHERE {time} >= :start AND {time} < :end GROUP BY 1, 2 ORDER BY 1, 2",
+            self._span,
         )
         return {
             metric: by_day(((slot, count, value) for _, slot, count, value in rows), zone)
             for metric, rows in groupby(slots, itemgetter(0))
         }
 
-    def _sums(self, column: str, table: str, start: int, end: int) -> dict[str, dict[str, float]]:
-        rows = self._store.execute(
-            f"SELECT name, coalesce(currency, ?), total(value) FROM {table} AS t"
-            f" JOIN metrics ON metrics.number = t.metric WHERE {column} >= ? AND {column} < ?"
-            " AND value <> 0 GROUP BY 1, 2 ORDER BY 1, 2",
-            (self._currency, start, end),
-        )
+    def _sums(self, table: str, time: str, currency: str) -> dict[str, dict[str, float]]:
         sums: dict[str, dict[str, float]] = {}
-        for metric, currency, total in rows:
-            sums.setdefault(metric, {})[currency] = total
+        for metric, each, total in self._store.execute(
+            f"SELECT name, coalesce(currency, :currency), total(value)"
+            f" FROM {table} AS t JOIN metrics ON metrics.number = t.metric"
+            f" WHERE {time} >= :start AND {time} < :end AND value <> 0 GROUP BY 1, 2 ORDER BY 1, 2",
+            {**self._span, "currency": currency},
+        ):
+            sums.setdefault(metric, {})[each] = total
         return sums
 
-    def _counted(self, column: str, which: str, start: int, end: int) -> dict[str, int]:
+    def _counted(self, table: str, time: str, condition: str) -> dict[str, int]:
         rows = self._store.execute(
-            f"SELECT (SELECT name FROM metrics WHERE number = metric), count(*) FROM {which}"
-            f" AND {column} >= ? AND {column} < ? GROUP BY 1",
-            (start, end),
+            f"SELECT name, count(*) FROM {table} AS t JOIN metrics ON metrics.number = t.metric"
+            f" WHERE {time} >= :start AND {time} < :end AND {condition} GROUP BY 1",
+            self._span,
         )
         return dict(rows.fetchall())
