@@ -39,6 +39,7 @@ def _feed(path: Path, sample: Any) -> None:
 
 
 @pytest.mark.campaign
+@pytest.mark.timeout(1800)
 def test_a_hundred_thousand_events_cost_few_requests_and_little_memory(
     site: Any, tmp_path: Path
 ) -> None:
