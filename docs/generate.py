@@ -15,10 +15,10 @@ from recurly_to_klaviyo import Transform
 from recurly_to_klaviyo.events import METRICS
 from recurly_to_klaviyo.mapper import RecurlyToKlaviyo
 from recurly_to_klaviyo.profiles import PROPERTIES
-from tap_recurly.config import SETTINGS_SCHEMA as TAP_SETTINGS
+from tap_recurly.config import CONFIG_JSONSCHEMA as TAP_SETTINGS
 from tap_recurly.schema import resource_schema
 from tap_recurly.streams import STREAMS
-from target_klaviyo.config import json_schema
+from target_klaviyo.settings import json_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tap_recurly.config import SETTINGS_SCHEMA
-from target_klaviyo.config import json_schema
+from tap_recurly.config import CONFIG_JSONSCHEMA
+from target_klaviyo.settings import json_schema
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 ROOT = Path(__file__).parent.parent
-SETTINGS = {"extractors": SETTINGS_SCHEMA, "loaders": json_schema()}
+SETTINGS = {"extractors": CONFIG_JSONSCHEMA, "loaders": json_schema()}
 
 
 @pytest.fixture(scope="module")

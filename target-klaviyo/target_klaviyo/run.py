@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -142,8 +143,13 @@ def _print_state(value: bytes) -> None:
     except OSError as error:
         # What is left in the buffer must not fail once more when the interpreter shuts down.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno == errno.EPIPE:
+            why = "since nobody reads it any more"
+            remedy = "check the command that target-klaviyo's output is piped into"
+        else:
+            why = "since standard output cannot be written"
+            remedy = "make room where target-klaviyo's output goes"
         raise TargetError(
-            f"STATE cannot be handed on, since nobody reads it any more ({error.strerror}): check "
-            "the command that target-klaviyo's output is piped into, and run again; what was sent "
-            "is stored once all the same."
+            f"STATE cannot be handed on, {why} ({error.strerror}): {remedy}, and run again; what "
+            "was sent is stored once all the same."
         ) from error

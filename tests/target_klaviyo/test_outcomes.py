@@ -88,6 +88,8 @@ FOREIGN = [
     (IMPORT_JOB, 404, b"<html>No such page</html>"),
     (IMPORT_ERRORS, 203, b'{"data": []}'),
     (EVENTS, 204, b""),
+    (EVENTS, 302, b"<html>Log in here</html>"),
+    (BULK_EVENTS, 307, b""),
     (EVENTS, 206, b'{"data": []}'),
 ]
 

@@ -43,6 +43,7 @@ def transaction() -> RecordFactory:
             "amount": 20.0,
             "currency": "USD",
             "account": ACCOUNT,
+            "payment_method": {"object": "credit_card"},
             "created_at": "2026-05-01T10:00:00Z",
             "updated_at": "2026-05-02T10:00:00Z",
             "collected_at": "2026-05-01T10:00:00Z",
@@ -94,12 +95,59 @@ def invoice() -> RecordFactory:
 
 
 @pytest.fixture
+def subscription() -> RecordFactory:
+    """Builds a subscription: a monthly plan for 12.50 USD with tax, active since April 2026."""
+
+    def build(**changes: Any) -> Record:
+        return {
+            "id": "sub1",
+            "state": "active",
+            "plan": {
+                "code": "gold",
+                "name": "Gold",
+                "interval_unit": "months",
+                "interval_length": 1,
+            },
+            "quantity": 1,
+            "unit_amount": 10.0,
+            "subtotal": 10.0,
+            "total": 12.5,
+            "currency": "USD",
+            "collection_method": "automatic",
+            "auto_renew": True,
+            "remaining_billing_cycles": None,
+            "current_period_started_at": "2026-05-20T10:00:00Z",
+            "current_period_ends_at": "2026-06-20T10:00:00Z",
+            "trial_started_at": None,
+            "trial_ends_at": None,
+            "activated_at": "2026-04-20T10:00:00Z",
+            "canceled_at": None,
+            "expires_at": None,
+            "expiration_reason": None,
+            "paused_at": None,
+            "remaining_pause_cycles": None,
+            "pending_change": None,
+            "coupon_redemptions": [],
+            "custom_fields": [],
+            "created_at": "2026-04-20T09:00:00Z",
+            "updated_at": "2026-05-20T10:00:00Z",
+            **changes,
+        }
+
+    return build
+
+
+@pytest.fixture
 def snapshot() -> RecordFactory:
     """Builds an account snapshot: a card and one active subscription."""
 
     def build(**changes: Any) -> Record:
         return {
             **ACCOUNT,
+            "state": "active",
+            "created_at": "2025-01-01T10:00:00Z",
+            "updated_at": "2026-05-01T10:00:00Z",
+            "same_email": [],
             "billing_info": {
                 "payment_method": {"object": "credit_card", "exp_month": 2, "exp_year": 2028}
             },

@@ -36,7 +36,8 @@ VOIDED_BY_REFUND = {"id": "inv9", "number": "1009"}
 
 
 def _metrics(transform: Transform, record: dict[str, Any]) -> list[str]:
-    return [row["metric"] for _, row in transform.rows("transactions", record)]
+    rows = [row for _, row in transform.rows("transactions", record)]
+    return [row["metric"] for row in rows if "was_true" not in row]
 
 
 @pytest.mark.parametrize("status", [*STATUSES, UNKNOWN, None])
@@ -87,7 +88,10 @@ def test_a_void_by_refund_was_money_and_was_given_back(
         ),
         (
             {"status": "declined", "payment_method": {"object": "boleto"}},
-            {"recurly-txn-txn1-failed": "2026-05-02T10:00:00Z"},
+            {
+                "recurly-txn-txn1-failed": "2026-05-02T10:00:00Z",
+                "recurly-txn-txn1-succeeded": "2026-05-02T10:00:00Z",
+            },
         ),
         (
             {"type": "refund", "collected_at": "2026-05-03T00:00:00Z"},
@@ -200,6 +204,8 @@ def test_a_failure_tells_why(transform: Transform, transaction: RecordFactory) -
                         "Failure Reason": "The card has insufficient funds.",
                         "Customer Message": "Your card has insufficient funds.",
                         "Gateway Response Code": "51",
+                        "Decline Type": "Soft",
+                        "Recoverable": True,
                     },
                     "value": 20.0,
                     "value_currency": "USD",
@@ -231,13 +237,14 @@ def test_a_refund_says_of_which_type_it_is(
     assert refund["value"] == 20.0
 
 
-def test_an_account_without_address_goes_by_its_code(
-    transform: Transform, transaction: RecordFactory
+@pytest.mark.parametrize("email", [None, "", " ", "\u200b"])
+def test_an_account_without_address_goes_by_its_id(
+    transform: Transform, transaction: RecordFactory, email: str | None
 ) -> None:
-    """Without an e-mail address the account code is the external id; both are never sent."""
-    account = {"code": "odd @ % + code", "email": None}
+    """Without an e-mail address the account's id is the external id, never its code."""
+    account = {"id": "acc1", "code": "anna@mail.dev", "email": email}
     ((_, row),) = transform.rows("transactions", transaction(account=account))
-    assert row["profile"] == {"external_id": "odd @ % + code"}
+    assert row["profile"] == {"external_id": "acc1"}
 
 
 def test_all_accounts_can_go_by_their_code(
@@ -253,11 +260,17 @@ def test_all_accounts_can_go_by_their_code(
     [
         ({"id": None}, "no id"),
         ({"account": None}, "no account"),
-        ({"account": {"email": " ", "code": None}}, "neither an e-mail address nor a code"),
+        ({"account": {"email": " ", "code": "anna"}}, "neither an e-mail address nor an id"),
+        ({"account": {"id": "acc1", "code": "anna"}}, "no field 'email'.*select the e-mail"),
+        ({"account": {"id": "acc1", "email": 7}}, "e-mail address that is no text"),
         ({"created_at": None, "collected_at": None}, "no created_at"),
-        ({"created_at": "yesterday", "collected_at": None}, "'yesterday'"),
-        ({"amount": "plenty"}, "'plenty' where an amount belongs"),
-        ({"account": "anna"}, "shape of Recurly's transactions"),
+        ({"created_at": "yesterday", "collected_at": None}, "created_at is not an ISO 8601 time"),
+        ({"created_at": "0001-01-01T00:00:00+14:00", "collected_at": None}, "not an ISO 8601"),
+        ({"amount": "plenty"}, "amount is not a number"),
+        ({"amount": float("nan")}, "amount is not a number"),
+        ({"amount": [20]}, "amount is not a number"),
+        ({"account": "anna"}, "no account"),
+        ({"status": ["success"]}, "shape of Recurly's transactions"),
     ],
 )
 def test_a_record_that_cannot_be_an_event_is_refused(
@@ -273,3 +286,99 @@ def test_what_yields_nothing_is_not_refused(
 ) -> None:
     """An authorization without an account concerns nobody, so nothing is refused either."""
     assert transform.rows("transactions", transaction(type="authorization", account=None)) == []
+
+
+INDIA = {"object": "credit_card", "cc_bin_country": "IN"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "time"),
+    [
+        ({"payment_method": {"object": "credit_card"}}, "2026-05-01T10:00:00Z"),
+        ({"payment_method": {"object": "apple_pay"}}, "2026-05-01T10:00:00Z"),
+        ({"payment_method": {"object": "google_pay_device_pan"}}, "2026-05-01T10:00:00Z"),
+        ({"payment_method": {"object": "gift_card"}}, "2026-05-01T10:00:00Z"),
+        ({"payment_method": {"object": "paypal_billing_agreement"}}, "2026-05-02T10:00:00Z"),
+        ({"payment_method": {"object": "stripe_link"}}, "2026-05-02T10:00:00Z"),
+        ({"payment_method": {"object": "added_next_year"}}, "2026-05-02T10:00:00Z"),
+        ({"payment_method": {"object": None}}, "2026-05-02T10:00:00Z"),
+        ({"payment_method": None}, "2026-05-02T10:00:00Z"),
+        ({"payment_method": INDIA}, "2026-05-02T10:00:00Z"),
+        ({"payment_method": {**INDIA, "cc_bin_country": "US"}}, "2026-05-01T10:00:00Z"),
+        ({"currency": "INR"}, "2026-05-02T10:00:00Z"),
+        ({**SLOW, "refunded": True}, "2026-05-01T10:00:00Z"),
+        ({**SLOW, "updated_at": "2026-05-15T10:00:00Z"}, "2026-05-15T10:00:00Z"),
+        ({**SLOW, "updated_at": "2026-05-15T10:00:01Z"}, "2026-05-01T10:00:00Z"),
+        ({**SLOW, "updated_at": None}, "2026-05-01T10:00:00Z"),
+    ],
+)
+@pytest.mark.parametrize("status", ["success", "declined"])
+def test_a_slow_payment_is_news_when_its_outcome_is(
+    transform: Transform,
+    transaction: RecordFactory,
+    changes: dict[str, Any],
+    time: str,
+    status: str,
+) -> None:
+    """All but cards may take days; a change after 14 days, or a refund, is no outcome."""
+    record = transaction(status=status, **changes)
+    assert transform.rows("transactions", record)[0][1]["time"] == time
+
+
+@pytest.mark.parametrize(
+    ("changes", "may_have_been"),
+    [
+        ({"status": "declined"}, []),
+        ({"status": "error"}, []),
+        ({**SLOW, "status": "declined"}, ["recurly-txn-txn1-succeeded"]),
+        ({**SLOW, "status": "error"}, ["recurly-txn-txn1-succeeded"]),
+        ({**SLOW, "status": "pending"}, []),
+        ({"status": "void"}, ["recurly-txn-txn1-succeeded"]),
+        ({"status": "void", "voided_by_invoice": VOIDED_BY_REFUND}, []),
+        ({"type": "refund", "status": "declined"}, ["recurly-txn-txn1-refunded"]),
+        ({"type": "refund", "status": "void"}, ["recurly-txn-txn1-refunded"]),
+        ({"type": "refund", "status": "pending"}, []),
+        ({"type": "verify", "status": "void"}, []),
+        ({"status": "success"}, []),
+    ],
+)
+def test_what_an_earlier_read_may_have_found_true_is_marked(
+    transform: Transform,
+    transaction: RecordFactory,
+    changes: dict[str, Any],
+    may_have_been: list[str],
+) -> None:
+    """A success that did not last is given as was_true, so that an audit expects either."""
+    rows = [row for _, row in transform.rows("transactions", transaction(**changes))]
+    assert [row["unique_id"] for row in rows if row.get("was_true")] == may_have_been
+    assert all(row["was_true"] is True for row in rows if "was_true" in row)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "recoverable"),
+    [
+        ("insufficient_funds", "Soft", True),
+        ("ach_return", "Soft", True),
+        ("expired_card", "Hard", False),
+        ("fraud_generic", "Fraud", None),
+        ("no_gateway", "Configuration", None),
+        ("gateway_timeout", "Communication", True),
+        ("three_d_secure_action_required", "3-D Secure", None),
+        ("recurly_error", "Unknown", None),
+        ("added_next_year", "Unknown", None),
+        (["declined"], "Unknown", None),
+        (None, "Unknown", None),
+    ],
+)
+def test_a_failure_says_whether_another_try_may_help(
+    transform: Transform,
+    transaction: RecordFactory,
+    code: Any,
+    kind: str,
+    recoverable: bool | None,  # noqa: FBT001  (a column of the table)
+) -> None:
+    """Each documented code has its type; only what is sure is called recoverable or not."""
+    record = transaction(status="declined", status_code=code)
+    properties = transform.rows("transactions", record)[0][1]["properties"]
+    assert properties["Decline Type"] == kind
+    assert properties.get("Recoverable") is recoverable

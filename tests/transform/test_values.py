@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recurly_to_klaviyo.values import count, distinct, iso, moment
+from recurly_to_klaviyo.values import distinct, iso, moment, quantity
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_the_decimal_quantity_takes_precedence(
     whole: int | None, decimal: str | None, expected: float | None
 ) -> None:
     """Where Recurly gives a decimal quantity it is the true one; whole numbers stay whole."""
-    assert count(whole, decimal) == expected
+    assert quantity(whole, decimal) == expected
 
 
 @given(st.lists(st.one_of(st.none(), st.text())))
@@ -61,4 +61,4 @@ def test_distinct_keeps_the_first_of_each(values: list[str | None]) -> None:
     """Nothing absent and nothing twice remains, and nothing else is lost or reordered."""
     kept = distinct(values)
     assert set(kept) == {value for value in values if value}
-    assert kept == sorted(kept, key=values.index)
+    assert list(kept) == sorted(kept, key=values.index)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from recurly_to_klaviyo.config import read_settings
+from recurly_to_klaviyo.event_rows import SITE_PROPERTY, EventRows
 from recurly_to_klaviyo.events import METRICS
-from recurly_to_klaviyo.profiles import PROPERTIES, profile_row
-from recurly_to_klaviyo.settings import Settings
+from recurly_to_klaviyo.links import Links
+from recurly_to_klaviyo.metrics import SNAPSHOTS, Context
+from recurly_to_klaviyo.person import Person
+from recurly_to_klaviyo.profile_rows import ProfileRows
+from recurly_to_klaviyo.summary import sentences
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Literal
 
-    Kind = Literal["event", "profile"]
+    from recurly_to_klaviyo.links import Link
+    from recurly_to_klaviyo.metrics import Occurrence
 
-SNAPSHOT_STREAM = "account_snapshots"
-NAMES = (
-    *(metric.name for metric in METRICS),
-    *(declared.name for declared in PROPERTIES),
-)
+    Kind = Literal["event", "profile"]
+    Record = Mapping[str, Any]
+    Row = dict[str, Any]
 
 
 def _now() -> datetime:
@@ -34,28 +39,61 @@ class Transform:
         clock: The present, in UTC; no event is dated later, since a merchant may type a future
             time into a manual payment.
 
+    Attributes:
+        streams: The streams whose records become rows.
+        metrics: Names, as sent, of every metric that this transform can make: an audit looks at
+            each, also where it expects no event.
+        vanishing_metrics: Those whose source Recurly stops showing, such as a pause that ended: an
+            audit finds their events where it no longer expects any.
+        event_scope: Properties that all of its events carry, where several sites share one Klaviyo
+            account: an audit judges only events that carry them.
+        names_every_profile: Every profile row has an `external_id`.
+
     Raises:
         ValueError: A setting is wrong; the message says which and what would do.
     """
 
-    streams = frozenset({SNAPSHOT_STREAM, *(metric.stream for metric in METRICS)})
+    streams = frozenset({SNAPSHOTS, *(metric.stream for metric in METRICS)})
 
     def __init__(self, config: Mapping[str, Any], *, clock: Callable[[], datetime] = _now) -> None:
-        self._settings = Settings.from_config(config, known_names=NAMES)
+        self._settings = settings = read_settings(config)
         self._clock = clock
-        self._addresses: set[int] = set()
-        self._shared_addresses: set[int] = set()
+        self._links = Links(settings.links)
+        self._profiles = ProfileRows(settings, self._links)
+        chosen = [metric for metric in METRICS if metric.name in settings.metrics]
+        self._metrics = {
+            stream: [
+                (metric, settings.name(metric.name), self._links.on(metric.name))
+                for metric in chosen
+                if metric.stream == stream
+            ]
+            for stream in self.streams
+        }
+        self._unread: Counter[str] = Counter()
+        self._left_out: Counter[str] = Counter()
+        self.metrics = frozenset(settings.name(metric.name) for metric in chosen)
+        self.vanishing_metrics = frozenset(
+            settings.name(metric.name) for metric in chosen if metric.vanishes
+        )
+        self.names_every_profile = settings.link_accounts or settings.identify_by == "account_code"
+        self.event_scope = {SITE_PROPERTY: settings.site} if settings.site else {}
 
-    def rows(self, stream: str, record: Mapping[str, Any]) -> list[tuple[Kind, dict[str, Any]]]:
+    def rows(self, stream: str, record: Record) -> list[tuple[Kind, Row]]:
         """All rows of one record of one of `streams`, in order; none for an unknown stream.
 
+        A snapshot gives its profile row first, then the events of its subscriptions.
+
         Raises:
-            ValueError: The record cannot become a row; the message is the reason.
+            ValueError: The record cannot become a row; the message is the reason, without any of
+                the record's values.
         """
+        context = Context(self._settings, self._clock())
+        unread: set[str] = set()
         try:
-            if stream == SNAPSHOT_STREAM:
-                return [("profile", self._profile(record))]
-            return [("event", row) for row in self._events(stream, record)]
+            if stream == SNAPSHOTS:
+                rows = list(self._rows_of_snapshot(record, context, unread))
+            else:
+                rows = list(self._rows_of_record(stream, record, context, unread))
         except (AttributeError, KeyError, TypeError) as error:
             # Another tap's stream may bear the same name and hold anything: such a record is
             # refused like any other, and must not end the run.
@@ -63,33 +101,51 @@ class Transform:
             raise ValueError(
                 f"The record has not the shape of Recurly's {stream}: {flaw}."
             ) from error
+        self._unread.update(unread)
+        return rows
 
     def summary(self) -> list[str]:
         """Sentences worth logging once at the end of a run; no customer's data in them."""
-        if not self._shared_addresses:
-            return []
-        shared = len(self._shared_addresses)
-        counted = "1 e-mail address belongs" if shared == 1 else f"{shared} e-mail addresses belong"
-        sentence = (
-            f"{counted} to several Recurly accounts: such an address is one Klaviyo profile, "
-            "which shows the account that was updated last."
+        return sentences(
+            lacking=self._profiles.lacking,
+            unread=self._unread,
+            left_out=self._left_out,
+            unfilled_links=self._links.unfilled,
         )
-        return [sentence]
 
-    def _events(self, stream: str, record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        now = self._clock()
-        for metric in METRICS:
-            if metric.stream == stream:
-                yield from metric.rows(record, self._settings, now)
+    def _rows_of_record(
+        self, stream: str, record: Record, context: Context, unread: set[str]
+    ) -> Iterator[tuple[Kind, Row]]:
+        """The events of a record; its account must be known only if there are any."""
+        event_rows: EventRows | None = None
+        for metric, name, links in self._metrics.get(stream, ()):
+            for occurrence in metric.find(record, context):
+                if event_rows is None:
+                    event_rows = EventRows(record.get("account"), context, self._links, unread)
+                yield "event", event_rows.row(name, occurrence, links)
 
-    def _profile(self, snapshot: Mapping[str, Any]) -> dict[str, Any]:
-        row = profile_row(snapshot, self._settings)
-        self._count_address(row)
-        return row
+    def _rows_of_snapshot(
+        self, snapshot: Record, context: Context, unread: set[str]
+    ) -> Iterator[tuple[Kind, Row]]:
+        """The person's profile, then the events of this account's subscriptions.
 
-    def _count_address(self, row: Mapping[str, Any]) -> None:
-        """Only hashes are kept: a million addresses would not fit the memory a target may use."""
-        if "email" not in row:
-            return
-        address = hash(row["email"].casefold())
-        (self._shared_addresses if address in self._addresses else self._addresses).add(address)
+        A flaw of one subscription costs that subscription's event, not the profile.
+        """
+        alone = self._settings.identify_by == "account_code"
+        person = Person(snapshot, alone=alone)
+        yield "profile", self._profiles.row(person, context.now, unread)
+        event_rows = EventRows(snapshot, context, self._links, unread)
+        for metric, name, links in self._metrics[SNAPSHOTS]:
+            for occurrence in metric.find(person, context):
+                row = self._row_or_none(event_rows, name, occurrence, links)
+                if row is not None:
+                    yield "event", row
+
+    def _row_or_none(
+        self, event_rows: EventRows, name: str, occurrence: Occurrence, links: tuple[Link, ...]
+    ) -> Row | None:
+        try:
+            return event_rows.row(name, occurrence, links)
+        except ValueError:
+            self._left_out[name] += 1
+            return None

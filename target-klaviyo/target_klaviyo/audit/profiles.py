@@ -131,11 +131,8 @@ def _differing_properties(
     name: str, expected: ExpectedProfile, found: FoundProfile, *, is_former: bool
 ) -> Iterator[ProfileDifference]:
     row = expected.row
-    wanted = _flat(orjson.loads(row.attributes))
-    wanted |= dict.fromkeys(f"properties.{each}" for each in row.cleared_properties)
-    wanted |= dict.fromkeys(row.cleared_attributes)
+    wanted, there = _flat(row.fields()), _flat(found)
     was_erased = row.identity[0][0] == "external_id" and bool(found.get("email"))
-    there = _flat(found)
     for key, value in sorted(wanted.items()):
         present = there.get(key)
         if key == "email" and not is_former:

@@ -245,13 +245,6 @@ def test_wrong_settings_are_sentences(shop: Any, settings: dict[str, Any], said:
         shop.site.sync([], mode="audit", **settings)
 
 
-def test_a_setting_that_is_gone_has_no_effect(shop: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """A given 'audit_key' is no mistake; one line says that it is not needed any more."""
-    shop.sync()
-    assert shop.audit(audit_key="Order").agrees
-    assert "'audit_key' has no effect" in caplog.text
-
-
 def test_every_metric_that_the_transform_can_make_is_audited(
     shop: Any, knowing: Callable[..., Any]
 ) -> None:
