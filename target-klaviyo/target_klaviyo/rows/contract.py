@@ -54,6 +54,7 @@ class EventRow:
         backfill: the event is history: recorded without triggering flows.
         earliest: the earliest its time can have been, when that moves as the source record
             changes; None when it does not. Klaviyo is never told.
+        was_true: not to be written now, but an earlier read may have written it.
     """
 
     origin: Origin
@@ -68,6 +69,7 @@ class EventRow:
     warnings: list[str]
     epoch: int = 0
     earliest: datetime | None = None
+    was_true: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -80,6 +82,8 @@ class ProfileRow:
         cleared_attributes: names of attributes to clear, `location.city` for one within.
         parts: the rows merged into this one, oldest first; empty for a row as it came.
         alone: never merged, so that a refusal concerns this row and no other.
+        also_known_as: further external ids under which Klaviyo may know this person. Klaviyo is
+            never told.
     """
 
     origin: Origin
@@ -92,6 +96,7 @@ class ProfileRow:
     epoch: int = 0
     parts: list[ProfileRow] = field(default_factory=list)
     alone: bool = False
+    also_known_as: tuple[str, ...] = ()
 
     def fields(self) -> dict[str, Any]:
         """What the row sets, and a null for each single field that it clears."""

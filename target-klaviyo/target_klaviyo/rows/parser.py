@@ -46,6 +46,7 @@ EVENT_FIELDS = frozenset(
         "properties",
         "value",
         "value_currency",
+        "was_true",
     }
 )
 TEXT_ATTRIBUTES = frozenset(
@@ -118,6 +119,7 @@ class RowParser:
             payload,
             warnings,
             earliest=earliest,
+            was_true=row.get("was_true") is True,
         )
 
     def parse_profile(self, row: object, origin: Origin) -> ProfileRow:
@@ -128,7 +130,7 @@ class RowParser:
         """
         if not isinstance(row, Mapping):
             raise RowRejected("The profile is not an object.")
-        _refuse_unknown(row, PROFILE_FIELDS, "a profile")
+        _refuse_unknown(row, PROFILE_FIELDS | {"also_known_as"}, "a profile")
         identifiers, warnings = read_identifiers(row)
         attributes, cleared_properties, cleared_attributes = without_nulls(
             _fields(row, TEXT_ATTRIBUTES)
@@ -146,6 +148,7 @@ class RowParser:
             _shared(cleared_properties),
             _shared(cleared_attributes),
             warnings,
+            also_known_as=_other_ids(row.get("also_known_as")),
         )
 
     def _time(self, value: object, what: str) -> tuple[datetime, str]:
@@ -168,6 +171,18 @@ class RowParser:
 def _shared(names: frozenset[str]) -> frozenset[str]:
     """One set for all rows that clear the same names, as most rows of a source do."""
     return names
+
+
+def _other_ids(value: object) -> tuple[str, ...]:
+    """Further external ids of the person.
+
+    Raises:
+        RowRejected: they are no array of texts.
+    """
+    ids = [] if value is None else value
+    if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
+        raise RowRejected("The profile's also_known_as is not an array of texts.")
+    return tuple(ids)
 
 
 def _event_profile(profile: object) -> tuple[Identity, bytes, list[str]]:
