@@ -178,6 +178,6 @@ def test_expected_profiles_are_those_of_the_account_records(
         assert profile.card_expiration_date == expires
         assert profile.plan_codes == {code for code, _ in running}
         assert profile.plans == {name for _, name in running}
-        assert (profile.account_id, profile.email) == (account["id"], account["email"])
+        assert (profile.account_id, profile.email or "") == (account["id"], account["email"])
     times = [profile.updated_at for profile in profiles.values()]
     assert times == sorted(times)

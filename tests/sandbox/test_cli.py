@@ -145,7 +145,6 @@ def test_switches_can_be_set() -> None:
         ("recurly.commit_lag=30", timedelta(seconds=30)),
         ("recurly.missing_features=/gift_cards,/items", {"/gift_cards", "/items"}),
         ("klaviyo.import_order=reversed", "reversed"),
-        ("klaviyo.aggregate_range=null", None),
         ("klaviyo.accept_gzip=true", True),
         ("klaviyo.conflict_status=409", 409),
     ],

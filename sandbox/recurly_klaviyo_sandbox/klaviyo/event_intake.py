@@ -51,7 +51,7 @@ def take_bulk(state: State, body: bytes) -> None:
         entries, found = diagnosis.salvage(body, EventJobBody, _WAY, BulkEntry)
     found.extend(_entry_problems(entries, state))
     if found:
-        raise Refusal.invalid(found)
+        raise Refusal.invalid(found, bulk=True)
     now = state.now()
     stored: list[NewEvent] = []
     for _, entry in entries:

@@ -1,7 +1,7 @@
 """The HTTP side: who may do what, how often, and in which form.
 
-The order of checks is assumed: path and method, key, scopes, revision, rate limit, content type,
-size, query, body.
+The order of checks is assumed: path and method, key, revision, rate limit, scopes (recorded: a 403
+carries the RateLimit headers), content type, size, query, body.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 JSON_API = "application/vnd.api+json"
 _PREFIX = "Klaviyo-API-Key "
+_CHALLENGE = {"WWW-Authenticate": "Bearer, Klaviyo-API-Key"}  # recorded
 _OPT_OUT = "x-klaviyo-revision-fall-forward-opt-out"
 _BODY_METHODS = frozenset({"POST", "PATCH"})
 
@@ -65,7 +66,7 @@ class Gate:
                 status, document = self._answer(scope, headers, body, extra)
         except Refusal as refusal:
             status, document = refusal.status, {"errors": refusal.errors}
-            # Documented: a 429 carries Retry-After and none of the RateLimit headers.
+            # Recorded: a 429 carries Retry-After and none of the RateLimit headers.
             extra.update(refusal.headers)
         await _send(send, status, document, extra)
 
@@ -77,13 +78,14 @@ class Gate:
         if len(scope["raw_path"]) + len(scope["query_string"]) > switches.longest_url:
             raise Refusal.one(414, "uri_too_long", "URI too long.", "The address is too long.")
         endpoint, named = _route(scope["method"], path)
-        self._authorize(headers.get("authorization", b"").decode("latin-1"), endpoint)
+        scopes = self._authenticate(headers.get("authorization", b"").decode("latin-1"))
         revision = revisions.check(
             headers.get("revision", b"").decode("latin-1"),
             self._state.clock.now(),
             fall_forward=switches.fall_forward and headers.get(_OPT_OUT) != b"1",
         )
         self._pace(endpoint, extra)
+        _authorize(scopes, endpoint)
         if endpoint.method in _BODY_METHODS:
             body = self._readable(headers, body, endpoint)
         parameters = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
@@ -94,32 +96,27 @@ class Gate:
         answer = endpoint.handler(self._state, call)
         return answer.status, answer.document
 
-    def _authorize(self, header: str, endpoint: Endpoint) -> None:
-        """Documented: 401 without a valid key, 403 when the key lacks a scope."""
+    def _authenticate(self, header: str) -> frozenset[str]:
+        """The scopes of the key; recorded: 401 without a valid one."""
         if not header:
             raise Refusal.one(
                 401,
                 "not_authenticated",
                 "Authentication credentials were not provided.",
                 "Missing or invalid private key.",
+                headers=_CHALLENGE,
             )
         key = header.removeprefix(_PREFIX) if header.startswith(_PREFIX) else ""
         scopes = self._keys.get(key)
         if scopes is None:
             raise Refusal.one(
                 401,
-                "authentication_failed",
+                "not_authenticated" if header.startswith(_PREFIX) else "authentication_failed",
                 "Incorrect authentication credentials.",
                 "Incorrect authentication credentials.",
+                headers=_CHALLENGE if header.startswith(_PREFIX) else None,
             )
-        missing = [scope for scope in endpoint.scopes if scope not in scopes]
-        if missing:
-            raise Refusal.one(
-                403,
-                "permission_denied",
-                "You do not have permission to perform this action.",
-                f"The API key lacks the scopes {', '.join(missing)}.",
-            )
+        return scopes
 
     def _pace(self, endpoint: Endpoint, extra: dict[str, str]) -> None:
         if not self._state.switches.limits:
@@ -131,6 +128,7 @@ class Gate:
                 "throttled",
                 "Request was throttled.",
                 f"Request was throttled. Expected available in {wait} seconds.",
+                pointer="/data",
                 headers={"Retry-After": str(wait)},
             )
         extra.update(headers)
@@ -176,6 +174,19 @@ def _route(method: str, path: str) -> tuple[Endpoint, dict[str, str]]:
     return endpoint, named
 
 
+def _authorize(scopes: frozenset[str], endpoint: Endpoint) -> None:
+    """Documented: 403 when the key lacks a scope."""
+    missing = [scope for scope in endpoint.scopes if scope not in scopes]
+    if missing:
+        raise Refusal.one(
+            403,
+            "permission_denied",
+            "You do not have permission to perform this action.",
+            f"The API key lacks the scopes {', '.join(missing)}.",
+            pointer="/data",
+        )
+
+
 def _unsupported(detail: str) -> Refusal:
     return Refusal.one(415, "unsupported_media_type", "Unsupported media type.", detail)
 
@@ -213,7 +224,7 @@ async def _send(
 ) -> None:
     body = b"" if document is None else orjson.dumps(document)
     headers = [(name.lower().encode(), value.encode()) for name, value in extra.items()]
-    if document is not None:
+    if document is not None and status != 429:  # noqa: PLR2004  (recorded: a 429 has no type)
         headers.append((b"content-type", JSON_API.encode()))
     headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -47,8 +47,9 @@ class RateLimiter:
     def admit(self, endpoint: str, budget: Budget) -> tuple[int | None, dict[str, str]]:
         """Count one request: (seconds to wait or None, headers of the answer).
 
-        Documented: a refused request gets `Retry-After` and nothing else, all others the three
-        RateLimit headers, of which Remaining and Reset speak of the steady window.
+        Recorded: a refused request gets `Retry-After` and nothing else, all others the three
+        RateLimit headers, of which Remaining and Reset speak of the window that Limit names
+        first: the burst window. In 2023 it was the steady one, as the documentation still says.
         Assumed: refused requests do not count.
         """
         now = self.real_time()
@@ -67,10 +68,18 @@ class RateLimiter:
             return max(1, math.ceil(max(waits))), {}
         windows.burst.used += 1
         windows.steady.used += 1
+        steady = self.switches.first_window == "steady" or (
+            self.switches.first_window == "alternating" and windows.steady.used % 2 == 0
+        )
+        window, length, limit = (
+            (windows.steady, MINUTE, budget.steady)
+            if steady
+            else (windows.burst, SECOND, budget.burst)
+        )
         return None, {
-            "RateLimit-Limit": f"{budget.burst}, {budget.burst};w=1, {budget.steady};w=60",
-            "RateLimit-Remaining": str(budget.steady - windows.steady.used),
-            "RateLimit-Reset": str(math.ceil(windows.steady.start + MINUTE - now)),
+            "RateLimit-Limit": f"{limit}, {budget.burst};w=1, {budget.steady};w=60",
+            "RateLimit-Remaining": str(limit - window.used),
+            "RateLimit-Reset": str(int(window.start + length - now)),
         }
 
     def _roll(self, window: _Window, length: float, now: float) -> None:

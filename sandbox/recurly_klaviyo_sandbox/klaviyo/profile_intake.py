@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import orjson
 
 from recurly_klaviyo_sandbox.klaviyo import diagnosis, profiles, rules, values
-from recurly_klaviyo_sandbox.klaviyo.errors import Problem, Refusal
+from recurly_klaviyo_sandbox.klaviyo.errors import INVALID, Problem, Refusal
 from recurly_klaviyo_sandbox.klaviyo.jobs import ImportError_, ImportJob
 from recurly_klaviyo_sandbox.klaviyo.profiles import Identifiers, IdentityConflictError, Profile
 from recurly_klaviyo_sandbox.klaviyo.shapes import (
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 PROFILES_PER_REQUEST = 10_000  # documented
 _WAY = ("data", "attributes", "profiles", "data")
 _ROWS = f"/{'/'.join(_WAY)}"
+_ID = re.compile("[0-9A-Z]{26}")  # recorded: a ULID
 _decode_job = msgspec.json.Decoder(ImportJobBody).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -58,7 +60,7 @@ def take_import(state: State, body: bytes) -> ImportJob:
         detail = f"A request holds at most {PROFILES_PER_REQUEST:,} profiles, not {len(rows):,}."
         found.append(Problem(_ROWS, detail))
     if found:
-        raise Refusal.invalid(found)
+        raise Refusal.invalid(found, bulk=True)
     for identifier in lists:
         if state.lists.get(identifier) is None:
             raise Refusal.not_found("list", identifier)
@@ -225,7 +227,7 @@ def change(state: State, identifier: str, body: bytes) -> Profile:
         problems.append(Problem("/data/id", "The id differs from the one in the path."))
     if problems:
         raise Refusal.invalid(problems)
-    profile = _known(state, identifier)
+    profile = known(state, identifier)
     taken = _holder(state, sent.attributes, beside=profile)
     if taken is not None:
         raise duplicate(taken)
@@ -250,7 +252,7 @@ def take_merge(state: State, body: bytes) -> Profile:
     if len(sources) != 1 or sources[0].id == sent.id:
         pointer = "/data/relationships/profiles/data"
         raise Refusal.invalid([Problem(pointer, "Send one source, which is another profile.")])
-    _, destination = (_known(state, identifier) for identifier in (sources[0].id, sent.id))
+    _, destination = (known(state, identifier) for identifier in (sources[0].id, sent.id))
     due = state.now() + state.switches.merge_duration.total_seconds()
     state.merges.append(Merge(sources[0].id, sent.id, due))
     return destination
@@ -267,7 +269,16 @@ def merge(state: State, source_id: str, destination_id: str) -> None:
     destination.updated = state.now()
 
 
-def _known(state: State, identifier: str) -> Profile:
+def known(state: State, identifier: str) -> Profile:
+    """The profile with that id.
+
+    Raises:
+        Refusal: 404, or 400 for what is no id at all (recorded of events; assumed of profiles).
+    """
+    if not _ID.fullmatch(identifier):
+        raise Refusal.one(
+            400, "invalid", INVALID, f"'{identifier}' is not a valid id.", pointer="/data/id"
+        )
     profile = state.profiles.get(identifier)
     if profile is None:
         raise Refusal.not_found("profile", identifier)

@@ -1,4 +1,7 @@
-"""Accounts and what belongs to them, as Recurly serves them."""
+"""Accounts and what belongs to them, as Recurly serves them.
+
+Recorded: where a text is missing there is an empty one, and not the null one would expect.
+"""
 
 from __future__ import annotations
 
@@ -32,15 +35,15 @@ def account(account: e.Account) -> Record:
         "deleted_at": shown(account.closed),
         "code": account.code,
         "username": None,
-        "email": account.email,
+        "email": account.email or "",
         "override_business_entity_id": None,
         "preferred_locale": account.locale,
         "preferred_time_zone": None,
-        "cc_emails": None,
+        "cc_emails": "",
         "first_name": account.first_name,
         "last_name": account.last_name,
-        "company": account.company,
-        "vat_number": None,
+        "company": account.company or "",
+        "vat_number": "",
         "tax_exempt": False,
         "exemption_certificate": None,
         "external_accounts": [],
@@ -61,10 +64,10 @@ def account_mini(account: e.Account) -> Record:
         "id": account.id,
         "object": "account",
         "code": account.code,
-        "email": account.email,
+        "email": account.email or "",
         "first_name": account.first_name,
         "last_name": account.last_name,
-        "company": account.company,
+        "company": account.company or "",
         "parent_account_id": account.parent.id if account.parent else None,
         "bill_to": "parent" if account.parent else "self",
         "dunning_campaign_id": None,
@@ -80,9 +83,9 @@ def billing_info(info: e.BillingInfo) -> Record:
         "account_id": account.id,
         "first_name": account.first_name,
         "last_name": account.last_name,
-        "company": account.company,
+        "company": account.company or "",
         "address": address(account.address),
-        "vat_number": None,
+        "vat_number": "",
         "valid": True,
         "payment_method": payment_method(info.method),
         "fraud": None,
@@ -130,9 +133,9 @@ def shipping_address(shipping: e.ShippingAddress) -> Record:
         "nickname": "Home",
         "first_name": account.first_name,
         "last_name": account.last_name,
-        "company": account.company,
-        "email": account.email,
-        "vat_number": None,
+        "company": account.company or "",
+        "email": account.email or "",
+        "vat_number": "",
         **address(shipping.address),
         "created_at": shown(shipping.created),
         "updated_at": shown(shipping.updated),
@@ -144,9 +147,9 @@ def address(place: e.Address) -> Record:
     return {
         "phone": place.phone,
         "street1": place.street,
-        "street2": None,
+        "street2": "",
         "city": place.city,
-        "region": place.region or None,
+        "region": place.region,
         "postal_code": place.postal_code,
         "country": place.country,
         "geo_code": None,
