@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.business.ledger import METRICS
-from recurly_klaviyo_sandbox.feed import render_feed
 from recurly_klaviyo_sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def main() -> int:
         _say("\nThe audit, which asks Klaviyo's API what is there")
         audited = _run(sandbox, AUDIT, "audit")
         feed = OUTPUT / "activity-feed.html"
-        feed.write_text(render_feed(sandbox.klaviyo), encoding="utf-8")
+        feed.write_text(sandbox.klaviyo.feed(), encoding="utf-8")
     _say(f"\nThe audit's report:        {OUTPUT / 'audit.html'}")
     _say(f"Klaviyo's activity feed:   {feed}")
     return 0 if agreed and audited else 1

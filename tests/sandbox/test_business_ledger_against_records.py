@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recurly_klaviyo_sandbox.business import METRICS, Business, Habits
+from recurly_klaviyo_sandbox.business import METRICS, Business, Parameters
 from recurly_klaviyo_sandbox.recurly import records
 
 Fact = tuple[str, datetime, float]
@@ -24,7 +24,7 @@ LEGACY_CREDITS = {
     *("refund", "line_item_refund", "open_amount_refund", "external_refund", "credit"),
 }
 START = datetime(2025, 3, 1, tzinfo=timezone.utc)
-WILD = Habits(
+WILD = Parameters(
     cancels=0.1,
     terminates=0.1,
     pauses=0.1,
@@ -119,9 +119,9 @@ def told_by_records(merchant_site: Any) -> dict[str, Fact]:
 @given(seed=st.integers(0, 10_000), days=st.integers(20, 260))
 def test_ledger_and_records_agree_in_any_world(seed: int, days: int) -> None:
     """Whatever happens, often and at once, each fact is in both with the same time and value."""
-    business = Business(start=START, accounts=30, days=200, seed=seed, habits=WILD)
+    business = Business(start=START, accounts=30, days=200, seed=seed, parameters=WILD)
     business.run_until(START + timedelta(days=days))
-    registers = business.books.registers
+    registers = business.registry.entities
     invoices, lines, transactions = (
         [records.record(entity, 500) for entity in registers[name].values()]
         for name in ("invoices", "line_items", "transactions")

@@ -115,7 +115,7 @@ def schemas(document: dict[str, Any]) -> Schemas:
 def parents(merchant: Business, merchant_site: Any) -> dict[str, list[str]]:
     """For each path parameter the ids of those who have something to show."""
     store = merchant_site.site.store
-    accounts = merchant.books.accounts()
+    accounts = merchant.registry.accounts()
     redeeming = [s for a in accounts for s in a.subscriptions if s.redemption]
     metered = [s for a in accounts for s in a.subscriptions if s.plan.code == "team-yearly"]
     changing = [s for a in accounts for s in a.subscriptions if s.next_plan]

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.business.chance import pick
 from recurly_klaviyo_sandbox.business.entities import BillingInfo, PaymentMethod
-from recurly_klaviyo_sandbox.business.habits import DAY
+from recurly_klaviyo_sandbox.business.parameters import DAY
 
 if TYPE_CHECKING:
     from random import Random
 
     from recurly_klaviyo_sandbox.business.entities import Account
-    from recurly_klaviyo_sandbox.business.merchant import Business
+    from recurly_klaviyo_sandbox.business.world import World
 
 _CARDS = {
     "Visa": ("411111", 55),
@@ -33,10 +33,10 @@ _CARD_WALLETS = frozenset({"apple_pay", "google_pay"})
 class Cards:
     """Keeps every account's billing info."""
 
-    def __init__(self, business: Business) -> None:
-        self._business = business
-        self._books = business.books
-        self._agenda = business.agenda
+    def __init__(self, world: World) -> None:
+        self._parameters = world.parameters
+        self._registry = world.registry
+        self._queue = world.queue
 
     def put_on_file(self, account: Account, persona: str) -> None:
         """A new customer leaves a way to be charged."""
@@ -50,8 +50,10 @@ class Cards:
             method = self._card(rng, kind) if kind in _CARD_WALLETS else PaymentMethod(kind)
         else:
             method = self._card(rng, "credit_card")
-        now = self._agenda.now
-        account.billing = self._books.enter(BillingInfo(*self._books.head(now), account, method))
+        now = self._queue.now
+        account.billing = self._registry.enter(
+            BillingInfo(*self._registry.head(now), account, method)
+        )
         self._watch_expiry(account.billing)
 
     def replace(self, account: Account) -> None:
@@ -62,7 +64,7 @@ class Cards:
     def take_off_file(self, account: Account) -> None:
         """Closing an account deletes its billing info."""
         if account.billing:
-            self._books.strike(account.billing)
+            self._registry.strike(account.billing)
             account.billing = None
 
     def _card(self, rng: Random, kind: str) -> PaymentMethod:
@@ -78,14 +80,14 @@ class Cards:
         )
 
     def _month(self) -> int:
-        today = self._business.today()
+        today = self._queue.today()
         return today.year * 12 + today.month - 1
 
     def _watch_expiry(self, info: BillingInfo) -> None:
         expires = info.method.expires
         if expires:
             day = datetime(expires.year, expires.month, 1, tzinfo=timezone.utc).timestamp()
-            self._agenda.at(day - 6 * DAY, self._about_to_expire, info, info.method)
+            self._queue.at(day - 6 * DAY, self._about_to_expire, info, info.method)
 
     def _about_to_expire(self, info: BillingInfo, method: PaymentMethod) -> None:
         """The card networks' Account Updater, the customer, or nobody renews the card."""
@@ -105,13 +107,13 @@ class Cards:
             )
             self._change(info, renewed)
         elif who == "customer":
-            self._agenda.after(account.rng.uniform(0, 20) * DAY, self.replace, account)
+            self._queue.after(account.rng.uniform(0, 20) * DAY, self.replace, account)
 
     def _change(self, info: BillingInfo, method: PaymentMethod) -> None:
         info.method = method
-        self._books.touch(info, self._agenda.now)
-        if self._business.habits.silent_card_changes:
-            self._books.note(info.account)
+        self._registry.touch(info, self._queue.now)
+        if self._parameters.silent_card_changes:
+            self._registry.note(info.account)
         else:
-            self._books.touch(info.account, self._agenda.now)
+            self._registry.touch(info.account, self._queue.now)
         self._watch_expiry(info)

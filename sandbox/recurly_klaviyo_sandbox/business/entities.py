@@ -76,7 +76,7 @@ class AddOn(Entity):
 
 @dataclass(eq=False)
 class Item(Entity):
-    """A catalogue item that is sold once."""
+    """A catalog item that is sold once."""
 
     resource: ClassVar[str] = "items"
     code: str

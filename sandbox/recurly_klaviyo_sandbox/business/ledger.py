@@ -13,8 +13,8 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from recurly_klaviyo_sandbox.business.books import Books
     from recurly_klaviyo_sandbox.business.entities import Account, Invoice, LineItem, Transaction
+    from recurly_klaviyo_sandbox.business.registry import Registry
 
 FAILED_PAYMENT = "Failed Payment"
 ISSUED_INVOICE = "Issued Invoice"
@@ -76,8 +76,8 @@ class _Fact:
 class Ledger:
     """Facts by the unique id their event must carry."""
 
-    def __init__(self, books: Books) -> None:
-        self._books = books
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
         self._facts: dict[str, _Fact] = {}
         self._taken_back: set[str] = set()
 
@@ -150,7 +150,7 @@ class Ledger:
     def profiles(self, now: datetime) -> dict[str, ExpectedProfile]:
         """All expected profiles by account code, in order of (updated_at, account id)."""
         present = int(now.timestamp())
-        accounts = [a for a in self._books.accounts() if a.updated <= present]
+        accounts = [a for a in self._registry.accounts() if a.updated <= present]
         accounts.sort(key=lambda account: (account.updated, account.id))
         return {account.code: _profile(account) for account in accounts}
 

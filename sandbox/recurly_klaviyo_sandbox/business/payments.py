@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 from recurly_klaviyo_sandbox.business.billing import NOTHING_TO_COLLECT
 from recurly_klaviyo_sandbox.business.chance import pick
 from recurly_klaviyo_sandbox.business.entities import Decline, PaymentMethod, Transaction
-from recurly_klaviyo_sandbox.business.habits import DAY, HOUR
+from recurly_klaviyo_sandbox.business.parameters import DAY, HOUR
 
 if TYPE_CHECKING:
-    from recurly_klaviyo_sandbox.business.entities import Account, Invoice
-    from recurly_klaviyo_sandbox.business.merchant import Business
+    from collections.abc import Callable
+
+    from recurly_klaviyo_sandbox.business.billing import Billing
+    from recurly_klaviyo_sandbox.business.entities import Account, Invoice, Subscription
+    from recurly_klaviyo_sandbox.business.refunds import Refunds
+    from recurly_klaviyo_sandbox.business.world import World
 
 DUNNING_DAYS = (3, 5, 7, 7)
 """Days between the tries to collect a past-due invoice."""
@@ -65,12 +69,20 @@ RETURNED_DEBIT = Decline(
 class Payments:
     """The department that collects."""
 
-    def __init__(self, business: Business) -> None:
-        self._business = business
-        self._books = business.books
-        self._agenda = business.agenda
-        self._ledger = business.ledger
-        self._billing = business.billing
+    def __init__(
+        self,
+        world: World,
+        billing: Billing,
+        refunds: Refunds,
+        expire: Callable[[Subscription, str], None],
+    ) -> None:
+        self._world = world
+        self._registry = world.registry
+        self._queue = world.queue
+        self._ledger = world.ledger
+        self._billing = billing
+        self._refunds = refunds
+        self._expire = expire
 
     def collect(self, invoice: Invoice, origin: str = "recurring") -> None:
         """Try to get an open bill paid, in the way its payer pays."""
@@ -114,8 +126,8 @@ class Payments:
             return
         hold = self._attempt(account, invoice, "authorization", "api", "success", invoice.balance)
         capture = pick(account.rng, {True: 88, False: 12})
-        deed = self._capture if capture else self._release
-        self._agenda.after(account.rng.uniform(0.5, 2) * DAY, deed, hold)
+        event = self._capture if capture else self._release
+        self._queue.after(account.rng.uniform(0.5, 2) * DAY, event, hold)
 
     def settled_before(self, invoice: Invoice, time: int) -> Transaction:
         """A payment from the time before the merchant came to Recurly."""
@@ -126,19 +138,6 @@ class Payments:
         invoice.paid += payment.amount
         self._ledger.payment_received(payment, _dated(payment))
         return payment
-
-    def touch(self, payment: Transaction) -> None:
-        """Note a change to a payment that came in."""
-        self._books.touch(payment, self._agenda.now)
-        if payment.method.slow and payment.collected in {None, payment.created}:
-            self._ledger.payment_dated_anew(payment, self._agenda.now)
-
-    def enter(self, transaction: Transaction) -> Transaction:
-        """Register a transaction with its invoice."""
-        if transaction.invoice:
-            transaction.invoice.transactions.append(transaction)
-            self._books.note(transaction.invoice)
-        return self._books.enter(transaction)
 
     # Cards ---------------------------------------------------------------------------------------
 
@@ -160,10 +159,10 @@ class Payments:
 
     def _verdict(self, account: Account, method: PaymentMethod) -> Decline | None:
         rng = account.rng
-        today = self._business.today()
+        today = self._queue.today()
         if method.expires and method.expires < today and pick(rng, {True: 6, False: 4}):
             return EXPIRED_CARD
-        odds = self._business.habits.declines / account.reliability
+        odds = self._world.parameters.declines / account.reliability
         return pick(rng, DECLINES) if rng.random() < odds * (5 if account.owed else 1) else None
 
     def _capture(self, hold: Transaction) -> None:
@@ -177,8 +176,8 @@ class Payments:
 
     def _release(self, hold: Transaction) -> None:
         hold.status = "void"
-        hold.voided = self._agenda.now
-        self._books.touch(hold, self._agenda.now)
+        hold.voided = self._queue.now
+        self._registry.touch(hold, self._queue.now)
         if hold.invoice:
             self.collect(hold.invoice, "api")
 
@@ -190,7 +189,7 @@ class Payments:
         debit = self._attempt(account, invoice, "purchase", origin, status, invoice.balance)
         self._billing.move_to(invoice, "processing")
         rng = account.rng
-        self._agenda.after(rng.uniform(0.5, 1.5) * DAY, self._debit_submitted, debit)
+        self._queue.after(rng.uniform(0.5, 1.5) * DAY, self._debit_submitted, debit)
         end = pick(
             rng,
             {
@@ -199,32 +198,32 @@ class Payments:
                 self._debit_canceled: 2,
             },
         )
-        self._agenda.after(rng.uniform(2, 6) * DAY, end, debit)
+        self._queue.after(rng.uniform(2, 6) * DAY, end, debit)
 
     def _debit_submitted(self, debit: Transaction) -> None:
         debit.status = "processing"
-        self._books.touch(debit, self._agenda.now)
+        self._registry.touch(debit, self._queue.now)
 
     def _debit_cleared(self, debit: Transaction) -> None:
         debit.status = "success"
-        self._books.touch(debit, self._agenda.now)
+        self._registry.touch(debit, self._queue.now)
         self._received(debit)
 
     def _debit_refused(self, debit: Transaction) -> None:
         debit.status = "declined"
         debit.decline = RETURNED_DEBIT
-        self._books.touch(debit, self._agenda.now)
+        self._registry.touch(debit, self._queue.now)
         self._ledger.payment_failed(debit, debit.updated)
         if debit.invoice:
             self._missed(debit.invoice)
 
     def _debit_canceled(self, debit: Transaction) -> None:
         debit.status = "void"
-        debit.voided = self._agenda.now
-        self._books.touch(debit, self._agenda.now)
+        debit.voided = self._queue.now
+        self._registry.touch(debit, self._queue.now)
         if debit.invoice:
             self._billing.move_to(debit.invoice, "pending")
-            self._agenda.after(2 * DAY, self.collect, debit.invoice)
+            self._queue.after(2 * DAY, self.collect, debit.invoice)
 
     def _debit_returned(self, debit: Transaction) -> None:
         invoice = debit.invoice
@@ -233,7 +232,7 @@ class Payments:
         self._ledger.payment_returned(debit)
         debit.status = "declined"
         debit.decline = RETURNED_DEBIT
-        self._books.touch(debit, self._agenda.now)
+        self._registry.touch(debit, self._queue.now)
         self._ledger.payment_failed(debit, debit.updated)
         invoice.paid -= debit.amount
         self._missed(invoice)
@@ -242,15 +241,15 @@ class Payments:
 
     def _await_payment(self, invoice: Invoice) -> None:
         rng = invoice.account.rng
-        self._agenda.at(invoice.due, self._overdue, invoice)
+        self._queue.at(invoice.due, self._overdue, invoice)
         fate = pick(rng, {"whole": 86, "halves": 9, "never": 5})
         if fate == "never":
-            self._agenda.at(invoice.due + 30 * DAY, self._give_up, invoice)
+            self._queue.at(invoice.due + 30 * DAY, self._give_up, invoice)
             return
-        first = self._agenda.now + rng.uniform(3, 45) * DAY
+        first = self._queue.now + rng.uniform(3, 45) * DAY
         parts = 2 if fate == "halves" else 1
         for part in range(parts):
-            self._agenda.at(first + part * 9 * DAY, self._record_payment, invoice, parts - part)
+            self._queue.at(first + part * 9 * DAY, self._record_payment, invoice, parts - part)
 
     def _overdue(self, invoice: Invoice) -> None:
         if invoice.state == "pending":
@@ -279,7 +278,7 @@ class Payments:
     def _typed_date(self, account: Account) -> int:
         """When the merchant says the money came: today, some days ago, or mistakenly ahead."""
         days = pick(account.rng, {0: 5, -1: 2, -3: 2, -8: 1, 2: 0.5, 6: 0.5})
-        now = self._agenda.now
+        now = self._queue.now
         return now if days == 0 else (now + days * DAY) // DAY * DAY + 12 * HOUR
 
     # Whatever the way ----------------------------------------------------------------------------
@@ -299,14 +298,14 @@ class Payments:
         collected: int | None = None,
         created: int | None = None,
     ) -> Transaction:
-        now = self._agenda.now
+        now = self._queue.now
         if method is None:
             method = account.billing.method if account.billing else PaymentMethod("other")
         if created is None:
             created = now
-        return self.enter(
+        return self._billing.enter_transaction(
             Transaction(
-                *self._books.long_head(now, created),
+                *self._registry.long_head(now, created),
                 account=account,
                 invoice=invoice,
                 kind=kind,
@@ -334,7 +333,7 @@ class Payments:
     def _foresee_return(self, payment: Transaction) -> None:
         """Some money goes back: draw whether, how and when."""
         rng = payment.account.rng
-        refunds = self._business.refunds
+        refunds = self._refunds
         days = rng.uniform(0.8, 25)
         if payment.manual:
             fate = pick(rng, {"kept": 97, "refund": 1, "external": 2})
@@ -346,15 +345,15 @@ class Payments:
                 {"kept": 94.6, "void": 0.9, "refund": 3.4, "external": 0.4, "chargeback": 0.7},
             )
         if fate == "void":
-            self._agenda.after(rng.uniform(0.2, 9) * HOUR, refunds.void, payment)
+            self._queue.after(rng.uniform(0.2, 9) * HOUR, refunds.void, payment)
         elif fate == "refund":
-            self._agenda.after(days * DAY, refunds.refund, payment)
+            self._queue.after(days * DAY, refunds.refund, payment)
         elif fate == "external":
-            self._agenda.after(days * DAY, refunds.refund_externally, payment)
+            self._queue.after(days * DAY, refunds.refund_externally, payment)
         elif fate == "chargeback":
-            self._agenda.after((10 + 2 * days) * DAY, refunds.charge_back, payment)
+            self._queue.after((10 + 2 * days) * DAY, refunds.charge_back, payment)
         elif fate == "returned":
-            self._agenda.after(days / 2 * DAY, self._debit_returned, payment)
+            self._queue.after(days / 2 * DAY, self._debit_returned, payment)
 
     def _missed(self, invoice: Invoice) -> None:
         """Payment failed: try again as the dunning campaign says, in the end give up."""
@@ -362,7 +361,7 @@ class Payments:
         if invoice.dunning_events < len(DUNNING_DAYS):
             days = DUNNING_DAYS[invoice.dunning_events]
             invoice.dunning_events += 1
-            self._agenda.after(days * DAY, self.collect, invoice)
+            self._queue.after(days * DAY, self.collect, invoice)
         else:
             invoice.final_dunning = True
             self._give_up(invoice)
@@ -370,9 +369,9 @@ class Payments:
     def _give_up(self, invoice: Invoice) -> None:
         if invoice.state not in {"pending", "past_due"}:
             return
-        self._business.refunds.write_off(invoice)
+        self._refunds.write_off(invoice)
         for subscription in invoice.subscriptions:
-            self._business.contracts.expire(subscription, "nonpayment")
+            self._expire(subscription, "nonpayment")
 
 
 def _dated(payment: Transaction) -> int:

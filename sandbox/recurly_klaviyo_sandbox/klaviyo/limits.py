@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from recurly_klaviyo_sandbox.klaviyo.switches import Switches
+    from recurly_klaviyo_sandbox.klaviyo.options import Options
 
 SECOND, MINUTE = 1.0, 60.0
 
@@ -41,7 +41,7 @@ class RateLimiter:
     """
 
     real_time: Callable[[], float]
-    switches: Switches
+    options: Options
     _windows: dict[str, _Windows] = field(default_factory=dict)
 
     def admit(self, endpoint: str, budget: Budget) -> tuple[int | None, dict[str, str]]:
@@ -68,8 +68,8 @@ class RateLimiter:
             return max(1, math.ceil(max(waits))), {}
         windows.burst.used += 1
         windows.steady.used += 1
-        steady = self.switches.first_window == "steady" or (
-            self.switches.first_window == "alternating" and windows.steady.used % 2 == 0
+        steady = self.options.first_window == "steady" or (
+            self.options.first_window == "alternating" and windows.steady.used % 2 == 0
         )
         window, length, limit = (
             (windows.steady, MINUTE, budget.steady)
@@ -85,4 +85,4 @@ class RateLimiter:
     def _roll(self, window: _Window, length: float, now: float) -> None:
         if now >= window.start + length:
             window.used = 0
-            window.start = now - now % length if self.switches.window_start == "calendar" else now
+            window.start = now - now % length if self.options.window_start == "calendar" else now

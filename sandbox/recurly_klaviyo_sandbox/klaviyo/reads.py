@@ -29,8 +29,8 @@ _SQL = {"greater-than": ">", "greater-or-equal": ">=", "less-than": "<", "less-o
 
 def get_accounts(state: State, call: Call) -> Answer:
     """GET /api/accounts: one element (documented)."""
-    data = [resources.account(state.switches, call.query.fields, call.base)]
-    return Answer(200, resources.collection(data, call.query, call.url, state.switches))
+    data = [resources.account(state.options, call.query.fields, call.base)]
+    return Answer(200, resources.collection(data, call.query, call.url, state.options))
 
 
 def get_metrics(state: State, call: Call) -> Answer:
@@ -45,7 +45,7 @@ def get_metrics(state: State, call: Call) -> Answer:
     page, following = _page(wanted, call, METRICS_PER_PAGE)
     data = [resources.metric(metric, call.query.fields, call.base) for metric in page]
     return Answer(
-        200, resources.collection(data, call.query, call.url, state.switches, following=following)
+        200, resources.collection(data, call.query, call.url, state.options, following=following)
     )
 
 
@@ -96,7 +96,7 @@ def get_events(state: State, call: Call) -> Answer:
     return Answer(
         200,
         resources.collection(
-            data, query, call.url, state.switches, following=following, included=included
+            data, query, call.url, state.options, following=following, included=included
         ),
     )
 
@@ -145,7 +145,7 @@ def get_profiles(state: State, call: Call) -> Answer:
     page, following = _page(found, call, query.page_size)
     data = [resources.profile(profile, query.fields, call.base) for profile in page]
     return Answer(
-        200, resources.collection(data, query, call.url, state.switches, following=following)
+        200, resources.collection(data, query, call.url, state.options, following=following)
     )
 
 
@@ -237,7 +237,7 @@ def get_import_jobs(state: State, call: Call) -> Answer:
     page, following = _page(found, call, query.page_size)
     data = [resources.import_job(job, query.fields, call.base) for job in page]
     return Answer(
-        200, resources.collection(data, query, call.url, state.switches, following=following)
+        200, resources.collection(data, query, call.url, state.options, following=following)
     )
 
 
@@ -247,7 +247,7 @@ def get_import_errors(state: State, call: Call) -> Answer:
     page, following = _page(job.errors, call, call.query.page_size)
     data = [resources.import_error(error, call.query.fields) for error in page]
     return Answer(
-        200, resources.collection(data, call.query, call.url, state.switches, following=following)
+        200, resources.collection(data, call.query, call.url, state.options, following=following)
     )
 
 
@@ -260,7 +260,7 @@ def get_import_profiles(state: State, call: Call) -> Answer:
         for number in page
     ]
     return Answer(
-        200, resources.collection(data, call.query, call.url, state.switches, following=following)
+        200, resources.collection(data, call.query, call.url, state.options, following=following)
     )
 
 
@@ -282,7 +282,7 @@ def get_lists(state: State, call: Call) -> Answer:
     page, following = _page(found, call, call.query.page_size)
     data = [resources.profile_list(each, call.query.fields, call.base) for each in page]
     return Answer(
-        200, resources.collection(data, call.query, call.url, state.switches, following=following)
+        200, resources.collection(data, call.query, call.url, state.options, following=following)
     )
 
 

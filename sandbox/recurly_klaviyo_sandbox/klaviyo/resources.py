@@ -20,25 +20,25 @@ if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.klaviyo.jobs import ImportError_, ImportJob
     from recurly_klaviyo_sandbox.klaviyo.lists import ProfileList
     from recurly_klaviyo_sandbox.klaviyo.metrics import Metric
+    from recurly_klaviyo_sandbox.klaviyo.options import Options
     from recurly_klaviyo_sandbox.klaviyo.profiles import Profile
     from recurly_klaviyo_sandbox.klaviyo.query import Query
     from recurly_klaviyo_sandbox.klaviyo.state import State
-    from recurly_klaviyo_sandbox.klaviyo.switches import Switches
 
 
-def account(switches: Switches, fields: Mapping[str, frozenset[str]], base: str) -> dict[str, Any]:
+def account(options: Options, fields: Mapping[str, frozenset[str]], base: str) -> dict[str, Any]:
     """The account."""
     return {
         "type": "account",
         "id": "SandBx",
         "attributes": thin(
             {
-                "test_account": switches.test_account,
+                "test_account": options.test_account,
                 "contact_information": {
-                    "default_sender_name": switches.organization_name,
+                    "default_sender_name": options.organization_name,
                     "default_sender_email": "store@sandbox.test",
                     "website_url": None,
-                    "organization_name": switches.organization_name,
+                    "organization_name": options.organization_name,
                     "street_address": {
                         "address1": None,
                         "address2": None,
@@ -49,8 +49,8 @@ def account(switches: Switches, fields: Mapping[str, frozenset[str]], base: str)
                     },
                 },
                 "industry": None,
-                "timezone": switches.timezone,
-                "preferred_currency": switches.preferred_currency,
+                "timezone": options.timezone,
+                "preferred_currency": options.preferred_currency,
                 "public_api_key": "SandBx",
                 "locale": "en-US",
             },
@@ -127,7 +127,7 @@ def event(
     properties["$value"] = int(value) if value == int(value) else value
     if stored.currency:
         properties["$value_currency"] = stored.currency
-    if state.switches.show_event_id:
+    if state.options.show_event_id:
         properties["$event_id"] = str(stored.key)
     here = f"{base}/api/events/{stored.id}/"
     attributes = {
@@ -230,7 +230,7 @@ def collection(  # noqa: PLR0913  (the members of a page)
     data: list[dict[str, Any]],
     query: Query,
     url: str,
-    switches: Switches,
+    options: Options,
     *,
     following: tuple[Any, ...] | None = None,
     included: list[dict[str, Any]] | None = None,
@@ -241,7 +241,7 @@ def collection(  # noqa: PLR0913  (the members of a page)
     """
     links: dict[str, Any] = {"self": url + query_string(query.parameters)}
     rest = tuple(pair for pair in query.parameters if pair[0] != "page[cursor]")
-    if switches.absent_links == "null":
+    if options.absent_links == "null":
         links.update(next=None, prev=None)
     if following is not None:
         links["next"] = url + query_string((*rest, ("page[cursor]", cursor(following))))

@@ -127,7 +127,7 @@ def test_somebody_signs_up_between_two_requests(
         if (method, path) == ("POST", "/api/profiles"):
             account.add_profile("ann@shop.se")
 
-    account.gate.before_each_request = sign_up
+    account.http.before_each_request = sign_up
     assert client.pages("/api/profiles") == []
     assert client.post("/api/profiles", {"data": bodies.profile()}).status_code == 409
 

@@ -224,7 +224,7 @@ def test_trouble_on_the_way_is_outlasted(shop: Any) -> None:
 def test_an_audit_keeps_within_klaviyos_limits(shop: Any) -> None:
     """Alone on its account, it never sees a 429: metric-aggregates takes three a second."""
     shop.sync()
-    shop.account.switches.limits = True
+    shop.account.options.limits = True
     assert shop.audit().agrees
     assert shop.site.requests("metric-aggregates") == 3
     assert shop.site.requests(status=429) == 0

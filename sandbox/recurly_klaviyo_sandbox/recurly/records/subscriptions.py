@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from recurly_klaviyo_sandbox.recurly.moments import money, shown
-from recurly_klaviyo_sandbox.recurly.records.catalogue import coupon_redemption_mini, plan_mini
+from recurly_klaviyo_sandbox.recurly.records.catalog import coupon_redemption_mini, plan_mini
 from recurly_klaviyo_sandbox.recurly.records.customers import account_mini
 
 if TYPE_CHECKING:

@@ -17,7 +17,6 @@ from recurly_klaviyo_sandbox.klaviyo.calls import Call
 from recurly_klaviyo_sandbox.klaviyo.errors import Refusal
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable
 
     from starlette.types import Receive, Scope, Send
@@ -33,12 +32,11 @@ _OPT_OUT = "x-klaviyo-revision-fall-forward-opt-out"
 _BODY_METHODS = frozenset({"POST", "PATCH"})
 
 
-class Gate:
+class Http:
     """ASGI application of the API: checks a request, calls its handler, writes the answer.
 
-    `keys` maps private keys to their scopes. `lock` guards the state against the threads of
-    tests that look at it from the Python side. `before_each_request` is called with method and
-    path: what happens in the account between two requests of a client.
+    `keys` maps private keys to their scopes. `before_each_request` is called with method and path:
+    what happens in the account between two requests of a client.
     """
 
     def __init__(
@@ -46,12 +44,10 @@ class Gate:
         state: State,
         keys: dict[str, frozenset[str]],
         limiter: RateLimiter,
-        lock: threading.RLock,
     ) -> None:
         self._state = state
         self._keys = keys
         self._limiter = limiter
-        self._lock = lock
         self.before_each_request: Callable[[str, str], None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,7 +58,7 @@ class Gate:
             self.before_each_request(scope["method"], scope["path"])
         extra: dict[str, str] = {}
         try:
-            with self._lock:
+            with self._state.lock:
                 status, document = self._answer(scope, headers, body, extra)
         except Refusal as refusal:
             status, document = refusal.status, {"errors": refusal.errors}
@@ -74,15 +70,15 @@ class Gate:
         self, scope: Scope, headers: dict[str, bytes], body: bytes, extra: dict[str, str]
     ) -> tuple[int, dict[str, Any] | None]:
         path = unquote(scope["raw_path"].decode("latin-1").partition("?")[0])
-        switches = self._state.switches
-        if len(scope["raw_path"]) + len(scope["query_string"]) > switches.longest_url:
+        options = self._state.options
+        if len(scope["raw_path"]) + len(scope["query_string"]) > options.longest_url:
             raise Refusal.one(414, "uri_too_long", "URI too long.", "The address is too long.")
         endpoint, named = _route(scope["method"], path)
         scopes = self._authenticate(headers.get("authorization", b"").decode("latin-1"))
         revision = revisions.check(
             headers.get("revision", b"").decode("latin-1"),
             self._state.clock.now(),
-            fall_forward=switches.fall_forward and headers.get(_OPT_OUT) != b"1",
+            fall_forward=options.fall_forward and headers.get(_OPT_OUT) != b"1",
         )
         self._pace(endpoint, extra)
         _authorize(scopes, endpoint)
@@ -119,7 +115,7 @@ class Gate:
         return scopes
 
     def _pace(self, endpoint: Endpoint, extra: dict[str, str]) -> None:
-        if not self._state.switches.limits:
+        if not self._state.options.limits:
             return
         wait, headers = self._limiter.admit(endpoint.name, endpoint.budget)
         if wait is not None:
@@ -135,12 +131,12 @@ class Gate:
 
     def _readable(self, headers: dict[str, bytes], body: bytes, endpoint: Endpoint) -> bytes:
         """The body, unpacked; 415 for other forms than JSON:API and 413 when it is too large."""
-        switches = self._state.switches
+        options = self._state.options
         kind = headers.get("content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
-        if kind != JSON_API and not (kind == "application/json" and switches.accept_plain_json):
+        if kind != JSON_API and not (kind == "application/json" and options.accept_plain_json):
             raise _unsupported(f"Unsupported media type '{kind}' in request.")
         coding = headers.get("content-encoding", b"identity").decode("latin-1").lower()
-        if coding == "gzip" and switches.accept_gzip:
+        if coding == "gzip" and options.accept_gzip:
             # Documented: sizes count decompressed.
             body = _unpack(body, endpoint.body_bytes)
         elif coding != "identity":

@@ -1,4 +1,4 @@
-"""Troubles by name, for people at a terminal: what a service, its gateway or the network does.
+"""Faults by name, for people at a terminal: what a service, its gateway or the network does.
 
 A name is the status of an answer (`503`) or says what befalls the connection (`lost-reply`).
 """
@@ -31,7 +31,7 @@ NAMES = {
     "hang": "no answer for some seconds, then the connection breaks",
     "slow": "the right answer, some seconds late",
 }
-"""Every trouble there is, in words."""
+"""Every fault there is, in words."""
 
 _OF_THE_CONNECTION = {
     "reset": Trouble.RESET_BEFORE,
@@ -50,8 +50,8 @@ _RECURLY_ERRORS = {
 _KLAVIYO_ERRORS = {429: "throttled", 500: "error", 503: "service_unavailable"}
 
 
-class TroubleOrder(msgspec.Struct, forbid_unknown_fields=True):
-    """A trouble somebody wants: what befalls which requests, as sent over HTTP."""
+class FaultOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """A fault somebody wants: what befalls which requests, as sent over HTTP."""
 
     service: Service
     name: str
@@ -65,12 +65,12 @@ class TroubleOrder(msgspec.Struct, forbid_unknown_fields=True):
         """The fault that does it.
 
         Raises:
-            ValueError: With a sentence, when there is no such trouble or it could strike nothing.
+            ValueError: With a sentence, when there is no such fault or it could strike nothing.
         """
         if self.name not in NAMES:
-            raise ValueError(f"There is no trouble '{self.name}': take one of {', '.join(NAMES)}.")
+            raise ValueError(f"There is no fault '{self.name}': take one of {', '.join(NAMES)}.")
         if self.every < 1 or (self.times is not None and self.times < 1):
-            raise ValueError("Trouble strikes at least once: times and every are 1 or more.")
+            raise ValueError("A fault strikes at least once: times and every are 1 or more.")
         try:
             re.compile(self.path)
         except re.error as reason:
@@ -81,9 +81,9 @@ class TroubleOrder(msgspec.Struct, forbid_unknown_fields=True):
             "times": self.times,
             "every": self.every,
         }
-        trouble = _OF_THE_CONNECTION.get(self.name)
-        if trouble:
-            return Fault(trouble, seconds=self.seconds, body=b'{"data": [', **aim)
+        fault = _OF_THE_CONNECTION.get(self.name)
+        if fault:
+            return Fault(fault, seconds=self.seconds, body=b'{"data": [', **aim)
         status = int(self.name)
         headers, body = _answer(self.service, status)
         return Fault(Trouble.ANSWER, status=status, headers=headers, body=body, **aim)
@@ -94,7 +94,7 @@ def _answer(service: Service, status: int) -> tuple[dict[str, str], bytes]:
     if status not in errors:
         page = f"<!doctype html><title>{status}</title><h1>{status}</h1>"
         return {"Content-Type": "text/html"}, page.encode()
-    kind, message = errors[status], "Trouble that was asked for."
+    kind, message = errors[status], "A fault that was asked for."
     document: dict[str, Any]
     if service == "recurly":
         headers = {"Content-Type": "application/json; charset=utf-8"}

@@ -9,8 +9,8 @@ HOUR = 3_600
 
 
 @dataclass(frozen=True)
-class Habits:
-    """Odds and switches. Rates are per subscription and month unless they say otherwise."""
+class Parameters:
+    """Odds and options. Rates are per subscription and month unless they say otherwise."""
 
     cancels: float = 0.030
     terminates: float = 0.004

@@ -3,7 +3,7 @@
 A rule in this package carries one of four tags. *Recorded*: answers of real accounts that others
 published show it. *Documented*: Klaviyo's reference, guides or OpenAPI document say so. *Reported*:
 others say that they measured it. *Assumed*: nobody says anything, and this is the reading that is
-hardest on a client. Whatever is assumed and could matter is a switch here.
+hardest on a client. Whatever is assumed and could matter is an option here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ OriginalPayload = Literal["resource", "attributes"]
 
 
 @dataclass
-class Switches:
+class Options:
     """Every choice, with the default that is documented or, failing that, hardest on a client."""
 
     # The account, as GET /api/accounts tells it (documented fields).

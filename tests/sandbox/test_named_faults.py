@@ -1,4 +1,4 @@
-"""Troubles by name: what a client sees of each."""
+"""Faults by name: what a client sees of each."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
+from recurly_klaviyo_sandbox.faults.named import NAMES, FaultOrder
 from recurly_klaviyo_sandbox.sandbox import Sandbox
-from recurly_klaviyo_sandbox.troubles import NAMES, TroubleOrder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ def ask(sandbox: Sandbox, service: str) -> requests.Response:
 @pytest.mark.parametrize("service", ["recurly", "klaviyo"])
 def test_a_status_has_the_form_of_who_answers(sandbox: Sandbox, service: Any, name: str) -> None:
     """What the service says itself is its kind of JSON, what a gateway says is a page."""
-    sandbox.make_trouble(TroubleOrder(service, name))
+    sandbox.add_fault(FaultOrder(service, name))
     response = ask(sandbox, service)
     assert response.status_code == int(name)
     if name not in {"429", "500", "503"}:
@@ -53,7 +53,7 @@ def test_a_status_has_the_form_of_who_answers(sandbox: Sandbox, service: Any, na
 @pytest.mark.parametrize("name", ["reset", "lost-reply", "truncated", "hang"])
 def test_a_broken_connection_is_an_error_of_the_network(sandbox: Sandbox, name: str) -> None:
     """No answer comes, or none that is whole."""
-    sandbox.make_trouble(TroubleOrder("klaviyo", name, seconds=0.05))
+    sandbox.add_fault(FaultOrder("klaviyo", name, seconds=0.05))
     with pytest.raises(requests.RequestException):
         ask(sandbox, "klaviyo")
     assert ask(sandbox, "klaviyo").status_code == 401
@@ -61,7 +61,7 @@ def test_a_broken_connection_is_an_error_of_the_network(sandbox: Sandbox, name: 
 
 def test_a_garbled_answer_is_not_json(sandbox: Sandbox) -> None:
     """The status is the service's, the body nobody's."""
-    sandbox.make_trouble(TroubleOrder("klaviyo", "garbled"))
+    sandbox.add_fault(FaultOrder("klaviyo", "garbled"))
     response = ask(sandbox, "klaviyo")
     assert response.status_code == 401
     with pytest.raises(json.JSONDecodeError):
@@ -70,7 +70,7 @@ def test_a_garbled_answer_is_not_json(sandbox: Sandbox) -> None:
 
 def test_slowness_changes_nothing_else(sandbox: Sandbox) -> None:
     """The right answer comes, late."""
-    sandbox.make_trouble(TroubleOrder("recurly", "slow", seconds=0.05))
+    sandbox.add_fault(FaultOrder("recurly", "slow", seconds=0.05))
     response = ask(sandbox, "recurly")
     assert response.status_code == 401
     assert response.elapsed.total_seconds() >= 0.05
