@@ -74,7 +74,7 @@ class Shop:
         """What the ledger expects in a month."""
         return self.business.ledger.events(LATER)
 
-    def summary(self) -> list[tuple[str, str, datetime, float]]:
+    def summary(self) -> list[tuple[str, str, datetime, float | None]]:
         """Metric, end of the unique id, time and value of what concerns money."""
         return [
             (event.metric, key.rpartition("-")[2], event.time, event.value)

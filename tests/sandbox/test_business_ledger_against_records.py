@@ -15,10 +15,8 @@ from recurly_klaviyo_sandbox.business import METRICS, Business, Parameters
 from recurly_klaviyo_sandbox.recurly import records
 
 Fact = tuple[str, datetime, float]
-SLOW = {
-    *("bacs", "bank_account_info", "iban_bank_account", "sepadirectdebit", "eft"),
-    *("boleto", "upi_autopay", "pix_automatico"),
-}
+AT_ONCE = {"credit_card", "gift_card", "apple_pay", "google_pay"}
+SETTLES_WITHIN = timedelta(days=14)
 NOT_BILLS = {"write_off", "carryforward_credit", "carryforward_gift_credit", "import"}
 LEGACY_CREDITS = {
     *("refund", "line_item_refund", "open_amount_refund", "external_refund", "credit"),
@@ -52,15 +50,18 @@ def facts_of_transaction(record: dict[str, Any]) -> dict[str, Fact]:
     """The table of type by status, read off literally."""
     created, updated = moment(record["created_at"]), moment(record["updated_at"])
     collected = moment(record["collected_at"]) if record["collected_at"] else None
-    slow = record["payment_method"]["object"] in SLOW
+    method = record["payment_method"]
+    slow = method["object"] not in AT_ONCE or method.get("cc_bin_country") == "IN"
+    late = updated - created > SETTLES_WITHIN or record["refunded"]
+    settled = updated if slow and not late else created
     kind, status, amount = record["type"], record["status"], record["amount"]
     key = f"recurly-txn-{record['id']}-"
-    arrived = collected if collected not in {None, created} else updated if slow else created
+    arrived = collected if collected not in {None, created} else settled
     assert arrived is not None
     facts: dict[str, Fact] = {}
     if kind in {"purchase", "capture"}:
         if status in {"declined", "error"}:
-            facts[f"{key}failed"] = ("Failed Payment", updated if slow else created, amount)
+            facts[f"{key}failed"] = ("Failed Payment", settled, amount)
         voided = status == "void" and record["voided_by_invoice"] is not None
         if status in {"success", "chargeback"} or voided:
             facts[f"{key}succeeded"] = ("Successfully Paid", arrived, amount)

@@ -83,7 +83,9 @@ def test_with_commit_lag_old_versions_stay_until_the_new_are_committed(
         first = reader.rows("/transactions", **ASCENDING)
         reader.site.advance(timedelta(days=2))
         reader.site.advance(lag)
-        shown[lag] = reader.rows("/transactions", **ASCENDING)
+        rows = reader.rows("/transactions", **ASCENDING)
+        # What is embedded is as old as the version that embeds it.
+        shown[lag] = [{**row, "invoice": None, "account": None} for row in rows]
         assert len(first) <= len(shown[lag])
     prompt, lagging = shown.values()
     assert lagging == prompt

@@ -75,7 +75,8 @@ class Schemas:
         if "enum" in schema and value not in schema["enum"]:
             found.append(f"{where}: {value!r} is not among {schema['enum']}")
         pattern = PATTERNS.get(schema.get("format", ""))
-        if pattern and isinstance(value, str) and not pattern.fullmatch(value):
+        # Recorded: a missing e-mail address is "".
+        if pattern and isinstance(value, str) and value and not pattern.fullmatch(value):
             found.append(f"{where}: {value!r} is no {schema['format']}")
         if kind == "array":
             for number, element in enumerate(value):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.business.catalog import TAX_RATES
@@ -56,7 +57,8 @@ class Billing:
     ) -> LineItem:
         """One line for a bill of the account's payer, taxed where the payer lives."""
         now = self._queue.now if created is None else created
-        subtotal = quantity * unit
+        decimal = item.price_decimal if item else None
+        subtotal = round(quantity * Decimal(decimal) * 100) if decimal else quantity * unit
         percent = redemption.coupon.percent if redemption else 0
         discount = round(subtotal * percent / 100)
         payer = account.payer
@@ -78,6 +80,7 @@ class Billing:
             bill_for=None if payer is account else account,
             redemption=redemption,
             legacy_category=legacy_category,
+            unit_decimal=decimal,
         )
 
     def bill(  # noqa: PLR0913  (an invoice's head, mostly named at the call)
@@ -154,6 +157,7 @@ class Billing:
         invoice.closed = self._queue.now if state in {"paid", "failed", "closed"} else None
         self._registry.touch(invoice, self._queue.now)
         owed = invoice.account.owed
+        self._ledger.invoice_moved(invoice)
         if state == "past_due":
             owed[invoice.id] = invoice
             self._registry.note(invoice.account)
@@ -170,8 +174,7 @@ class Billing:
     def touch_payment(self, payment: Transaction) -> None:
         """Note a change to a payment that came in."""
         self._registry.touch(payment, self._queue.now)
-        if payment.method.slow and payment.collected in {None, payment.created}:
-            self._ledger.payment_dated_anew(payment, self._queue.now)
+        self._ledger.payment_dated_anew(payment)
 
     def credit_payment(
         self,

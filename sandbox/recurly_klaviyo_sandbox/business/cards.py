@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,18 @@ _CARDS = {
     "Discover": ("601111", 5),
 }
 _BANKS = {
-    "USD": {"bank_account_info": 4, "eft": 1},
+    "USD": {"bank_account_info": 4, "eft": 1, "acss": 1, "becs": 1},
     "EUR": {"sepadirectdebit": 4, "iban_bank_account": 1},
     "GBP": {"bacs": 1},
 }
-_WALLETS = {"paypal_billing_agreement": 5, "apple_pay": 3, "google_pay": 2, "amazon": 1}
+_WALLETS = {
+    "paypal_billing_agreement": 5,
+    "apple_pay": 3,
+    "google_pay": 2,
+    "amazon_billing_agreement": 1,
+    "stripe_link": 1,
+    "mercadopago": 1,
+}
 _CARD_WALLETS = frozenset({"apple_pay", "google_pay"})
 
 
@@ -61,6 +69,14 @@ class Cards:
         if account.billing and account.billing.method.exp_year:
             self._change(account.billing, self._card(account.rng, account.billing.method.kind))
 
+    def pay_with_new(self, account: Account) -> None:
+        """A customer types in a new card while paying: nothing but the payment is touched."""
+        info = account.billing
+        if info and info.method.exp_year:
+            info.method = self._card(account.rng, info.method.kind)
+            self._registry.note(info.account)
+            self._watch_expiry(info)
+
     def take_off_file(self, account: Account) -> None:
         """Closing an account deletes its billing info."""
         if account.billing:
@@ -77,6 +93,7 @@ class Cards:
             last_four=f"{rng.randrange(10_000):04d}",
             exp_month=month + 1,
             exp_year=year,
+            bank_country=pick(rng, {"US": 98, "IN": 2}),
         )
 
     def _month(self) -> int:
@@ -97,15 +114,7 @@ class Cards:
         who = pick(account.rng, {"updater": 45, "customer": 30, "nobody": 25})
         if who == "updater":
             year = (method.exp_year or 0) + 3
-            renewed = PaymentMethod(
-                method.kind,
-                method.card_type,
-                method.first_six,
-                method.last_four,
-                method.exp_month,
-                year,
-            )
-            self._change(info, renewed)
+            self._change(info, replace(method, exp_year=year))
         elif who == "customer":
             self._queue.after(account.rng.uniform(0, 20) * DAY, self.replace, account)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from recurly_klaviyo_sandbox.business.entities import AddOn, Coupon, Item, Plan
 
@@ -43,12 +43,13 @@ _ADD_ONS = {
     "team-yearly": (("api-calls", "API calls", 2, True),),
     "coffee-box": (("biscotti", "Biscotti", 450, False), ("decaf", "Decaf bag", 999, False)),
 }
-_ITEMS = (
+_ITEMS: tuple[tuple[Any, ...], ...] = (
     ("mug", "Stoneware mug", 1850),
     ("tote", "Tote bag", 1200),
     ("grinder", "Hand grinder", 7999),
     ("workshop", "Online workshop", 4500),
     ("sticker", "Sticker sheet", 325),
+    ("api-calls", "API calls", 0, "0.000125"),
 )
 _COUPONS = (
     ("welcome10", "Welcome: 10 % off", 10, 1),
@@ -63,10 +64,7 @@ class Catalog:
 
     def __init__(self, registry: Registry, opened: int) -> None:
         self.plans = [self._plan(registry, opened, offer) for offer in _OFFERS]
-        self.items = [
-            registry.enter(Item(*registry.head(opened), code, name, price))
-            for code, name, price in _ITEMS
-        ]
+        self.items = [registry.enter(Item(*registry.head(opened), *offer)) for offer in _ITEMS]
         self.coupons = [
             registry.enter(Coupon(*registry.head(opened), code, name, percent, invoices))
             for code, name, percent, invoices in _COUPONS

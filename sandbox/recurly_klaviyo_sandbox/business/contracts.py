@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.business.chance import pick
 from recurly_klaviyo_sandbox.business.entities import (
+    HELD_STATES,
     CouponRedemption,
     SubscribedAddOn,
     Subscription,
 )
 from recurly_klaviyo_sandbox.business.parameters import DAY
+from recurly_klaviyo_sandbox.business.period_bills import PeriodBills
 from recurly_klaviyo_sandbox.business.periods import day_of_month, months_later
 
 if TYPE_CHECKING:
@@ -19,11 +21,12 @@ if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business.billing import Billing
     from recurly_klaviyo_sandbox.business.cards import Cards
     from recurly_klaviyo_sandbox.business.customers import Customers
-    from recurly_klaviyo_sandbox.business.entities import Account, Invoice, LineItem, Plan
+    from recurly_klaviyo_sandbox.business.entities import Account, Plan
     from recurly_klaviyo_sandbox.business.payments import Payments
     from recurly_klaviyo_sandbox.business.world import World
 
-_RUNNING = frozenset({"active", "canceled", "paused", "future"})
+_ENDS_BY_ITSELF = 0.03
+_HAS_CUSTOM_FIELDS = 0.2
 
 
 class Contracts:
@@ -38,11 +41,11 @@ class Contracts:
         customers: Customers,
     ) -> None:
         self._registry = world.registry
+        self._ledger = world.ledger
         self._queue = world.queue
         self._catalog = world.catalog
         self._parameters = world.parameters
-        self._billing = billing
-        self._payments = payments
+        self._bills = PeriodBills(world, billing, payments)
         self._cards = cards
         self._customers = customers
 
@@ -75,6 +78,10 @@ class Contracts:
                         now,
                     )
                 )
+        if account.rng.random() < _ENDS_BY_ITSELF:
+            subscription.cycles_left = account.rng.randrange(1, 6)
+        if account.rng.random() < _HAS_CUSTOM_FIELDS:
+            subscription.custom_fields = {"channel": account.rng.choice(("shop", "phone", "fair"))}
         account.subscriptions.append(subscription)
         self._registry.enter(subscription)
         self._offer_coupon(subscription)
@@ -95,6 +102,8 @@ class Contracts:
         subscription.paused = subscription.pause_cycles = None
         subscription.next_plan = None
         self._changed(subscription)
+        self._ledger.subscription_resumed(subscription)
+        self._ledger.subscription_expired(subscription)
         account = subscription.account
         fate = pick(account.rng, {"gone": 74, "closes": 14, "returns": 12})
         if fate == "closes":
@@ -107,6 +116,9 @@ class Contracts:
         if account.closed:
             return
         account.closed = self._queue.now
+        if self._parameters.redacts_after is not None:
+            days = self._parameters.redacts_after
+            self._queue.after(days * DAY, self._customers.empty_cards, account)
         self._cards.take_off_file(account)
         for subscription in account.subscriptions:
             self.expire(subscription, "canceled")
@@ -122,12 +134,14 @@ class Contracts:
         subscription.state = "active"
         subscription.activated = now
         subscription.period_start = now
+        self._ledger.subscription_started(subscription)
         trial = plan.trial_days if pick(subscription.account.rng, {True: 7, False: 3}) else 0
         if trial:
             subscription.trial_start = now
             subscription.trial_end = subscription.period_end = now + trial * DAY
-            line = self._line(subscription, "plan_trial", f"Trial period for {plan.name}", 0)
-            self._bill(subscription, "purchase", [line])
+            self._ledger.trial_started(subscription)
+            line = self._bills.line(subscription, "plan_trial", f"Trial period for {plan.name}", 0)
+            self._bills.send(subscription, "purchase", [line])
             self._changed(subscription)
             self._foresee(subscription)
         else:
@@ -136,7 +150,7 @@ class Contracts:
     def _begin_period(self, subscription: Subscription, origin: str) -> None:
         subscription.period_end = self._end_of_period(subscription)
         self._changed(subscription)
-        self._bill(subscription, origin, self._period_lines(subscription, origin))
+        self._bills.send(subscription, origin, self._bills.lines_of_period(subscription, origin))
         self._foresee(subscription)
 
     def _renew(self, subscription: Subscription, period_end: int) -> None:
@@ -150,6 +164,7 @@ class Contracts:
         if subscription.state == "active" and subscription.pause_cycles:
             subscription.state = "paused"
             subscription.paused = self._queue.now
+            self._ledger.subscription_paused(subscription)
         elif subscription.state == "paused" and subscription.pause_cycles:
             subscription.pause_cycles -= 1
         if subscription.pause_cycles:
@@ -161,7 +176,13 @@ class Contracts:
             return
         if subscription.state == "paused":
             subscription.state = "active"
-            subscription.paused = subscription.pause_cycles = None
+            subscription.pause_cycles = None  # the date of the pause is left behind (reported)
+            self._ledger.subscription_resumed(subscription)
+        if subscription.cycles_left == 0:
+            self.expire(subscription, "non renewing")
+            return
+        if subscription.cycles_left:
+            subscription.cycles_left -= 1
         if subscription.next_plan:
             self._switch_plan(subscription, subscription.next_plan)
         self._begin_period(subscription, "renewal")
@@ -169,6 +190,7 @@ class Contracts:
     def _foresee(self, subscription: Subscription) -> None:
         """Draw what the customer will do in this period."""
         end = subscription.period_end
+        self._ledger.period_begun(subscription)
         self._queue.at(end, self._renew, subscription, end)
         parameters, rng = self._parameters, subscription.account.rng
         months = min((end - subscription.period_start) / (30 * DAY), 6)
@@ -199,66 +221,6 @@ class Contracts:
             subscription.period_start, plan.interval_length, subscription.anchor_day
         )
 
-    # Lines and bills -----------------------------------------------------------------------------
-
-    def _line(
-        self, subscription: Subscription, origin: str, description: str, unit: int
-    ) -> LineItem:
-        return self._billing.line(
-            subscription.account,
-            origin,
-            description,
-            unit,
-            subscription.quantity,
-            start=subscription.period_start,
-            end=subscription.period_end,
-            plan=subscription.plan,
-            subscription=subscription,
-            redemption=subscription.redemption if unit else None,
-        )
-
-    def _period_lines(self, subscription: Subscription, origin: str) -> list[LineItem]:
-        plan, account = subscription.plan, subscription.account
-        lines = [self._line(subscription, "plan", plan.name, subscription.unit)]
-        if origin == "purchase" and plan.setup_fee:
-            description = f"Set-up fee for {plan.name}"
-            lines.append(
-                self._billing.line(
-                    account,
-                    "setup_fee",
-                    description,
-                    plan.setup_fee,
-                    plan=plan,
-                    subscription=subscription,
-                )
-            )
-        lines += [
-            self._billing.line(
-                account,
-                "add_on",
-                extra.add_on.name,
-                extra.unit,
-                extra.quantity,
-                start=subscription.period_start,
-                end=subscription.period_end,
-                plan=plan,
-                add_on=extra.add_on,
-                subscription=subscription,
-            )
-            for extra in subscription.add_ons
-        ]
-        return lines
-
-    def _bill(self, subscription: Subscription, origin: str, lines: list[LineItem]) -> Invoice:
-        invoice = self._billing.bill(
-            subscription.account, origin, lines, manual=subscription.manual
-        )
-        way = "recurring" if origin == "renewal" else "token_api"
-        if origin == "immediate_change":
-            way = "api_sub_change"
-        self._payments.collect(invoice, way)
-        return invoice
-
     def _offer_coupon(self, subscription: Subscription) -> None:
         account = subscription.account
         if not pick(account.rng, {True: 10, False: 90}):
@@ -284,24 +246,27 @@ class Contracts:
         subscription.canceled = self._queue.now
         subscription.expires = subscription.period_end
         self._changed(subscription)
+        self._ledger.subscription_canceled(subscription)
         if pick(subscription.account.rng, {True: 1, False: 5}):
             middle = (self._queue.now + subscription.period_end) // 2
             self._queue.at(middle, self._reactivate, subscription)
 
     def _reactivate(self, subscription: Subscription) -> None:
         if subscription.state == "canceled":
+            self._ledger.cancellation_taken_back(subscription)
             subscription.state = "active"
             subscription.canceled = subscription.expires = None
             self._changed(subscription)
 
     def _terminate(self, subscription: Subscription) -> None:
-        if subscription.state in _RUNNING:
-            self._refund_unused(subscription, "termination")
-            self.expire(subscription, "terminated")
+        if subscription.state in HELD_STATES:
+            self._bills.refund_unused(subscription, "termination")
+            self.expire(subscription, "canceled")
 
     def _pause(self, subscription: Subscription) -> None:
         if subscription.state == "active" and not subscription.manual:
             subscription.pause_cycles = subscription.account.rng.randrange(1, 4)
+            subscription.paused = subscription.period_end
             self._changed(subscription)
 
     def _change_plan(self, subscription: Subscription) -> None:
@@ -315,7 +280,7 @@ class Contracts:
             subscription.change_created = self._queue.now
             self._changed(subscription)
             return
-        self._refund_unused(subscription, "immediate_change")
+        self._bills.refund_unused(subscription, "immediate_change")
         self._switch_plan(subscription, plan)
         subscription.period_start = self._queue.now
         subscription.anchor_day = day_of_month(self._queue.now)
@@ -351,7 +316,7 @@ class Contracts:
         self._customers.give_credit(subscription.account)
 
     def _close_when_idle(self, account: Account) -> None:
-        if not any(s.state in _RUNNING for s in account.subscriptions):
+        if not any(s.state in HELD_STATES for s in account.subscriptions):
             self.close(account)
 
     def _come_back(self, account: Account) -> None:
@@ -363,26 +328,6 @@ class Contracts:
         subscription.unit = plan.prices[subscription.currency]
         subscription.add_ons = []
         subscription.next_plan = None
-
-    def _refund_unused(self, subscription: Subscription, origin: str) -> None:
-        """Credit for the part of the period that will not be used."""
-        length = subscription.period_end - subscription.period_start
-        unused = (subscription.period_end - self._queue.now) / length if length else 0.0
-        cents = round(subscription.unit * subscription.quantity * unused)
-        if cents <= 0 or subscription.state in {"paused", "future"} or subscription.trial_end:
-            return
-        line = self._billing.line(
-            subscription.account,
-            "plan",
-            f"Unused time on {subscription.plan.name}",
-            -cents,
-            start=self._queue.now,
-            end=subscription.period_end,
-            plan=subscription.plan,
-            subscription=subscription,
-        )
-        line.credit_reason = "general"
-        self._billing.grant_credit(subscription.account, origin, [line])
 
     def _changed(self, subscription: Subscription) -> None:
         self._registry.touch(subscription, self._queue.now)

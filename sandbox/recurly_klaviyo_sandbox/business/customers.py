@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from recurly_klaviyo_sandbox.business import people
 from recurly_klaviyo_sandbox.business.catalog import price_in
 from recurly_klaviyo_sandbox.business.chance import pick
+from recurly_klaviyo_sandbox.business.entities import Address, PaymentMethod, Transaction
+from recurly_klaviyo_sandbox.business.parameters import DAY
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business.billing import Billing
-    from recurly_klaviyo_sandbox.business.entities import Account, LineItem
+    from recurly_klaviyo_sandbox.business.entities import Account, Entity, LineItem
     from recurly_klaviyo_sandbox.business.payments import Payments
     from recurly_klaviyo_sandbox.business.world import World
 
@@ -55,11 +57,54 @@ class Customers:
         self._registry.touch(account, self._queue.now)
 
     def change_email(self, account: Account) -> None:
-        """A customer changes their e-mail address."""
-        if account.closed or account.email is None:
+        """A customer gets a new address, another's, the same in capitals, or a first one at all."""
+        if account.closed:
             return
-        account.email = f"new{self._queue.now}.{account.email}"
+        others = [each.email for each in self._registry.accounts() if each.email]
+        if account.email is None:
+            account.email = f"late{self._queue.now}.{account.id}@{people.MERCHANT_DOMAIN}"
+        else:
+            new = f"new{self._queue.now}.{account.email.lower()}"
+            ways = {new: 80, account.email.upper(): 10, account.rng.choice(others): 10}
+            account.email = pick(account.rng, ways)
         self._registry.touch(account, self._queue.now)
+
+    def empty_cards(self, account: Account) -> None:
+        """Redaction, first part: the card fields of an account that nobody has used for long."""
+        if account.billing:
+            account.billing.method = PaymentMethod(account.billing.method.kind)
+        for payment in self._of(account):
+            payment.method = PaymentMethod(payment.method.kind)
+            self._emptied(payment)
+        self._emptied(account)
+        self._queue.after(30 * DAY, self.empty_person, account)
+
+    def empty_person(self, account: Account) -> None:
+        """Redaction, second part: names, e-mail, addresses. The code stays as it is."""
+        account.email = account.company = None
+        account.first_name = account.last_name = ""
+        account.address = Address("", "", "", "", "", "")
+        if account.shipping:
+            account.shipping.address = account.address
+            self._emptied(account.shipping)
+        for payment in self._of(account):
+            self._emptied(payment)
+        self._emptied(account)
+
+    def _of(self, account: Account) -> list[Transaction]:
+        return [
+            payment
+            for payment in self._registry.entities["transactions"].values()
+            if isinstance(payment, Transaction) and payment.account is account
+        ]
+
+    def _emptied(self, entity: Entity) -> None:
+        if not self._world.parameters.redaction_moves_updated:
+            self._registry.note(entity)
+            return
+        self._registry.touch(entity, self._queue.now)
+        if isinstance(entity, Transaction):
+            self._world.ledger.payment_dated_anew(entity)
 
     def give_credit(self, account: Account) -> None:
         """A goodwill credit, used up by the next bills."""
@@ -77,6 +122,6 @@ class Customers:
             "one_time",
             item.name,
             price_in(account.payer.currency, item.price),
-            pick(account.rng, {1: 8, 2: 1, 4: 1}),
+            80_000 if item.price_decimal else pick(account.rng, {1: 8, 2: 1, 4: 1}),
             item=item,
         )

@@ -15,15 +15,18 @@ from recurly_klaviyo_sandbox.business.ledger import Ledger
 from recurly_klaviyo_sandbox.business.migration import Migration
 from recurly_klaviyo_sandbox.business.parameters import DAY, Parameters
 from recurly_klaviyo_sandbox.business.payments import Payments
+from recurly_klaviyo_sandbox.business.people_ledger import expected_people, expected_reminders
 from recurly_klaviyo_sandbox.business.refunds import Refunds
 from recurly_klaviyo_sandbox.business.registry import Registry
 from recurly_klaviyo_sandbox.business.sales import Arrivals, Sales
 from recurly_klaviyo_sandbox.business.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from recurly_klaviyo_sandbox.business.entities import Entity, Subscription
+    from recurly_klaviyo_sandbox.business.ledger import ExpectedEvent
+    from recurly_klaviyo_sandbox.business.people_ledger import ExpectedPerson
 
 
 class Business:
@@ -60,8 +63,8 @@ class Business:
         # subscriptions.
         self.billing = Billing(world)
         self.refunds = Refunds(world, self.billing)
-        self.payments = Payments(world, self.billing, self.refunds, self._expire)
         self.cards = Cards(world)
+        self.payments = Payments(world, self.billing, self.refunds, self.cards, self._expire)
         self.customers = Customers(world, self.billing, self.payments)
         self.contracts = Contracts(world, self.billing, self.payments, self.cards, self.customers)
         self.migration = Migration(world, self.billing, self.payments, self.refunds)
@@ -83,6 +86,14 @@ class Business:
     def run_until(self, now: datetime) -> None:
         """Live on until the last second before `now`."""
         self.queue.run_until(int(now.timestamp()) - 1)
+
+    def people(self) -> dict[str, ExpectedPerson]:
+        """What everybody's profile should say now, by the id of their oldest account."""
+        return expected_people(self.registry.accounts())
+
+    def reminders(self, now: datetime, lead_days: Sequence[int] = (3,)) -> dict[str, ExpectedEvent]:
+        """The reminders that are due now, by unique id."""
+        return expected_reminders(self.registry.accounts(), now, lead_days)
 
     def take_changes(self) -> Mapping[str, Mapping[str, Entity]]:
         """What has changed since the last call, by resource and id."""

@@ -6,13 +6,20 @@ from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.business.billing import NOTHING_TO_COLLECT
 from recurly_klaviyo_sandbox.business.chance import pick
-from recurly_klaviyo_sandbox.business.entities import Decline, PaymentMethod, Transaction
+from recurly_klaviyo_sandbox.business.entities import (
+    CARDS,
+    DEBITS,
+    Decline,
+    PaymentMethod,
+    Transaction,
+)
 from recurly_klaviyo_sandbox.business.parameters import DAY, HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from recurly_klaviyo_sandbox.business.billing import Billing
+    from recurly_klaviyo_sandbox.business.cards import Cards
     from recurly_klaviyo_sandbox.business.entities import Account, Invoice, Subscription
     from recurly_klaviyo_sandbox.business.refunds import Refunds
     from recurly_klaviyo_sandbox.business.world import World
@@ -74,6 +81,7 @@ class Payments:
         world: World,
         billing: Billing,
         refunds: Refunds,
+        cards: Cards,
         expire: Callable[[Subscription, str], None],
     ) -> None:
         self._world = world
@@ -82,6 +90,7 @@ class Payments:
         self._ledger = world.ledger
         self._billing = billing
         self._refunds = refunds
+        self._cards = cards
         self._expire = expire
 
     def collect(self, invoice: Invoice, origin: str = "recurring") -> None:
@@ -97,7 +106,7 @@ class Payments:
             self._give_up(invoice)
         elif payer.billing is None:
             self._missed(invoice)
-        elif payer.billing.method.slow:
+        elif self._settles_late(payer.billing.method, payer):
             self._start_debit(invoice, payer.billing.method, origin)
         else:
             self._charge(invoice, payer.billing.method, origin)
@@ -116,12 +125,12 @@ class Payments:
         payment = self._attempt(
             account, None, "purchase", "token_api", "declined", amount, decline=decline
         )
-        self._ledger.payment_failed(payment, payment.created)
+        self._ledger.payment_failed(payment)
 
     def authorize(self, invoice: Invoice) -> None:
         """Reserve the money now, and take it when the parcel leaves."""
         account = invoice.account
-        if account.billing is None or account.billing.method.slow:
+        if account.billing is None or account.billing.method.kind in DEBITS:
             self.collect(invoice, "token_api")
             return
         hold = self._attempt(account, invoice, "authorization", "api", "success", invoice.balance)
@@ -136,13 +145,16 @@ class Payments:
             account, invoice, "purchase", "recurring", "success", invoice.total, created=time
         )
         invoice.paid += payment.amount
-        self._ledger.payment_received(payment, _dated(payment))
+        self._ledger.payment_received(payment)
         return payment
 
     # Cards ---------------------------------------------------------------------------------------
 
     def _charge(self, invoice: Invoice, method: PaymentMethod, origin: str) -> None:
         account = invoice.account
+        if account.rng.random() < self._world.parameters.pays_with_new_card:
+            self._cards.pay_with_new(account)
+            method = account.billing.method if account.billing else method
         decline = self._verdict(account, method)
         if decline is None:
             payment = self._attempt(
@@ -154,8 +166,14 @@ class Payments:
         payment = self._attempt(
             account, invoice, "purchase", origin, status, invoice.balance, decline=decline
         )
-        self._ledger.payment_failed(payment, payment.created)
+        self._ledger.payment_failed(payment)
         self._missed(invoice)
+
+    def _settles_late(self, method: PaymentMethod, account: Account) -> bool:
+        """Debits do, and what is neither card nor debit at times, as PayPal's eCheck."""
+        if method.kind in DEBITS or method.kind in CARDS:
+            return method.kind in DEBITS
+        return pick(account.rng, {True: 15, False: 85})
 
     def _verdict(self, account: Account, method: PaymentMethod) -> Decline | None:
         rng = account.rng
@@ -213,7 +231,7 @@ class Payments:
         debit.status = "declined"
         debit.decline = RETURNED_DEBIT
         self._registry.touch(debit, self._queue.now)
-        self._ledger.payment_failed(debit, debit.updated)
+        self._ledger.payment_failed(debit)
         if debit.invoice:
             self._missed(debit.invoice)
 
@@ -233,7 +251,7 @@ class Payments:
         debit.status = "declined"
         debit.decline = RETURNED_DEBIT
         self._registry.touch(debit, self._queue.now)
-        self._ledger.payment_failed(debit, debit.updated)
+        self._ledger.payment_failed(debit)
         invoice.paid -= debit.amount
         self._missed(invoice)
 
@@ -327,7 +345,7 @@ class Payments:
             return
         invoice.paid += payment.amount
         self._billing.move_to(invoice, "paid" if invoice.balance <= 0 else invoice.state)
-        self._ledger.payment_received(payment, _dated(payment))
+        self._ledger.payment_received(payment)
         self._foresee_return(payment)
 
     def _foresee_return(self, payment: Transaction) -> None:
@@ -337,7 +355,7 @@ class Payments:
         days = rng.uniform(0.8, 25)
         if payment.manual:
             fate = pick(rng, {"kept": 97, "refund": 1, "external": 2})
-        elif payment.method.slow:
+        elif payment.method.kind not in CARDS:
             fate = pick(rng, {"kept": 95, "refund": 2.5, "returned": 2, "chargeback": 0.5})
         else:
             fate = pick(
@@ -361,6 +379,8 @@ class Payments:
         if invoice.dunning_events < len(DUNNING_DAYS):
             days = DUNNING_DAYS[invoice.dunning_events]
             invoice.dunning_events += 1
+            if not self._world.parameters.silent_dunning:
+                self._registry.touch(invoice, self._queue.now)
             self._queue.after(days * DAY, self.collect, invoice)
         else:
             invoice.final_dunning = True
@@ -371,11 +391,7 @@ class Payments:
             return
         self._refunds.write_off(invoice)
         for subscription in invoice.subscriptions:
-            self._expire(subscription, "nonpayment")
-
-
-def _dated(payment: Transaction) -> int:
-    """The day the money came: as the merchant typed it, else as the way of payment allows."""
-    if payment.collected is not None and payment.collected != payment.created:
-        return payment.collected
-    return payment.updated if payment.method.slow else payment.created
+            unpaid = (
+                "nonpayment_trial" if subscription.trial_end == subscription.period_start else ""
+            )
+            self._expire(subscription, unpaid or "nonpayment")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.business.chance import pick
-from recurly_klaviyo_sandbox.business.entities import LineItem, PaymentMethod, Transaction
+from recurly_klaviyo_sandbox.business.entities import DEBITS, LineItem, PaymentMethod, Transaction
 from recurly_klaviyo_sandbox.business.parameters import DAY, HOUR
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Refunds:
         elif amount < left or not whole:
             way = "open_amount_refund"
         credit = self._credit_for(payment, amount, way)
-        pending = payment.method.slow
+        pending = payment.method.kind in DEBITS
         outcome = pick(rng, {"success": 96, "declined": 4})
         refund = self._enter_refund(
             payment, credit, amount, "pending" if pending else outcome, payment.method, "api"

@@ -108,8 +108,10 @@ class Sales:
         currency = parent.currency if parent else pick(rng, {"USD": 70, "EUR": 20, "GBP": 10})
         placeholders = self._world.parameters.placeholder_emails
         email = people.email(rng, number, first, last, placeholders=placeholders)
+        twin = None
         if self._accounts and rng.random() < self._world.parameters.shares_email:
-            email = rng.choice(self._accounts).email
+            twin = rng.choice(self._accounts)
+            email = twin.email
         address = people.address(rng, currency)
         account = Account(
             *self._registry.head(now),
@@ -137,6 +139,11 @@ class Sales:
             self._parents.append(account)
         if parent and not parent.has_children:
             parent.has_children = True
+        if twin and rng.random() < self._world.parameters.closes_superfluous:
+            superfluous = rng.choice([account, twin])
+            self._queue.after(rng.uniform(3, 60) * DAY, self._contracts.close, superfluous)
+        if email is None and rng.random() < self._world.parameters.adds_email:
+            self._queue.after(rng.uniform(1, 60) * DAY, self._customers.change_email, account)
         return self._registry.enter(account)
 
     def _some_parent(self, rng: Random) -> Account | None:

@@ -110,7 +110,7 @@ def payment_method(method: e.PaymentMethod) -> Record:
             "exp_month": method.exp_month,
             "exp_year": method.exp_year,
             "gateway_token": None,
-            "cc_bin_country": "US",
+            "cc_bin_country": method.bank_country,
             "gateway_code": None,
             "billing_agreement_id": None,
             "name_on_account": None,
