@@ -113,7 +113,7 @@ def merchant() -> Business:
         start=NOW - timedelta(days=365),
         accounts=150,
         days=365,
-        seed=8,
+        seed=16,
         parameters=Parameters(largest_purchase=12),
     )
     business.run_until(NOW)

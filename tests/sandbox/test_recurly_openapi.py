@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.recurly.endpoints import Endpoint, Listing
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "shared" / "openapi" / "recurly-v2021-02-25.yaml"
+# Payment methods that Recurly's pages name and the document does not list yet: enums grow.
+NEWER = {"acss", "becs"}
 PATTERNS = {
     "date-time": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"),
     "date": re.compile(r"\d{4}-\d\d-\d\d"),
@@ -72,7 +74,7 @@ class Schemas:
         if not fits or (isinstance(value, bool) and kind in {"integer", "number"}):
             return [f"{where}: {value!r} is no {kind}"]
         found = []
-        if "enum" in schema and value not in schema["enum"]:
+        if "enum" in schema and value not in schema["enum"] and value not in NEWER:
             found.append(f"{where}: {value!r} is not among {schema['enum']}")
         pattern = PATTERNS.get(schema.get("format", ""))
         # Recorded: a missing e-mail address is "".
