@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
 from collections import defaultdict
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 Number = TypeVar("Number", int, float)
 
+_ADDRESSES = ("TAP_RECURLY_API_URL", "TARGET_KLAVIYO_API_URL")
 RECURLY_PORT = 8701
 KLAVIYO_PORT = 8702
 FAULT_EVERY = 20
@@ -64,9 +67,17 @@ def _serve(options: argparse.Namespace) -> None:
         signal.signal(number, lambda *_: stopped.set())
     with sandbox:
         usual = (options.recurly_port, options.klaviyo_port) == (RECURLY_PORT, KLAVIYO_PORT)
+        usual = usual and not _addresses_elsewhere()
         _say(sentences.greeting(sandbox, options.accounts, options.days, usual_ports=usual))
         while not stopped.wait(_TICK):
             sandbox.advance(timedelta(0))  # real time has passed, and the merchant lives on
+
+
+def _addresses_elsewhere() -> bool:
+    """Whether the shell or .env names addresses that would win over those in meltano.yml."""
+    dotenv = Path(".env")
+    named = dotenv.read_text(encoding="utf-8", errors="replace") if dotenv.is_file() else ""
+    return any(name in os.environ or name in named for name in _ADDRESSES)
 
 
 def _advance(options: argparse.Namespace) -> None:

@@ -70,15 +70,7 @@ def _run(sandbox: Sandbox, command: tuple[str, ...], name: str) -> bool:
     with log.open("w", encoding="utf-8") as lines:
         done = subprocess.run(  # noqa: S603  (this project's own command)
             [str(Path(sys.executable).with_name(command[0])), *command[1:]],
-            env={
-                **os.environ,
-                "TAP_RECURLY_API_URL": sandbox.recurly_url,
-                "TARGET_KLAVIYO_API_URL": sandbox.klaviyo_url,
-                "TARGET_KLAVIYO_REJECTS_PATH": str(OUTPUT / "rejected.singer"),
-                "TARGET_KLAVIYO_REPORT_PATH": str(OUTPUT / "audit.html"),
-                "MELTANO_STATE_BACKEND_URI": (OUTPUT / "state").absolute().as_uri(),
-                "NO_COLOR": "1",
-            },
+            env=environment(sandbox, OUTPUT.absolute()),
             stdout=lines,
             stderr=subprocess.STDOUT,
             check=False,
@@ -89,6 +81,28 @@ def _run(sandbox: Sandbox, command: tuple[str, ...], name: str) -> bool:
     _say(f"  failed; the end of {log}:\n")
     _say("\n".join(log.read_text(encoding="utf-8").splitlines()[-15:]))
     return False
+
+
+def environment(sandbox: Sandbox, folder: Path) -> dict[str, str]:
+    """What a command sees that keeps its files in `folder`: the sandbox's addresses and no others.
+
+    Real keys and proxies are kept away by Meltano's environment `sandbox`.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("TAP_RECURLY_", "TARGET_KLAVIYO_"))
+    }
+    return {
+        **kept,
+        "TAP_RECURLY_API_URL": sandbox.recurly_url,
+        "TARGET_KLAVIYO_API_URL": sandbox.klaviyo_url,
+        "TARGET_KLAVIYO_REJECTS_PATH": str(folder / "rejected.singer"),
+        "TARGET_KLAVIYO_REPORT_PATH": str(folder / "audit.html"),
+        # No `as_uri`: Meltano takes the path as it stands, percent signs and all.
+        "MELTANO_STATE_BACKEND_URI": f"file://{folder / 'state'}",
+        "NO_COLOR": "1",
+    }
 
 
 def _compare(sandbox: Sandbox) -> bool:
