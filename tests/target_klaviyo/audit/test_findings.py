@@ -215,7 +215,7 @@ def test_trouble_on_the_way_is_outlasted(shop: Any) -> None:
 def test_an_audit_keeps_within_klaviyos_limits(shop: Any) -> None:
     """Alone on its account, it never sees a 429, and reads each metric in pages of 1,000."""
     shop.sync()
-    shop.account.switches.limits = True
+    shop.account.options.limits = True
     assert shop.audit().agrees
     assert shop.site.requests("/api/events") == 3
     assert shop.site.requests(status=429) == 0

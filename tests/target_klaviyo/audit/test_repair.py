@@ -153,7 +153,7 @@ class LaggingTime:
         self._account = account
         self._shows_after = shows_after
         self.waits: list[float] = []
-        account.switches.visibility_lag = timedelta(days=1)
+        account.options.visibility_lag = timedelta(days=1)
 
     def clock(self) -> float:
         """Seconds waited so far."""
@@ -163,7 +163,7 @@ class LaggingTime:
         """Let seconds pass, at once."""
         self.waits.append(seconds)
         if self.clock() >= self._shows_after:
-            self._account.switches.visibility_lag = timedelta(0)
+            self._account.options.visibility_lag = timedelta(0)
 
 
 def _repair(shop: Any, time: LaggingTime) -> None:

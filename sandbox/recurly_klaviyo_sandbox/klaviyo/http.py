@@ -1,7 +1,7 @@
 """The HTTP side: who may do what, how often, and in which form.
 
-The order of checks is assumed: path and method, key, scopes, revision, rate limit, content type,
-size, query, body.
+The order of checks is assumed: path and method, key, revision, rate limit, scopes (recorded: a 403
+carries the RateLimit headers), content type, size, query, body.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from recurly_klaviyo_sandbox.klaviyo.calls import Call
 from recurly_klaviyo_sandbox.klaviyo.errors import Refusal
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable
 
     from starlette.types import Receive, Scope, Send
@@ -28,16 +27,16 @@ if TYPE_CHECKING:
 
 JSON_API = "application/vnd.api+json"
 _PREFIX = "Klaviyo-API-Key "
+_CHALLENGE = {"WWW-Authenticate": "Bearer, Klaviyo-API-Key"}  # recorded
 _OPT_OUT = "x-klaviyo-revision-fall-forward-opt-out"
 _BODY_METHODS = frozenset({"POST", "PATCH"})
 
 
-class Gate:
+class Http:
     """ASGI application of the API: checks a request, calls its handler, writes the answer.
 
-    `keys` maps private keys to their scopes. `lock` guards the state against the threads of
-    tests that look at it from the Python side. `before_each_request` is called with method and
-    path: what happens in the account between two requests of a client.
+    `keys` maps private keys to their scopes. `before_each_request` is called with method and path:
+    what happens in the account between two requests of a client.
     """
 
     def __init__(
@@ -45,12 +44,10 @@ class Gate:
         state: State,
         keys: dict[str, frozenset[str]],
         limiter: RateLimiter,
-        lock: threading.RLock,
     ) -> None:
         self._state = state
         self._keys = keys
         self._limiter = limiter
-        self._lock = lock
         self.before_each_request: Callable[[str, str], None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,11 +58,11 @@ class Gate:
             self.before_each_request(scope["method"], scope["path"])
         extra: dict[str, str] = {}
         try:
-            with self._lock:
+            with self._state.lock:
                 status, document = self._answer(scope, headers, body, extra)
         except Refusal as refusal:
             status, document = refusal.status, {"errors": refusal.errors}
-            # Documented: a 429 carries Retry-After and none of the RateLimit headers.
+            # Recorded: a 429 carries Retry-After and none of the RateLimit headers.
             extra.update(refusal.headers)
         await _send(send, status, document, extra)
 
@@ -73,17 +70,18 @@ class Gate:
         self, scope: Scope, headers: dict[str, bytes], body: bytes, extra: dict[str, str]
     ) -> tuple[int, dict[str, Any] | None]:
         path = unquote(scope["raw_path"].decode("latin-1").partition("?")[0])
-        switches = self._state.switches
-        if len(scope["raw_path"]) + len(scope["query_string"]) > switches.longest_url:
+        options = self._state.options
+        if len(scope["raw_path"]) + len(scope["query_string"]) > options.longest_url:
             raise Refusal.one(414, "uri_too_long", "URI too long.", "The address is too long.")
         endpoint, named = _route(scope["method"], path)
-        self._authorize(headers.get("authorization", b"").decode("latin-1"), endpoint)
+        scopes = self._authenticate(headers.get("authorization", b"").decode("latin-1"))
         revision = revisions.check(
             headers.get("revision", b"").decode("latin-1"),
             self._state.clock.now(),
-            fall_forward=switches.fall_forward and headers.get(_OPT_OUT) != b"1",
+            fall_forward=options.fall_forward and headers.get(_OPT_OUT) != b"1",
         )
         self._pace(endpoint, extra)
+        _authorize(scopes, endpoint)
         if endpoint.method in _BODY_METHODS:
             body = self._readable(headers, body, endpoint)
         parameters = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
@@ -94,35 +92,30 @@ class Gate:
         answer = endpoint.handler(self._state, call)
         return answer.status, answer.document
 
-    def _authorize(self, header: str, endpoint: Endpoint) -> None:
-        """Documented: 401 without a valid key, 403 when the key lacks a scope."""
+    def _authenticate(self, header: str) -> frozenset[str]:
+        """The scopes of the key; recorded: 401 without a valid one."""
         if not header:
             raise Refusal.one(
                 401,
                 "not_authenticated",
                 "Authentication credentials were not provided.",
                 "Missing or invalid private key.",
+                headers=_CHALLENGE,
             )
         key = header.removeprefix(_PREFIX) if header.startswith(_PREFIX) else ""
         scopes = self._keys.get(key)
         if scopes is None:
             raise Refusal.one(
                 401,
-                "authentication_failed",
+                "not_authenticated" if header.startswith(_PREFIX) else "authentication_failed",
                 "Incorrect authentication credentials.",
                 "Incorrect authentication credentials.",
+                headers=_CHALLENGE if header.startswith(_PREFIX) else None,
             )
-        missing = [scope for scope in endpoint.scopes if scope not in scopes]
-        if missing:
-            raise Refusal.one(
-                403,
-                "permission_denied",
-                "You do not have permission to perform this action.",
-                f"The API key lacks the scopes {', '.join(missing)}.",
-            )
+        return scopes
 
     def _pace(self, endpoint: Endpoint, extra: dict[str, str]) -> None:
-        if not self._state.switches.limits:
+        if not self._state.options.limits:
             return
         wait, headers = self._limiter.admit(endpoint.name, endpoint.budget)
         if wait is not None:
@@ -131,18 +124,19 @@ class Gate:
                 "throttled",
                 "Request was throttled.",
                 f"Request was throttled. Expected available in {wait} seconds.",
+                pointer="/data",
                 headers={"Retry-After": str(wait)},
             )
         extra.update(headers)
 
     def _readable(self, headers: dict[str, bytes], body: bytes, endpoint: Endpoint) -> bytes:
         """The body, unpacked; 415 for other forms than JSON:API and 413 when it is too large."""
-        switches = self._state.switches
+        options = self._state.options
         kind = headers.get("content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
-        if kind != JSON_API and not (kind == "application/json" and switches.accept_plain_json):
+        if kind != JSON_API and not (kind == "application/json" and options.accept_plain_json):
             raise _unsupported(f"Unsupported media type '{kind}' in request.")
         coding = headers.get("content-encoding", b"identity").decode("latin-1").lower()
-        if coding == "gzip" and switches.accept_gzip:
+        if coding == "gzip" and options.accept_gzip:
             # Documented: sizes count decompressed.
             body = _unpack(body, endpoint.body_bytes)
         elif coding != "identity":
@@ -174,6 +168,19 @@ def _route(method: str, path: str) -> tuple[Endpoint, dict[str, str]]:
             headers={"Allow": ", ".join(sorted(methods))},
         )
     return endpoint, named
+
+
+def _authorize(scopes: frozenset[str], endpoint: Endpoint) -> None:
+    """Documented: 403 when the key lacks a scope."""
+    missing = [scope for scope in endpoint.scopes if scope not in scopes]
+    if missing:
+        raise Refusal.one(
+            403,
+            "permission_denied",
+            "You do not have permission to perform this action.",
+            f"The API key lacks the scopes {', '.join(missing)}.",
+            pointer="/data",
+        )
 
 
 def _unsupported(detail: str) -> Refusal:
@@ -213,7 +220,7 @@ async def _send(
 ) -> None:
     body = b"" if document is None else orjson.dumps(document)
     headers = [(name.lower().encode(), value.encode()) for name, value in extra.items()]
-    if document is not None:
+    if document is not None and status != 429:  # noqa: PLR2004  (recorded: a 429 has no type)
         headers.append((b"content-type", JSON_API.encode()))
     headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})

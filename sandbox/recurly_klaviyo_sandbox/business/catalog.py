@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from recurly_klaviyo_sandbox.business.entities import AddOn, Coupon, Item, Plan
 
 if TYPE_CHECKING:
-    from recurly_klaviyo_sandbox.business.books import Books
+    from recurly_klaviyo_sandbox.business.registry import Registry
 
 CURRENCIES = {"USD": 1.0, "EUR": 0.95, "GBP": 0.85}
 TAX_RATES = {"US": 0.0, "DE": 0.19, "FR": 0.20, "NL": 0.21, "FI": 0.24, "GB": 0.20}
@@ -43,12 +43,13 @@ _ADD_ONS = {
     "team-yearly": (("api-calls", "API calls", 2, True),),
     "coffee-box": (("biscotti", "Biscotti", 450, False), ("decaf", "Decaf bag", 999, False)),
 }
-_ITEMS = (
+_ITEMS: tuple[tuple[Any, ...], ...] = (
     ("mug", "Stoneware mug", 1850),
     ("tote", "Tote bag", 1200),
     ("grinder", "Hand grinder", 7999),
     ("workshop", "Online workshop", 4500),
     ("sticker", "Sticker sheet", 325),
+    ("api-calls", "API calls", 0, "0.000125"),
 )
 _COUPONS = (
     ("welcome10", "Welcome: 10 % off", 10, 1),
@@ -58,17 +59,14 @@ _COUPONS = (
 )
 
 
-class Catalogue:
+class Catalog:
     """Plans with their add-ons, items and coupons, all there since `opened`."""
 
-    def __init__(self, books: Books, opened: int) -> None:
-        self.plans = [self._plan(books, opened, offer) for offer in _OFFERS]
-        self.items = [
-            books.enter(Item(*books.head(opened), code, name, price))
-            for code, name, price in _ITEMS
-        ]
+    def __init__(self, registry: Registry, opened: int) -> None:
+        self.plans = [self._plan(registry, opened, offer) for offer in _OFFERS]
+        self.items = [registry.enter(Item(*registry.head(opened), *offer)) for offer in _ITEMS]
         self.coupons = [
-            books.enter(Coupon(*books.head(opened), code, name, percent, invoices))
+            registry.enter(Coupon(*registry.head(opened), code, name, percent, invoices))
             for code, name, percent, invoices in _COUPONS
         ]
         self.popularity = [plan.popularity for plan in self.plans]
@@ -78,10 +76,10 @@ class Catalogue:
         return next(plan for plan in self.plans if plan.code == code)
 
     @staticmethod
-    def _plan(books: Books, opened: int, offer: _Offer) -> Plan:
-        plan = books.enter(
+    def _plan(registry: Registry, opened: int, offer: _Offer) -> Plan:
+        plan = registry.enter(
             Plan(
-                *books.head(opened),
+                *registry.head(opened),
                 offer.code,
                 offer.name,
                 interval_unit="days" if offer.days else "months",
@@ -94,8 +92,8 @@ class Catalogue:
             )
         )
         for code, name, price, metered in _ADD_ONS.get(offer.code, ()):
-            add_on = AddOn(*books.head(opened), plan, code, name, price, metered)
-            plan.add_ons.append(books.enter(add_on))
+            add_on = AddOn(*registry.head(opened), plan, code, name, price, metered)
+            plan.add_ons.append(registry.enter(add_on))
         return plan
 
 

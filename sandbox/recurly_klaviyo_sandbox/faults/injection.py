@@ -8,11 +8,13 @@ exactly like the real thing: a reset is a TCP reset, a truncated body breaks its
 from __future__ import annotations
 
 import asyncio
+import gzip
 import re
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ class Trouble(str, Enum):
     RESET_AFTER = "reset_after"  # the service commits, then the connection is reset: reply lost
     TRUNCATE = "truncate"  # half of the body comes, then the connection is reset
     REPLACE_BODY = "replace_body"  # the service commits, but `body` comes back with its status
+    REWRITE = "rewrite"  # the service commits, and `rewrite` makes another body of its answer's
     HANG = "hang"  # no answer for `seconds`, then a reset
     SLOW = "slow"  # a right answer, `seconds` late
 
@@ -39,7 +42,7 @@ class Fault:
 
     `path` is a regular expression searched in the path with its query string. The first `after`
     matching requests pass unharmed; of those that follow, each `every`th is struck, `times` times
-    in all (None: for ever).
+    in all (None: for ever). `rewrite` takes the path with its query string, and the body.
     """
 
     trouble: Trouble
@@ -52,6 +55,7 @@ class Fault:
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    rewrite: Callable[[str, bytes], bytes] | None = None
     seen: int = field(default=0, init=False)
     struck: int = field(default=0, init=False)
 
@@ -94,14 +98,15 @@ class FaultInjection:
             return
         path = scope["path"]
         query = scope["query_string"].decode("latin-1")
-        fault = self._fault_for(scope["method"], f"{path}?{query}" if query else path)
+        address = f"{path}?{query}" if query else path
+        fault = self._fault_for(scope["method"], address)
         reply = _Reply(send, lambda status: self._count(scope["method"], path, status))
         if self.latency:
             await asyncio.sleep(self.latency)
         if fault is None:
             await self._app(scope, receive, reply.forward)
         else:
-            await self._strike(fault, scope, receive, reply)
+            await self._strike(fault, address, scope, receive, reply)
 
     def _count(self, method: str, path: str, status: int) -> None:
         with self._lock:
@@ -112,7 +117,9 @@ class FaultInjection:
             struck = [fault for fault in self.faults if fault.strikes(method, path)]
         return struck[0] if struck else None
 
-    async def _strike(self, fault: Fault, scope: Scope, receive: Receive, reply: _Reply) -> None:
+    async def _strike(
+        self, fault: Fault, address: str, scope: Scope, receive: Receive, reply: _Reply
+    ) -> None:
         if fault.trouble is Trouble.SLOW:
             await asyncio.sleep(fault.seconds)
             await self._app(scope, receive, reply.forward)
@@ -128,6 +135,8 @@ class FaultInjection:
             await self._app(scope, receive, reply.hold)
             if fault.trouble is Trouble.REPLACE_BODY:
                 await reply.answer(reply.held_status, fault.headers, fault.body)
+            elif fault.trouble is Trouble.REWRITE and fault.rewrite:
+                await reply.rewrite(partial(fault.rewrite, address))
             elif fault.trouble is Trouble.TRUNCATE:
                 await reply.send_half()
                 reply.reset()
@@ -161,8 +170,19 @@ class _Reply:
         await self.forward({"type": "http.response.start", "status": status, "headers": lines})
         await self.forward({"type": "http.response.body", "body": body})
 
+    async def rewrite(self, change: Callable[[bytes], bytes]) -> None:
+        headers = {name.decode(): value.decode() for name, value in self._held[0]["headers"]}
+        body = self._held_body()
+        if headers.pop("content-encoding", "") == "gzip":
+            body = gzip.decompress(body)
+        headers.pop("content-length", None)
+        await self.answer(self.held_status, headers, change(body))
+
+    def _held_body(self) -> bytes:
+        return b"".join(message.get("body", b"") for message in self._held[1:])
+
     async def send_half(self) -> None:
-        body = b"".join(message.get("body", b"") for message in self._held[1:])
+        body = self._held_body()
         await self._send(self._held[0])
         half = body[: len(body) // 2]
         await self._send({"type": "http.response.body", "body": half, "more_body": True})

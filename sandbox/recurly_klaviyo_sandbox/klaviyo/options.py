@@ -1,9 +1,9 @@
 """What about this Klaviyo can be chosen: its account, its pace, and every fact nobody verified.
 
-A rule in this package carries one of three tags. *Documented*: Klaviyo's reference, guides or
-OpenAPI document say so. *Reported*: others measured it on real accounts and published it.
-*Assumed*: the documentation is silent, and this is the reading that is hardest on a client.
-Whatever is assumed and could matter is a switch here.
+A rule in this package carries one of four tags. *Recorded*: answers of real accounts that others
+published show it. *Documented*: Klaviyo's reference, guides or OpenAPI document say so. *Reported*:
+others say that they measured it. *Assumed*: nobody says anything, and this is the reading that is
+hardest on a client. Whatever is assumed and could matter is an option here.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Literal
 
 ImportOrder = Literal["sent", "reversed"]
 WindowStart = Literal["calendar", "first_request"]
+FirstWindow = Literal["burst", "steady", "alternating"]
 AbsentLinks = Literal["null", "omitted"]
 ImportConflict = Literal["error", "email", "external_id"]
 EventConflict = Literal["email", "external_id", "drop"]
@@ -21,7 +22,7 @@ OriginalPayload = Literal["resource", "attributes"]
 
 
 @dataclass
-class Switches:
+class Options:
     """Every choice, with the default that is documented or, failing that, hardest on a client."""
 
     # The account, as GET /api/accounts tells it (documented fields).
@@ -32,6 +33,7 @@ class Switches:
 
     # Pace.
     limits: bool = True  # documented: a burst and a steady window per endpoint
+    first_window: FirstWindow = "burst"  # recorded: what the RateLimit headers speak of
     window_start: WindowStart = "calendar"  # assumed: windows begin with the clock's second, minute
     visibility_lag: timedelta = timedelta(0)  # documented: up to minutes; zero keeps tests short
 
@@ -62,10 +64,5 @@ class Switches:
 
     # What is shown.
     show_event_id: bool = True  # recorded: `$event_id` is among an API event's properties
-    show_value: bool = True  # reported: `$value` is
-    absent_links: AbsentLinks = "null"  # reported null; the OpenAPI document has strings only
 
-    # Aggregates.
-    aggregate_range: timedelta | None = timedelta(days=366)  # reported: a year at most
-    naive_filters_in_timezone: bool = True  # assumed: a datetime without offset is local
-    local_aggregate_dates: bool = True  # assumed: buckets are labelled with the zone's offset
+    absent_links: AbsentLinks = "null"  # recorded null; the OpenAPI document has strings only

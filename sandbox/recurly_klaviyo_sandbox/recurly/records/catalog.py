@@ -81,7 +81,7 @@ def add_on(add_on: e.AddOn) -> Record:
 
 
 def item(item: e.Item) -> Record:
-    """A catalogue item."""
+    """A catalog item."""
     return {
         "id": item.id,
         "object": "item",

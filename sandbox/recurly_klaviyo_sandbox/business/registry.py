@@ -1,4 +1,4 @@
-"""The merchant's books: every entity there is, new ids, and what has changed of late."""
+"""The merchant's registry: every entity there is, new ids, and what has changed of late."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _UUID_STEP = 0x9E3779B97F4A7C15F39CC0605CEDC835
 SomeEntity = TypeVar("SomeEntity", bound="Entity")
 
 
-class Books:
+class Registry:
     """Registers of all entities by resource and id, and the ids Recurly would hand out."""
 
     def __init__(self, seed: int) -> None:
         self._drawn = seed * 1_000_003 % _IDS
         self._invoices = 1000
-        self.registers: defaultdict[str, dict[str, Entity]] = defaultdict(dict)
+        self.entities: defaultdict[str, dict[str, Entity]] = defaultdict(dict)
         self._changed: defaultdict[str, dict[str, Entity]] = defaultdict(dict)
 
     def new_id(self) -> str:
@@ -58,13 +58,13 @@ class Books:
 
     def enter(self, entity: SomeEntity) -> SomeEntity:
         """Register a new entity."""
-        self.registers[entity.resource][entity.id] = entity
+        self.entities[entity.resource][entity.id] = entity
         self._changed[entity.resource][entity.id] = entity
         return entity
 
     def strike(self, entity: Entity) -> None:
-        """Take an entity out of the books for good."""
-        self.registers[entity.resource].pop(entity.id, None)
+        """Take an entity out of the registry for good."""
+        self.entities[entity.resource].pop(entity.id, None)
         self._changed[entity.resource][entity.id] = entity
 
     def touch(self, entity: Entity, time: int) -> None:
@@ -78,7 +78,7 @@ class Books:
 
     def accounts(self) -> list[Account]:
         """All accounts, in order of sign-up."""
-        return [cast("Account", entity) for entity in self.registers["accounts"].values()]
+        return [cast("Account", entity) for entity in self.entities["accounts"].values()]
 
     def take_changes(self) -> dict[str, dict[str, Entity]]:
         """Everything that has changed since the last call, by resource and id."""

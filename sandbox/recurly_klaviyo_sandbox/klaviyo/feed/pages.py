@@ -12,12 +12,12 @@ from urllib.parse import parse_qs
 import jinja2
 from starlette.responses import HTMLResponse, Response
 
-from recurly_klaviyo_sandbox.feed.view import FeedView, dated
+from recurly_klaviyo_sandbox.klaviyo.feed.view import FeedView, dated
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-    from recurly_klaviyo_sandbox.klaviyo.account import KlaviyoAccount
+    from recurly_klaviyo_sandbox.klaviyo.state import State
 
 LATEST = 40  # events per metric in the page that is saved
 _HERE = Path(__file__).parent
@@ -44,10 +44,10 @@ _POLICY = {
 }
 
 
-def render_feed(account: KlaviyoAccount, *, latest: int = LATEST) -> str:
+def render_feed(state: State, *, latest: int = LATEST) -> str:
     """One HTML page that needs nothing else: every metric with its `latest` events."""
-    with account.lock:
-        view = FeedView(account)
+    with state.lock:
+        view = FeedView(state)
         overview = view.overview()
         feeds = []
         for card in overview.cards:
@@ -60,8 +60,8 @@ def render_feed(account: KlaviyoAccount, *, latest: int = LATEST) -> str:
 class FeedPages:
     """ASGI application of the live pages."""
 
-    def __init__(self, account: KlaviyoAccount) -> None:
-        self._account = account
+    def __init__(self, state: State) -> None:
+        self._state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one page."""
@@ -72,9 +72,9 @@ class FeedPages:
 
     def _answer(self, path: str, query: dict[str, str]) -> Response:
         if path == "/feed.html":
-            return HTMLResponse(render_feed(self._account), headers=_POLICY)
-        with self._account.lock:
-            view = FeedView(self._account)
+            return HTMLResponse(render_feed(self._state), headers=_POLICY)
+        with self._state.lock:
+            view = FeedView(self._state)
             if path == "/feed":
                 page = _render("overview.html", overview=view.overview())
                 return HTMLResponse(page, headers=_POLICY)
@@ -87,7 +87,7 @@ class FeedPages:
                 card=view.card(metric),
                 feed=view.page(metric, number, day),
                 day=day,
-                timezone=self._account.switches.timezone,
+                timezone=self._state.options.timezone,
             )
         return HTMLResponse(page, headers=_POLICY)
 

@@ -9,11 +9,13 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from recurly_klaviyo_sandbox.klaviyo import background
+
 if TYPE_CHECKING:
-    from recurly_klaviyo_sandbox.klaviyo.account import KlaviyoAccount
     from recurly_klaviyo_sandbox.klaviyo.events import StoredEvent
     from recurly_klaviyo_sandbox.klaviyo.metrics import Metric
     from recurly_klaviyo_sandbox.klaviyo.profiles import Profile
+    from recurly_klaviyo_sandbox.klaviyo.state import State
 
 CHART_DAYS = 30
 PAGE_SIZE = 50
@@ -93,26 +95,25 @@ class Page(NamedTuple):
 
 
 class FeedView:
-    """Reads an account for the feed. Use it while holding the account's lock."""
+    """Reads an account for the feed. Use it while holding the state's lock."""
 
-    def __init__(self, account: KlaviyoAccount) -> None:
-        self._account = account
-        self._state = account.state
-        self.zone = ZoneInfo(account.switches.timezone)
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self.zone = ZoneInfo(state.options.timezone)
 
     def overview(self) -> Overview:
         """Everything on the first page."""
-        summary = self._account.summary()
+        background.settle(self._state, everything=True)
         cards = [self.card(metric) for metric in self._state.metrics]
         cards.sort(key=lambda card: (card.integration != "API", -card.count, card.name))
-        switches = self._account.switches
+        options = self._state.options
         return Overview(
-            switches.organization_name,
-            switches.timezone,
+            options.organization_name,
+            options.timezone,
             self._moment(self._state.now()),
             sum(card.count for card in cards),
-            summary["profiles"],
-            summary["flows_triggered"],
+            len(self._state.profiles),
+            self._state.events.flow_count(),
             cards,
         )
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 
 @dataclass
-class Switches:
+class Options:
     """What Recurly leaves open or sites differ in. All may be changed while the site serves."""
 
     per_minute: int = 1000
