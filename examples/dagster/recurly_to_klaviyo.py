@@ -31,7 +31,11 @@ def job_of(site: str, project: str) -> dg.JobDefinition:
 
     # One run of a site at a time: `concurrency.runs.tag_concurrency_limits` in dagster.yaml can
     # hold runs with the same value of this tag to one.
-    @dg.job(name=f"recurly_{site}_to_klaviyo", tags={"recurly_site": site})
+    @dg.job(
+        name=f"recurly_{site}_to_klaviyo",
+        tags={"recurly_site": site},
+        executor_def=dg.in_process_executor,
+    )
     def sync_site() -> None:
         sync()
 

@@ -129,7 +129,7 @@ class TapRuns:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 check=False,
-                timeout=280,
+                timeout=600,
             )
         assert done.returncode == 0, self.log
         return done
@@ -340,7 +340,7 @@ def _load(program: Path, config: Mapping[str, Any], messages: Path, folder: Path
             capture_output=True,
             text=True,
             check=False,
-            timeout=280,
+            timeout=600,
         )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
@@ -385,7 +385,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=280,
+            timeout=600,
             check=False,
         )
         assert done.returncode == 0, done.stdout

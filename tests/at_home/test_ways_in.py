@@ -110,7 +110,7 @@ def test_only_the_target_takes_rows_from_anywhere(project: Project) -> None:
         "profile": {"email": "ada@shop.io"},
     }
     lines = [
-        {"type": "SCHEMA", "stream": "events", "schema": {}, "key_properties": []},
+        {"type": "SCHEMA", "stream": "events", "schema": {"properties": {}}, "key_properties": []},
         {"type": "RECORD", "stream": "events", "record": row},
     ]
     (project.folder / "rows.singer").write_text("".join(f"{json.dumps(one)}\n" for one in lines))
