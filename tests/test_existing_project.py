@@ -1,4 +1,7 @@
-"""The plugins in a Meltano project that was there before, and each product by plain pip."""
+"""The plugins in a Meltano project that was there before, and each product by plain pip.
+
+What docs/your-project.md prints is run as it is printed.
+"""
 
 from __future__ import annotations
 
@@ -12,89 +15,178 @@ import venv
 from pathlib import Path
 
 import pytest
+import yaml
 
+from about import url
 from recurly_klaviyo_sandbox.sandbox import Sandbox
 
-ROOT = Path(__file__).parent.parent
-MELTANO = Path(sys.executable).with_name("meltano")
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-PROJECT = """
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+REPOSITORY = f"{url('tap-recurly', 'Repository')}.git"
+MADE = shutil.ignore_patterns(".venv*", ".meltano", ".git", ".*_cache", "output", "__pycache__")
+
+PROJECT = """\
 project_id: somebody-elses-project
 default_environment: dev
 send_anonymous_usage_stats: false
-environments: [{name: dev}]
-INCLUDED
+environments:
+- name: dev
 plugins:
   loaders:
   - name: target-jsonl
     namespace: target_jsonl
     pip_url: target-jsonl
-    settings: [{name: destination_path}]
-    config: {destination_path: rows}
+    settings:
+    - name: destination_path
+    config:
+      destination_path: rows
+jobs:
+- name: sync
+  tasks: [tap-recurly target-jsonl]
 """
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Somebody's Meltano project that includes the plugins as the README says."""
-    folder = tmp_path_factory.mktemp("project")
-    made = shutil.ignore_patterns(".*", "output", "__pycache__")
-    shutil.copytree(ROOT, folder / "recurly-to-klaviyo", ignore=made)
-    included = re.search(
-        r"### In a Meltano project you already have.*?```yaml\n(.*?)```",
-        (ROOT / "README.md").read_text(),
-        flags=re.DOTALL,
-    )
-    assert included is not None
-    (folder / "meltano.yml").write_text(PROJECT.replace("INCLUDED", included[1]))
-    (folder / "rows").mkdir()
-    return folder
+class Project:
+    """Somebody's Meltano project, with this repository as a folder in it."""
 
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clone = folder / "recurly-to-klaviyo"
+        shutil.copytree(ROOT, self.clone, ignore=MADE)
+        git = ["git", "-c", "user.name=Ada", "-c", "user.email=ada@shop.io"]
+        for words in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "All"]):
+            subprocess.run([*git, *words], cwd=self.clone, check=True)
+        (folder / "meltano.yml").write_text(PROJECT)
+        (folder / "rows").mkdir()
 
-def _run(project: Path, sandbox: Sandbox, *blocks: str) -> None:
-    """Run blocks with the keys and settings that a user would put into the environment."""
-    done = subprocess.run(
-        [MELTANO, "run", *blocks],
-        cwd=project,
-        env={
-            **os.environ,
+    def type(self, heading: str) -> None:
+        """Run the commands below a heading of docs/your-project.md, but for those that read."""
+        text = (ROOT / "docs/your-project.md").read_text()
+        _, found, section = text.partition(f"\n## {heading}\n")
+        assert found, heading
+        for block in re.findall(r"```sh\n(.*?)```", section.partition("\n## ")[0], re.DOTALL):
+            if "meltano run" not in block:
+                self.shell(block)
+
+    def shell(self, commands: str, sandbox: Sandbox | None = None) -> str:
+        """Run commands with the keys and settings that a user would put into the environment."""
+        done = subprocess.run(
+            ["/bin/sh", "-e", "-c", commands],
+            cwd=self.folder,
+            env=os.environ | self._git | (self._keys(sandbox) if sandbox else {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=280,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def changed_in_the_clone(self) -> str:
+        """What the commands have changed of ours."""
+        git = ["/usr/bin/env", "git", "status", "--short"]
+        return subprocess.check_output(git, cwd=self.clone, text=True)
+
+    def rows(self, stream: str) -> list[dict[str, object]]:
+        """What target-jsonl has written of a stream."""
+        (written,) = (self.folder / "rows").glob(f"{stream}-*.jsonl")
+        return [json.loads(line) for line in written.read_text().splitlines()]
+
+    @property
+    def _git(self) -> dict[str, str]:
+        """The repository's address leads to the clone."""
+        return {
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"url.{self.clone.as_uri()}.insteadOf",
+            "GIT_CONFIG_VALUE_0": REPOSITORY,
+        }
+
+    @staticmethod
+    def _keys(sandbox: Sandbox) -> dict[str, str]:
+        return {
             "TAP_RECURLY_API_KEY": sandbox.recurly.api_key,
             "TAP_RECURLY_API_URL": sandbox.recurly_url,
             "TARGET_KLAVIYO_API_KEY": sandbox.klaviyo.api_key,
             "TARGET_KLAVIYO_API_URL": sandbox.klaviyo_url,
-        },
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+        }
 
 
-def test_the_plugins_fit_into_a_project_that_was_there_before(project: Path) -> None:
-    """Included as the README says, the plugins bring every event, and the audit agrees."""
+def _stored(sandbox: Sandbox) -> set[str | None]:
+    return {event.unique_id for event in sandbox.klaviyo.events()}
+
+
+@pytest.fixture(scope="module")
+def included(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project that includes a copy of the plugins."""
+    project = Project(tmp_path_factory.mktemp("included"))
+    project.type("Both plugins, from a clone")
+    return project
+
+
+@pytest.fixture(scope="module")
+def referred(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project that has added each plugin by its definition."""
+    project = Project(tmp_path_factory.mktemp("referred"))
+    project.type("One plugin, by its definition")
+    meltano = yaml.safe_load((project.folder / "meltano.yml").read_text())
+    (mapper,) = meltano["plugins"]["mappers"]
+    mapper["mappings"] = [{"name": "recurly-to-klaviyo", "config": {}}]
+    (project.folder / "meltano.yml").write_text(yaml.safe_dump(meltano, sort_keys=False))
+    return project
+
+
+def test_included_plugins_bring_every_event_and_the_audit_agrees(included: Project) -> None:
+    """A copy of the plugins brings everything, and its audit job finds nothing amiss."""
     with Sandbox(accounts=30, days=120) as sandbox:
-        _run(project, sandbox, "tap-recurly", "target-klaviyo")
-        expected = sandbox.ledger.events(sandbox.clock.now()).keys()
-        assert {event.unique_id for event in sandbox.klaviyo.events()} == expected
-        _run(project, sandbox, "--full-refresh", "--no-state-update", "audit")
+        included.shell("meltano run tap-recurly target-klaviyo", sandbox)
+        assert _stored(sandbox) == sandbox.ledger.events(sandbox.clock.now()).keys()
+        audit = "meltano run --full-refresh --no-state-update recurly-klaviyo-audit"
+        included.shell(audit, sandbox)
 
 
-def test_the_same_rows_go_to_any_other_target(project: Path) -> None:
-    """In another project, tap and mapper write the rows of all metrics to JSON lines files."""
+def test_included_rows_go_to_any_other_target(included: Project) -> None:
+    """Tap and mapper write the rows of all metrics to JSON lines files."""
     with Sandbox(accounts=30, days=120) as sandbox:
-        _run(
-            project, sandbox, "--full-refresh", "tap-recurly", "recurly-to-klaviyo", "target-jsonl"
+        included.shell(
+            "meltano run --full-refresh tap-recurly recurly-to-klaviyo target-jsonl", sandbox
         )
         expected = sandbox.ledger.events(sandbox.clock.now()).keys()
-    rows = [json.loads(line) for line in _lines(project, "events")]
-    assert {row["unique_id"] for row in rows} == expected
-    assert len(_lines(project, "profiles")) == 30
+    assert {row["unique_id"] for row in included.rows("events")} == expected
+    assert len(included.rows("profiles")) == 30
 
 
-def _lines(folder: Path, stream: str) -> list[str]:
-    (written,) = (folder / "rows").glob(f"{stream}-*.jsonl")
-    return written.read_text().splitlines()
+def test_nothing_of_ours_is_changed_by_meltanos_commands(included: Project) -> None:
+    """Settings and selections of the project are kept in the project, its own jobs as well."""
+    included.shell("meltano config set target-klaviyo live_window_days 1")
+    included.shell("meltano select tap-recurly plans '*'")
+    included.shell("meltano config set target-klaviyo live_window_days 3")
+    included.shell("meltano select tap-recurly --remove plans '*'")
+    assert included.changed_in_the_clone() == ""
+    own = yaml.safe_load((included.folder / "meltano.yml").read_text())["jobs"]
+    assert [job["name"] for job in own] == ["sync"]
+
+
+def test_plugins_added_by_their_definitions_bring_every_event(referred: Project) -> None:
+    """Tap and target from git, added by the commands printed, bring everything."""
+    with Sandbox(accounts=20, days=90) as sandbox:
+        referred.shell("meltano invoke tap-recurly:check", sandbox)
+        referred.shell("meltano invoke target-klaviyo:check", sandbox)
+        referred.shell("meltano run tap-recurly target-klaviyo", sandbox)
+        assert _stored(sandbox) == sandbox.ledger.events(sandbox.clock.now()).keys()
+    assert referred.changed_in_the_clone() == ""
+
+
+def test_the_tap_alone_feeds_another_target(referred: Project) -> None:
+    """Added by its definition, the tap gives its raw records to a target that knows no Klaviyo."""
+    with Sandbox(accounts=20, days=90) as sandbox:
+        referred.shell("meltano install loader target-jsonl")
+        referred.shell("meltano run --full-refresh tap-recurly target-jsonl", sandbox)
+        invoices = sandbox.recurly.store.ids("invoices")
+    assert {row["id"] for row in referred.rows("invoices")} == {*invoices}
 
 
 @pytest.mark.campaign

@@ -1,23 +1,26 @@
-"""The tap's settings: their schema, and the one sentence each mistake is worth."""
+"""The settings: declared, read from files and variables, and what is wrong with them.
+
+`SETTINGS` is the only place where a setting stands: `--about`, Meltano's files and the README's
+table are made from it. Every mistake is one sentence.
+"""
 
 from __future__ import annotations
 
 import difflib
 import json
-import sys
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from singer_sdk import typing as th
+
 from tap_recurly.errors import ConfigurationError
-from tap_recurly.redaction import redact
 from tap_recurly.times import parse_time, time_or_none
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from datetime import datetime
 
 BASE_URLS = {
@@ -25,111 +28,100 @@ BASE_URLS = {
     "eu": "https://v3.eu.recurly.com",
 }
 
-MAX_SHOWN = 60
-"""Characters of a wrong value that an error shows."""
+SETTINGS = th.PropertiesList(
+    th.Property(
+        "api_key",
+        th.StringType(pattern=r"^\s*[!-~]+\s*$"),
+        required=True,
+        secret=True,
+        title="API key",
+        description=(
+            "Private API key of the Recurly site (in Recurly: Integrations > API Credentials). "
+            "Treat it like a password."
+        ),
+    ),
+    th.Property(
+        "subdomain",
+        th.StringType(pattern=r"^[^/\s]*$"),
+        title="Subdomain",
+        description="When given, a key of another site is refused before anything is read.",
+    ),
+    th.Property(
+        "region",
+        th.StringType,
+        allowed_values=[*BASE_URLS],
+        default="us",
+        title="Region",
+        description="Recurly data centre of the site: us or eu.",
+    ),
+    th.Property(
+        "api_url",
+        th.StringType,
+        title="API URL",
+        description="Base URL instead of the region's own, for a sandbox or a proxy.",
+    ),
+    th.Property(
+        "start_date",
+        th.DateTimeType,
+        title="Start date",
+        description=(
+            "Lower bound of the first read; without it everything is read. "
+            "An account's plan lists are complete all the same."
+        ),
+    ),
+    th.Property(
+        "quota_percent",
+        th.IntegerType(minimum=1, maximum=100),
+        default=80,
+        title="Quota in percent",
+        description="Share of the site's rate limit that this tap may use, in percent.",
+    ),
+    th.Property(
+        "concurrency",
+        th.IntegerType(minimum=1, maximum=64),
+        default=8,
+        title="Concurrency",
+        description="Requests in flight.",
+    ),
+    th.Property(
+        "lookback_seconds",
+        th.IntegerType(minimum=0, maximum=31_536_000),
+        default=300,
+        title="Lookback in seconds",
+        description=(
+            "Overlap of incremental reads in seconds, so that rows committed late are found."
+        ),
+    ),
+    th.Property(
+        "account_sweep_hours",
+        th.IntegerType(minimum=0, maximum=87_600),
+        default=24,
+        title="Hours between account sweeps",
+        description=(
+            "Hours after which all accounts are re-read, because cards change without their "
+            "account saying so, and all parents of streams per parent; 0 = never."
+        ),
+    ),
+    th.Property(
+        "past_due_invoices",
+        th.BooleanType,
+        default=False,
+        title="Read past-due invoices again",
+        description=(
+            "Whether every run reads all past-due invoices again, because Recurly's dunning may "
+            "go on without changing their time; belongs with the metrics of `+dunning`."
+        ),
+    ),
+    th.Property(
+        "request_timeout",
+        th.IntegerType(minimum=1, maximum=3600),
+        default=60,
+        title="Request timeout in seconds",
+        description="How many seconds Recurly may stay silent on one request.",
+    ),
+)
 
-TRUTH = {"true": True, "1": True, "yes": True, "on": True} | {
-    "false": False,
-    "0": False,
-    "no": False,
-    "off": False,
-}
-"""What the SDK takes for true, and the opposite."""
-
-_READERS: dict[str, Callable[[str], Any]] = {
-    "integer": int,
-    "boolean": lambda text: TRUTH[text.lower()],
-    "object": json.loads,
-}
-"""How a setting that is no text is read from one, by its JSON type."""
-
-SETTINGS_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": ["api_key"],
-    "properties": {
-        "api_key": {
-            "type": "string",
-            "secret": True,
-            "writeOnly": True,
-            "title": "API key",
-            "description": (
-                "Private API key of the Recurly site (in Recurly: Integrations > API Credentials). "
-                "Treat it like a password."
-            ),
-        },
-        "subdomain": {
-            "type": "string",
-            "title": "Subdomain",
-            "description": "When given, a key of another site is refused before anything is read.",
-        },
-        "region": {
-            "type": "string",
-            "enum": [*BASE_URLS],
-            "default": "us",
-            "title": "Region",
-            "description": "Recurly data centre of the site: us or eu.",
-        },
-        "api_url": {
-            "type": "string",
-            "title": "API URL",
-            "description": "Base URL instead of the region's own, for a sandbox or a proxy.",
-        },
-        "start_date": {
-            "type": "string",
-            "format": "date-time",
-            "title": "Start date",
-            "description": (
-                "Lower bound of the first read; without it everything is read. "
-                "An account's plan lists are complete all the same."
-            ),
-        },
-        "quota_percent": {
-            "type": "integer",
-            "minimum": 1,
-            "maximum": 100,
-            "default": 80,
-            "title": "Quota in percent",
-            "description": "Share of the site's rate limit that this tap may use, in percent.",
-        },
-        "concurrency": {
-            "type": "integer",
-            "minimum": 1,
-            "maximum": 64,
-            "default": 8,
-            "title": "Concurrency",
-            "description": "Requests in flight.",
-        },
-        "lookback_seconds": {
-            "type": "integer",
-            "minimum": 0,
-            "maximum": 31_536_000,
-            "default": 300,
-            "title": "Lookback in seconds",
-            "description": (
-                "Overlap of incremental reads in seconds, so that rows committed late are found."
-            ),
-        },
-        "account_sweep_hours": {
-            "type": "integer",
-            "minimum": 0,
-            "maximum": 87_600,
-            "default": 24,
-            "title": "Hours between account sweeps",
-            "description": (
-                "Hours after which all accounts are re-read, because cards change without their "
-                "account saying so, and all parents of streams per parent; 0 = never."
-            ),
-        },
-        "request_timeout": {
-            "type": "integer",
-            "minimum": 1,
-            "maximum": 3600,
-            "default": 60,
-            "title": "Request timeout in seconds",
-            "description": "How many seconds Recurly may stay silent on one request.",
-        },
-    },
-}
+CONFIG_JSONSCHEMA: dict[str, Any] = SETTINGS.to_dict()
 
 
 @dataclass(frozen=True)
@@ -145,6 +137,7 @@ class Settings:
     concurrency: int
     lookback: timedelta
     account_sweep: timedelta | None
+    past_due_invoices: bool
     request_timeout: int
 
     @classmethod
@@ -152,61 +145,83 @@ class Settings:
         """Read a configuration that `check_config` has passed, its `api_key` included."""
         values = {
             name: definition.get("default")
-            for name, definition in SETTINGS_SCHEMA["properties"].items()
-        } | {name: value for name, value in config.items() if not absent(value)}
-        sweep_hours = int(values["account_sweep_hours"])
+            for name, definition in CONFIG_JSONSCHEMA["properties"].items()
+        } | without_absent(config, CONFIG_JSONSCHEMA)
+        sweep_hours = values["account_sweep_hours"]
+        subdomain = values["subdomain"]
         return cls(
             api_key=values["api_key"].strip(),
-            subdomain=_subdomain(values["subdomain"]) if values["subdomain"] else None,
+            subdomain=subdomain.lower().removesuffix(".recurly.com") if subdomain else None,
             region=values["region"],
             base_url=(values["api_url"] or BASE_URLS[values["region"]]).rstrip("/"),
-            start_date=_moment(values["start_date"]) if values["start_date"] else None,
-            quota_percent=int(values["quota_percent"]),
-            concurrency=int(values["concurrency"]),
-            lookback=timedelta(seconds=int(values["lookback_seconds"])),
+            start_date=parse_time(values["start_date"].strip()) if values["start_date"] else None,
+            quota_percent=values["quota_percent"],
+            concurrency=values["concurrency"],
+            lookback=timedelta(seconds=values["lookback_seconds"]),
             account_sweep=timedelta(hours=sweep_hours) if sweep_hours else None,
-            request_timeout=int(values["request_timeout"]),
+            past_due_invoices=values["past_due_invoices"],
+            request_timeout=values["request_timeout"],
         )
 
 
+def without_absent(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that were not left open, whole numbers as numbers where they came as texts.
+
+    Meltano gives some of those left open as empty texts.
+    """
+    return {
+        name: _number(value) if "integer" in _kinds(schema, name) else value
+        for name, value in config.items()
+        if value is not None and value != ""
+    }
+
+
 def check_config(
-    config: Mapping[str, Any],
-    *,
-    builtin: Mapping[str, Any] = MappingProxyType({}),
-    key_needed: bool = True,
+    config: Mapping[str, Any], schema: Mapping[str, Any], *, key_needed: bool = True
 ) -> None:
     """Refuse a configuration with an unknown name, a wrong value or no key.
 
     Args:
         config: What the user gave.
-        builtin: JSON Schemas of the SDK's own settings by name, which are allowed too.
+        schema: JSON Schema of all settings, the SDK's own included.
         key_needed: False for what needs no network, such as discovery.
 
     Raises:
         ConfigurationError: With one sentence on the first mistake found.
     """
-    definitions = {**builtin, **SETTINGS_SCHEMA["properties"]}
     for name in config:
-        if name not in definitions:
-            raise ConfigurationError(_unknown_setting(name, [*definitions]))
-    if key_needed and absent(config.get("api_key")):
+        if name not in schema["properties"]:
+            raise ConfigurationError(_unknown_setting(name, schema["properties"]))
+    given = without_absent(config, schema)
+    if key_needed and "api_key" not in given:
         raise ConfigurationError(
             "The setting 'api_key' is missing: create a private API key in Recurly under "
             "Integrations > API Credentials and give it as TAP_RECURLY_API_KEY or in the "
             "configuration file."
         )
-    for name, value in config.items():
-        if not absent(value) and (fault := _fault(name, value, definitions[name])):
-            raise ConfigurationError(f"{fault}.")
-    if config.get("flattening_enabled") and absent(config.get("flattening_max_depth")):
+    for _, sentence in _faults(given, schema):
+        raise ConfigurationError(f"{sentence}.")
+    if given.get("flattening_enabled") and "flattening_max_depth" not in given:
         raise ConfigurationError(
             "The setting 'flattening_max_depth' is missing: say how many levels are to be "
             "flattened, or turn 'flattening_enabled' off."
         )
 
 
+TRUTH = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(
+    ("false", "0", "no", "off"), False
+)
+"""What the SDK takes for true, and the opposite."""
+
+_TEXT_READERS: dict[str, Callable[[str], Any]] = {
+    "boolean": lambda text: TRUTH[text.lower()],
+    "object": json.loads,
+}
+"""How a setting that is no text is read from a variable, by its JSON type."""
+
+
 def from_environment(
-    environment: Mapping[str, str], prefix: str, definitions: Mapping[str, Any]
+    environment: Mapping[str, str], prefix: str, schema: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The settings that environment variables give.
 
@@ -215,7 +230,7 @@ def from_environment(
     Args:
         environment: The variables.
         prefix: What their names begin with.
-        definitions: JSON Schemas of all settings by name.
+        schema: JSON Schema of all settings.
 
     Raises:
         ConfigurationError: Naming the variable that is misspelt, or whose value cannot be one of
@@ -223,14 +238,15 @@ def from_environment(
     """
     for variable in environment:
         if variable.startswith(prefix):
-            _refuse_misspelt(variable, prefix, definitions)
-    config: dict[str, Any] = {}
-    for name, definition in definitions.items():
-        variable = prefix + name.upper()
-        if text := environment.get(variable, ""):
-            config[name] = _read_text(text, _kinds(definition))
-            if fault := _fault(name, config[name], definition):
-                raise ConfigurationError(f"{fault} (environment: {variable}).")
+            _refuse_misspelt(variable, prefix, schema["properties"])
+    config = {
+        name: _read_text(text, _kinds(schema, name))
+        for name in schema["properties"]
+        if (text := environment.get(prefix + name.upper(), ""))
+    }
+    config = without_absent(config, schema)
+    for name, sentence in _faults(config, schema):
+        raise ConfigurationError(f"{sentence} (environment: {prefix}{name.upper()}).")
     return config
 
 
@@ -249,9 +265,14 @@ def _refuse_misspelt(variable: str, prefix: str, known: Iterable[str]) -> None:
         )
 
 
+def _unknown_setting(name: str, known: Iterable[str]) -> str:
+    (nearest,) = difflib.get_close_matches(name, known, 1, 0)
+    return f"There is no setting '{name}'; did you mean '{nearest}'? Correct or remove it."
+
+
 def _read_text(text: str, kinds: Collection[str]) -> Any:
     """A variable's text as what its setting takes; as it is when it cannot be that."""
-    for kind, read in _READERS.items():
+    for kind, read in _TEXT_READERS.items():
         if kind in kinds:
             try:
                 return read(text)
@@ -260,157 +281,91 @@ def _read_text(text: str, kinds: Collection[str]) -> Any:
     return text
 
 
-def _unknown_setting(name: str, known: list[str]) -> str:
-    nearest = max(known, key=lambda right: difflib.SequenceMatcher(None, name, right).ratio())
-    return f"There is no setting '{name}'; did you mean '{nearest}'? Correct or remove it."
-
-
-def absent(value: Any) -> bool:
-    """Whether a setting was left open; Meltano gives some of those as empty texts."""
-    return value is None or value == ""
-
-
-def _kinds(definition: Mapping[str, Any]) -> Collection[str]:
+def _kinds(schema: Mapping[str, Any], name: str) -> Collection[str]:
     """The JSON types a setting may have."""
-    kinds = definition["type"]
+    kinds = schema["properties"].get(name, {}).get("type", [])
     return [kinds] if isinstance(kinds, str) else kinds
 
 
-def _fault(name: str, value: Any, definition: Mapping[str, Any]) -> str | None:
-    """What is wrong with a value, and what would be right."""
-    kinds = _kinds(definition)
-    if "integer" in kinds:
-        return _number_fault(name, value, definition)
-    if "boolean" in kinds and not isinstance(value, bool):
-        return f"The setting '{name}' must be true or false, not {_shown(value)}"
-    if "object" in kinds and not isinstance(value, dict):
-        return f"The setting '{name}' must be a JSON object, not {_shown(value)}"
-    if "string" in kinds and not isinstance(value, str):
-        return f"The setting '{name}' must be a text, not {type(value).__name__}"
-    return _TEXT_FAULTS[name](value) if name in _TEXT_FAULTS else None
-
-
-def _number_fault(name: str, value: Any, definition: Mapping[str, Any]) -> str | None:
-    least, most = definition.get("minimum", 0), definition.get("maximum", sys.maxsize)
-    span = f"from {least} to {most}" if "maximum" in definition else f"of {least} or more"
+def _number(value: Any) -> Any:
+    """A whole number that came as a text; anything else as it is."""
     try:
-        number = int(value) if isinstance(value, (int, str)) else None
+        return int(value) if isinstance(value, str) else value
     except ValueError:
-        number = None
-    if number is None or isinstance(value, bool) or not least <= number <= most:
-        return f"The setting '{name}' must be a whole number {span}, not {_shown(value)}"
+        return value
+
+
+def _faults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The settings whose values are wrong, each with a sentence on what would be right.
+
+    What is wrong inside of an object is not looked at: `stream_maps` has a check of its own.
+    """
+    wrong = set()
+    for error in th.DEFAULT_JSONSCHEMA_VALIDATOR(schema).iter_errors(config):
+        if len(error.path) == 1:
+            name = str(error.path[0])
+            wrong.add(name)
+            yield name, f"The setting '{name}' {_advice(name, error.instance, error.schema)}"
+    for name in [name for name in config if name not in wrong]:
+        if advice := _finer_advice(name, config[name], schema["properties"][name]):
+            yield name, f"The setting '{name}' {advice}"
+
+
+def _advice(name: str, value: Any, definition: Mapping[str, Any]) -> str:
+    """What a value ought to be that the JSON Schema of its setting does not accept."""
+    kinds = definition["type"]
+    if "string" in kinds and not isinstance(value, str):
+        return f"must be a text, not {type(value).__name__}"
+    if name == "api_key":
+        return (
+            "holds characters that no Recurly key has: copy it again from Recurly, Integrations > "
+            "API Credentials"
+        )
+    if "integer" in kinds:
+        least, most = definition.get("minimum", 0), definition.get("maximum")
+        span = f"of {least} or more" if most is None else f"from {least} to {most}"
+        right = f"a whole number {span}"
+    elif "boolean" in kinds:
+        right = "true or false"
+    elif "object" in kinds:
+        right = "a JSON object"
+    elif choices := definition.get("enum"):
+        right = " or ".join(f"'{choice}'" for choice in choices if choice is not None)
+    else:
+        right = "the site's name as in <name>.recurly.com"
+    return f"must be {right}, not {_shown(value)}"
+
+
+def _finer_advice(name: str, value: Any, definition: Mapping[str, Any]) -> str | None:
+    """What a value ought to be, where its JSON Schema does not tell; None when it is right."""
+    if name == "api_url":
+        return _url_advice(value)
+    if name == "start_date" and time_or_none(value.strip()) is None:
+        return f"must be a date such as 2024-01-31 or 2024-01-31T00:00:00Z, not {_shown(value)}"
+    # The SDK does not say that levels and lengths are never negative.
+    is_negative = isinstance(value, int) and value < 0
+    return _advice(name, value, definition) if is_negative else None
+
+
+def _url_advice(text: str) -> str | None:
+    right = "must be a URL such as https://v3.recurly.com"
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or any(mark.isspace() for mark in text):
+        return f"{right}, not {_shown(text)}"
+    if parts.username or parts.password or parts.query or parts.fragment:
+        return f"{right}, without credentials, query or fragment"
     return None
+
+
+MAX_SHOWN = 60
+"""Characters of a wrong value that an error shows."""
 
 
 def _shown(value: Any) -> str:
     """A value as a sentence shows it; the SDK reads fractions as `Decimal`."""
     text = str(value) if isinstance(value, Decimal) else repr(value)
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
-
-
-def _api_key_fault(value: str) -> str | None:
-    key = value.strip()
-    if not key.isascii() or not key.isprintable() or any(mark.isspace() for mark in key):
-        return (
-            "The setting 'api_key' holds characters that no Recurly key has: copy it again from "
-            "Recurly, Integrations > API Credentials"
-        )
-    return None
-
-
-def _subdomain_fault(value: str) -> str | None:
-    if "/" in value or any(mark.isspace() for mark in value):
-        return (
-            f"The setting 'subdomain' must be the site's name as in <name>.recurly.com, "
-            f"not {_shown(value)}"
-        )
-    return None
-
-
-def _region_fault(value: str) -> str | None:
-    if value not in BASE_URLS:
-        return f"The setting 'region' must be 'us' or 'eu', not {_shown(value)}"
-    return None
-
-
-def _api_url_fault(value: str) -> str | None:
-    right = "must be a URL such as https://v3.recurly.com"
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or any(mark.isspace() for mark in value):
-        return f"The setting 'api_url' {right}, not {_shown(value)}"
-    if parts.username or parts.password or parts.query or parts.fragment:
-        return f"The setting 'api_url' {right}, without credentials, query or fragment"
-    return None
-
-
-def _start_date_fault(value: str) -> str | None:
-    try:
-        _moment(value)
-    except ValueError:
-        return (
-            f"The setting 'start_date' must be a date such as 2024-01-31 or "
-            f"2024-01-31T00:00:00Z, not {_shown(value)}"
-        )
-    return None
-
-
-_TEXT_FAULTS = {
-    "api_key": _api_key_fault,
-    "subdomain": _subdomain_fault,
-    "region": _region_fault,
-    "api_url": _api_url_fault,
-    "start_date": _start_date_fault,
-}
-
-
-def _subdomain(value: str) -> str:
-    return value.strip().lower().removesuffix(".recurly.com")
-
-
-def _moment(value: str) -> datetime:
-    """A date or date-time; without a zone it is UTC, as Recurly reads it."""
-    return parse_time(value.strip())
-
-
-MOMENTS = ("replication_key_value", "last_sweep", "sweep_began")
-"""What the tap keeps of a stream, each a date-time."""
-
-
-def check_state(state: Mapping[str, Any], streams: Collection[str]) -> None:
-    """Refuse a STATE whose bookmarks cannot be read: a run would begin anew and not say so.
-
-    Args:
-        state: What the user gave; empty before the first run.
-        streams: Names of the tap's streams; of others nothing is known.
-
-    Raises:
-        ConfigurationError: With one sentence on the first mistake found.
-    """
-    bookmarks = state.get("bookmarks", None if state else {})
-    if not isinstance(bookmarks, dict):
-        raise ConfigurationError(
-            "The STATE holds no 'bookmarks': give what the target printed last, or the 'value' of "
-            "the tap's last STATE message, or no STATE to read everything."
-        )
-    for name, bookmark in bookmarks.items():
-        if not isinstance(bookmark, dict):
-            raise _bookmark_fault(name, "no object", bookmark)
-        partitions = bookmark.get("partitions", [])
-        if not isinstance(partitions, list) or not all(isinstance(one, dict) for one in partitions):
-            raise _bookmark_fault(name, "spoiled in its 'partitions'", partitions)
-        for key in MOMENTS if name in streams else ():
-            moment = bookmark.get(key)
-            if moment is not None and time_or_none(moment) is None:
-                raise _bookmark_fault(name, "no date-time", moment)
-
-
-def _bookmark_fault(stream: str, what: str, value: Any) -> ConfigurationError:
-    return ConfigurationError(
-        f"The bookmark of stream '{redact(stream)}' in the STATE is {what} "
-        f"({redact(repr(value))}): correct it, or remove it to read the stream from its "
-        f"beginning."
-    )

@@ -11,12 +11,18 @@ TapRecurlyError             one sentence: what, where, what to do; exit code 1
 │   ├── MissingFeatureError the site does not have the feature behind this list
 │   ├── ApiVersionError     406: Recurly no longer speaks this version: take a newer tap
 │   └── RedirectedError     3xx: the answer is elsewhere, where the key must not go
-├── UnexpectedDataError            a record is not as Recurly describes it: leave its stream out
+├── IncompleteListError     pages give fewer rows than Recurly counts: run again
+├── UnexpectedDataError     a record is not as Recurly describes it: leave its stream out
 ├── OutputClosedError       nobody reads the output any more: look for the target's error
 └── StoppedError            a signal: run again, it continues from the last STATE; exit code 128 + n
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class TapRecurlyError(Exception):
@@ -61,6 +67,18 @@ class ApiVersionError(RequestError):
 
 class RedirectedError(RequestError):
     """The answer points elsewhere, where the key must not go."""
+
+
+class IncompleteListError(TapRecurlyError):
+    """The pages of a list give fewer rows than Recurly counts, however often they are asked for.
+
+    Attributes:
+        complete_until: Up to when the list has come whole; None when that is nothing.
+    """
+
+    def __init__(self, message: str, complete_until: datetime | None = None) -> None:
+        super().__init__(message)
+        self.complete_until = complete_until
 
 
 class UnexpectedDataError(TapRecurlyError):

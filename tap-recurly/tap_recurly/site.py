@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tap_recurly.check import refuse_other_site
 from tap_recurly.config import Settings
 from tap_recurly.http.client import RecurlyClient
-from tap_recurly.reading.workers import WorkerPool
+from tap_recurly.reading.workers import WorkerPool, in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping
 
-    from tap_recurly.errors import ForbiddenError, UnexpectedDataError
+    from tap_recurly.errors import ForbiddenError, IncompleteListError, UnexpectedDataError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Site:
     """A Recurly site; nothing is made before it is needed, for discovery needs not even a key.
 
     Attributes:
-        unread: streams that could not be read, for the key may not or for odd data, and why.
+        unread: streams that could not be read whole, and why: the key, missing rows, odd data.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._config = config
-        self.unread: dict[str, ForbiddenError | UnexpectedDataError] = {}
+        self.unread: dict[str, ForbiddenError | IncompleteListError | UnexpectedDataError] = {}
 
     @cached_property
     def settings(self) -> Settings:
@@ -44,6 +47,12 @@ class Site:
     def pool(self) -> WorkerPool:
         """What reads the lists of all streams."""
         return WorkerPool(self.settings.concurrency)
+
+    def in_order(
+        self, function: Callable[[Item], Result], items: Iterable[Item]
+    ) -> Generator[Result, None, None]:
+        """Apply a function that asks the site to many items at once; results come in order."""
+        return in_order(function, items, connections=self.settings.concurrency)
 
     def close(self) -> None:
         """End what was made: threads that read ahead have nobody to read for any more."""

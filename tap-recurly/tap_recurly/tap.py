@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import ctypes
 import logging
 import os
@@ -25,11 +24,10 @@ from typing_extensions import override
 
 from tap_recurly.check import check_site
 from tap_recurly.config import (
-    SETTINGS_SCHEMA,
-    absent,
+    SETTINGS,
     check_config,
-    check_state,
     from_environment,
+    without_absent,
 )
 from tap_recurly.errors import (
     ConfigurationError,
@@ -38,6 +36,7 @@ from tap_recurly.errors import (
     TapRecurlyError,
 )
 from tap_recurly.site import Site
+from tap_recurly.state import check_state
 from tap_recurly.stream_maps import check_stream_maps
 from tap_recurly.streams import STREAMS, RecurlyStream
 from tap_recurly.streams.writer import LineWriter
@@ -58,14 +57,14 @@ class TapRecurly(Tap):
 
     name = "tap-recurly"
     package_name = "tap-recurly-v3"
-    config_jsonschema: ClassVar[dict[str, Any]] = copy.deepcopy(SETTINGS_SCHEMA)
+    config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS.to_dict()
     message_writer_class = LineWriter
-    # All of the SDK's but BATCH: a batch file would come after the STATE that covers it.
+    # Not BATCH, for a batch file would come after the STATE that covers it, and not
+    # ACTIVATE_VERSION, for what a run does not deliver has not gone from Recurly.
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         TapCapabilities.CATALOG,
         TapCapabilities.STATE,
         TapCapabilities.DISCOVER,
-        TapCapabilities.ACTIVATE_VERSION,
         PluginCapabilities.ABOUT,
         PluginCapabilities.STREAM_MAPS,
         PluginCapabilities.FLATTENING,
@@ -78,9 +77,7 @@ class TapRecurly(Tap):
         # asked for no setting it reads a .env file and nothing else.
         parse_environment_config({}, cls._env_var_prefix)
         cls.append_builtin_config(cls.config_jsonschema)
-        return from_environment(
-            os.environ, cls._env_var_prefix, cls.config_jsonschema["properties"]
-        )
+        return from_environment(os.environ, cls._env_var_prefix, cls.config_jsonschema)
 
     @cached_property
     def site(self) -> Site:
@@ -99,14 +96,9 @@ class TapRecurly(Tap):
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         self.append_builtin_config(self.config_jsonschema)
-        builtin = self.config_jsonschema["properties"]
-        check_config(self._config, builtin=builtin, key_needed=raise_errors)
+        check_config(self._config, self.config_jsonschema, key_needed=raise_errors)
         check_stream_maps(self._config.get("stream_maps") or {}, STREAMS)
-        self._config = {
-            name: int(value) if _is_number(name) else value
-            for name, value in self._config.items()
-            if not absent(value)
-        }
+        self._config = without_absent(self._config, self.config_jsonschema)
         if not raise_errors:
             return []
         try:
@@ -143,7 +135,7 @@ class TapRecurly(Tap):
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        cast("LineWriter", self.message_writer).stop(StoppedError(signum))
+        cast("LineWriter", self.message_writer).interrupt(StoppedError(signum))
 
     @override
     @classmethod
@@ -204,8 +196,7 @@ class TapRecurly(Tap):
         given = config.config if config else {}
         if about:
             cls.append_builtin_config(cls.config_jsonschema)
-            builtin = cls.config_jsonschema["properties"]
-            check_config(given, builtin=builtin, key_needed=False)
+            check_config(given, cls.config_jsonschema, key_needed=False)
             cls.print_about(about_format)
             return
         cls.print_version(print_fn=cls.logger.info)
@@ -223,11 +214,6 @@ class TapRecurly(Tap):
             names = ", ".join(f"'{name}'" for name in unread)
             first = next(iter(unread.values()))
             raise type(first)(f"All streams were read but {names}: {first}")
-
-
-def _is_number(name: str) -> bool:
-    definition = SETTINGS_SCHEMA["properties"].get(name, {})
-    return bool(definition.get("type") == "integer")
 
 
 def _checked_object(content: Any) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import Any
 
 SECOND = timedelta(seconds=1)
 
+SECONDS_SHOWN = len("2024-01-31T23:59:59")
+
 
 def parse_time(text: str) -> datetime:
     """A moment from an ISO 8601 text in whole seconds, UTC when it names no zone, as in Recurly.

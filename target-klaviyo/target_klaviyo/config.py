@@ -1,14 +1,12 @@
-"""The settings: declared as data, read and checked, with a sentence for every mistake."""
+"""A run's configuration: read and checked as a whole, with a sentence for every mistake."""
 
 from __future__ import annotations
 
 import difflib
 import logging
-import math
 import re
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -17,261 +15,26 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import orjson
 
 from target_klaviyo.errors import SettingsError
+from target_klaviyo.settings import (
+    DECLARED,
+    ENV_PREFIX,
+    TESTED_REVISION,
+    TYPE_NAMES,
+    WITHOUT_EFFECT,
+    coerced,
+    setting_type,
+)
 from target_klaviyo.text import enumeration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-TESTED_REVISION = "2026-07-15"
-
-TYPE_NAMES = {
-    "string": "a text",
-    "integer": "a whole number",
-    "number": "a number",
-    "object": "a JSON object",
-    "array": "a JSON array of texts",
-}
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One setting: JSON Schema type, default, description; `minimum` for numbers."""
-
-    name: str
-    type: str
-    description: str
-    default: Any = None
-    required: bool = False
-    secret: bool = False
-    minimum: float | None = None
-    maximum: float | None = None
-    choices: tuple[str, ...] = ()
-
-    def schema(self) -> dict[str, Any]:
-        """The setting in JSON Schema, as the SDK shows it with --about."""
-        types = [self.type] if self.required else [self.type, "null"]
-        schema: dict[str, Any] = {"type": types, "description": self.description}
-        if self.type == "array":
-            schema["items"] = {"type": "string"}
-        if self.default is not None:
-            schema["default"] = self.default
-        if self.secret:
-            schema |= {"secret": True, "writeOnly": True}
-        if self.minimum is not None:
-            schema["minimum"] = self.minimum
-        if self.maximum is not None:
-            schema["maximum"] = self.maximum
-        if self.choices:
-            schema["enum"] = [*self.choices, *([] if self.required else [None])]
-        return schema
-
-    def read(self, value: Any) -> Any:
-        """`value` as this setting wants it; numbers may come as text from an environment.
-
-        Raises:
-            SettingsError: it is of the wrong type, out of range or not among the choices.
-        """
-        if self.type in {"integer", "number"}:
-            value = self._number(value)
-        elif self.type == "array":
-            if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-                raise self._wrong()
-        elif not isinstance(value, dict if self.type == "object" else str):
-            raise self._wrong()
-        if self.choices and value not in self.choices:
-            raise SettingsError(
-                f"The setting '{self.name}' must be one of {enumeration(self.choices)}."
-            )
-        return value
-
-    def _number(self, value: Any) -> float:
-        number: float
-        try:
-            # The SDK reads fractions of a settings file as Decimal.
-            if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
-                raise self._wrong()
-            number = float(value)
-            if not math.isfinite(number):
-                raise self._wrong()
-            if self.type == "integer":
-                if number != int(number):
-                    raise self._wrong()
-                number = int(number)
-        except (ValueError, OverflowError) as error:
-            raise self._wrong() from error
-        low = self.minimum is not None and number < self.minimum
-        high = self.maximum is not None and number > self.maximum
-        if low or high:
-            bounds = [f"at least {self.minimum:g}"] if self.minimum is not None else []
-            bounds += [f"at most {self.maximum:g}"] if self.maximum is not None else []
-            raise SettingsError(f"The setting '{self.name}' must be {' and '.join(bounds)}.")
-        return number
-
-    def _wrong(self) -> SettingsError:
-        return SettingsError(f"The setting '{self.name}' must be {TYPE_NAMES[self.type]}.")
-
-
-SETTINGS = (
-    Setting(
-        "api_key",
-        "string",
-        "Klaviyo private API key, made in Klaviyo under Settings > API keys.",
-        required=True,
-        secret=True,
-    ),
-    Setting(
-        "api_url",
-        "string",
-        "Base URL of the API; another one for a sandbox or a proxy.",
-        "https://a.klaviyo.com",
-    ),
-    Setting(
-        "revision",
-        "string",
-        "API revision, a date; the default is the newest this target was tested with.",
-        TESTED_REVISION,
-    ),
-    Setting(
-        "event_streams",
-        "array",
-        "Streams whose records are event rows.",
-        ["events"],
-    ),
-    Setting(
-        "profile_streams",
-        "array",
-        "Streams whose records are profile rows.",
-        ["profiles"],
-    ),
-    Setting(
-        "transform",
-        "string",
-        "Name of an installed transform that turns raw streams into rows.",
-    ),
-    Setting("transform_config", "object", "Settings of the transform."),
-    Setting(
-        "live_window_days",
-        "number",
-        "Events older than this many days before the run are recorded without triggering flows.",
-        3,
-        minimum=0,
-        maximum=36_500,
-    ),
-    Setting(
-        "list_id",
-        "string",
-        "List that imported profiles join; this never changes consent.",
-    ),
-    Setting("concurrency", "integer", "Requests in flight.", 4, minimum=1, maximum=64),
-    Setting(
-        "rejects_path",
-        "string",
-        "File for rejected rows, itself a Singer stream that can be replayed.",
-        "output/rejected.singer",
-    ),
-    Setting(
-        "max_reject_percent",
-        "number",
-        "The run stops when more of a kind's rows are rejected, once 100 have been seen.",
-        10,
-        minimum=0,
-        maximum=100,
-    ),
-    Setting(
-        "request_timeout",
-        "number",
-        "Seconds to wait for an answer.",
-        60,
-        minimum=0.1,
-        maximum=3_600,
-    ),
-    Setting(
-        "clear_with",
-        "string",
-        "How a null property is cleared: `bulk` (unset in the bulk import) or `single` (the "
-        "profile-import endpoint, 750 a minute).",
-        "bulk",
-        choices=("bulk", "single"),
-    ),
-    Setting(
-        "mode",
-        "string",
-        "What to do with the rows; only `write` prints STATE.",
-        "write",
-        choices=("write", "audit", "repair"),
-    ),
-    Setting(
-        "report_path",
-        "string",
-        "Where an audit puts its report: a page, and the same as JSON beside it.",
-        "output/audit.html",
-    ),
-    Setting(
-        "audit_from",
-        "string",
-        "First day to audit (YYYY-MM-DD, in the Klaviyo account's time zone); by default that of "
-        "the first event.",
-    ),
-    Setting(
-        "audit_to",
-        "string",
-        "Last day to audit; by default today.",
-    ),
-    Setting(
-        "source_timezone",
-        "string",
-        "Time zone in which the source's own reports count days (IANA, like America/New_York).",
-    ),
-    Setting(
-        "settle_minutes",
-        "number",
-        "How long Klaviyo may take to show an event; younger ones are pending, not missing.",
-        10,
-        minimum=0,
-        maximum=1_440,
-    ),
-    Setting(
-        "audit_profiles",
-        "integer",
-        "How many profiles an audit compares, another sample each day; -1 for all.",
-        5_000,
-        minimum=-1,
-    ),
-    Setting(
-        "audit_key",
-        "string",
-        "Event property by which an audit knows events again; without it, by time, value and "
-        "profile.",
-        "Recurly ID",
-    ),
-)
-
-WITHOUT_EFFECT = {
-    "add_record_metadata": "Klaviyo has no columns for it",
-    "load_method": "events are always added and profiles always updated",
-    "validate_records": "every row is always checked, against Klaviyo's limits",
-}
-"""Settings that the SDK gives every target and that change nothing here, each with the reason."""
-
-
-def json_schema() -> dict[str, Any]:
-    """All settings in JSON Schema; a name that is not among them is a mistake."""
-    return {
-        "type": "object",
-        "properties": {setting.name: setting.schema() for setting in SETTINGS},
-        "required": [setting.name for setting in SETTINGS if setting.required],
-        "additionalProperties": False,
-    }
-
-
 logger = logging.getLogger("target-klaviyo")
-
-ENV_PREFIX = "TARGET_KLAVIYO_"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings, checked; their meaning stands in SETTINGS."""
+    """The settings, checked; what each means stands in SETTINGS."""
 
     api_key: str = field(repr=False)
     api_url: str
@@ -294,7 +57,6 @@ class Settings:
     source_timezone: str | None
     settle: timedelta
     audit_profiles: int
-    audit_key: str
 
 
 def check_names(config: Mapping[str, Any], builtin: Iterable[str]) -> None:
@@ -304,7 +66,7 @@ def check_names(config: Mapping[str, Any], builtin: Iterable[str]) -> None:
         config: what is given.
         builtin: names of the SDK's own settings, as far as they work here.
     """
-    known = [*(setting.name for setting in SETTINGS), *builtin]
+    known = [*DECLARED, *builtin]
     for name in config.keys() - WITHOUT_EFFECT.keys():
         if name not in known:
             raise SettingsError(f"There is no setting '{name}'; {_suggestion(name, known)}")
@@ -326,16 +88,15 @@ def check_environment(environment: Mapping[str, str]) -> None:
     Of unknown names only near misses count: Meltano sets variables of its own under the prefix, and
     those of an inheriting plugin (TARGET_KLAVIYO_AUDIT_API_KEY).
     """
-    known = {setting.name: setting for setting in SETTINGS}
     for variable, text in environment.items():
         name = variable.removeprefix(ENV_PREFIX).lower()
         if not variable.startswith(ENV_PREFIX):
             continue
-        if name in known:
-            _check_variable(variable, text, known[name])
+        if name in DECLARED:
+            _check_variable(variable, text, setting_type(name))
             continue
-        inherited = name.endswith(tuple(f"_{each}" for each in known))
-        near = difflib.get_close_matches(name, known, 1, 0.8)
+        inherited = name.endswith(tuple(f"_{each}" for each in DECLARED))
+        near = difflib.get_close_matches(name, DECLARED, 1, 0.8)
         if near and not inherited:
             raise SettingsError(
                 f"There is no setting for the variable {variable}; did you mean "
@@ -343,16 +104,15 @@ def check_environment(environment: Mapping[str, str]) -> None:
             )
 
 
-def _check_variable(variable: str, text: str, setting: Setting) -> None:
+def _check_variable(variable: str, text: str, kind: str) -> None:
     """The SDK reads variables of these types before any of our sentences could be said."""
     try:
-        if setting.type == "integer":
+        if kind == "integer":
             int(text)
-        elif setting.type == "object":
+        elif kind == "object":
             orjson.loads(text)
     except ValueError as error:
-        wanted = TYPE_NAMES[setting.type]
-        raise SettingsError(f"The variable {variable} must be {wanted}.") from error
+        raise SettingsError(f"The variable {variable} must be {TYPE_NAMES[kind]}.") from error
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
@@ -361,18 +121,8 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     Raises:
         SettingsError: naming the setting and what to do.
     """
-    values: dict[str, Any] = {}
-    for setting in SETTINGS:
-        given = config.get(setting.name)
-        if given is None or given == "":
-            if setting.required:
-                raise SettingsError(
-                    f"The setting '{setting.name}' is missing: set it, or the variable "
-                    f"{ENV_PREFIX}{setting.name.upper()} ({setting.description.rstrip('.')})."
-                )
-            values[setting.name] = setting.default
-        else:
-            values[setting.name] = setting.read(given)
+    values: dict[str, Any] = {name: schema.get("default") for name, schema in DECLARED.items()}
+    values |= coerced(config)
     event_streams = frozenset(values["event_streams"])
     profile_streams = frozenset(values["profile_streams"])
     both = sorted(event_streams & profile_streams)
@@ -390,30 +140,22 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     audit_to = _checked_day("audit_to", values["audit_to"])
     if audit_from and audit_to and audit_from > audit_to:
         raise SettingsError("The setting 'audit_from' lies after 'audit_to'; exchange them.")
-    return Settings(
-        api_key=_checked_key(values["api_key"]),
-        api_url=_checked_url(values["api_url"]),
-        revision=_checked_revision(values["revision"]),
-        event_streams=event_streams,
-        profile_streams=profile_streams,
-        transform=values["transform"],
-        transform_config=values["transform_config"] or {},
-        live_window=timedelta(days=values["live_window_days"]),
-        list_id=values["list_id"],
-        concurrency=values["concurrency"],
-        rejects_path=Path(values["rejects_path"]),
-        max_reject_percent=values["max_reject_percent"],
-        request_timeout=values["request_timeout"],
-        clear_with=values["clear_with"],
-        mode=values["mode"],
-        report_path=_checked_report_path(values["report_path"]),
-        audit_from=audit_from,
-        audit_to=audit_to,
-        source_timezone=_checked_zone(values["source_timezone"]),
-        settle=timedelta(minutes=values["settle_minutes"]),
-        audit_profiles=values["audit_profiles"],
-        audit_key=values["audit_key"],
-    )
+    values |= {
+        "api_key": _checked_key(values["api_key"]),
+        "api_url": _checked_url(values["api_url"]),
+        "revision": _checked_revision(values["revision"]),
+        "event_streams": event_streams,
+        "profile_streams": profile_streams,
+        "transform_config": values["transform_config"] or {},
+        "rejects_path": Path(values["rejects_path"]),
+        "report_path": _checked_report_path(values["report_path"]),
+        "audit_from": audit_from,
+        "audit_to": audit_to,
+        "source_timezone": _checked_zone(values["source_timezone"]),
+    }
+    live_window = timedelta(days=values.pop("live_window_days"))
+    settle = timedelta(minutes=values.pop("settle_minutes"))
+    return Settings(live_window=live_window, settle=settle, **values)
 
 
 def _checked_key(text: str) -> str:
@@ -438,7 +180,7 @@ def _checked_url(text: str) -> str:
         raise SettingsError(sentence) from error
     if not plain or parts.query or parts.fragment or "@" in parts.netloc or " " in text.strip():
         raise SettingsError(sentence)
-    return text.strip().rstrip("/")
+    return text.strip().rstrip("/").removesuffix("/api")  # every path of ours begins with it
 
 
 def _checked_revision(text: str) -> str:

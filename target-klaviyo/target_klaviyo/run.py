@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
-from collections import Counter
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from target_klaviyo.audit.mode import audit_consumer
+from target_klaviyo.audit.mode import AuditConsumer
+from target_klaviyo.audit.rejected import RejectedRows
 from target_klaviyo.errors import AuditDiffers, RunInterrupted, TargetError
 from target_klaviyo.klaviyo.client import Client
 from target_klaviyo.rows.parser import RowParser
@@ -20,10 +21,8 @@ from target_klaviyo.writing.stats import RunStats, summary
 from target_klaviyo.writing.writer import Writer, WriterOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from target_klaviyo.config import Settings
-    from target_klaviyo.rows.contract import Origin, RowConsumer, RowReceiver
+    from target_klaviyo.rows.contract import RowConsumer
     from target_klaviyo.singer.transforms import Transform
 
 logger = logging.getLogger("target-klaviyo")
@@ -95,11 +94,13 @@ class Run:
                 self._parser.live_from.isoformat(timespec="seconds"),
             )
             return self._writer(RejectsFile(self._settings.rejects_path, source), self._stats)
-        return audit_consumer(
+        transform = configured_transform(self._settings)  # its summary is none of this run's
+        return AuditConsumer(
             self._settings,
+            transform=self._transform,
             client=Client.configured(self._settings),
-            router_for=self._router_for,
-            make_writer=self._repair_writer,
+            rejected=RejectedRows(self._settings, transform, self._parser),
+            writer=self._repair_writer() if self._settings.mode == "repair" else None,
         )
 
     def _writer(self, rejects: RejectsFile, stats: RunStats) -> Writer:
@@ -123,11 +124,6 @@ class Run:
         stats = RunStats(max_reject_percent=self._settings.max_reject_percent)
         return self._writer(RejectsFile(self._settings.rejects_path), stats)
 
-    def _router_for(self, receiver: RowReceiver) -> Callable[[str, object, Origin], None]:
-        """Another way for records to become rows: those that an earlier run rejected."""
-        transform = configured_transform(self._settings)
-        return RecordRouter(self._settings, transform, self._parser, receiver, Counter()).route
-
     def _log_summary(self) -> None:
         """Say what the run has done."""
         transform_says = self._transform.summary() if self._transform is not None else []
@@ -147,8 +143,13 @@ def _print_state(value: bytes) -> None:
     except OSError as error:
         # What is left in the buffer must not fail once more when the interpreter shuts down.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno == errno.EPIPE:
+            why = "since nobody reads it any more"
+            remedy = "check the command that target-klaviyo's output is piped into"
+        else:
+            why = "since standard output cannot be written"
+            remedy = "make room where target-klaviyo's output goes"
         raise TargetError(
-            f"STATE cannot be handed on, since nobody reads it any more ({error.strerror}): check "
-            "the command that target-klaviyo's output is piped into, and run again; what was sent "
-            "is stored once all the same."
+            f"STATE cannot be handed on, {why} ({error.strerror}): {remedy}, and run again; what "
+            "was sent is stored once all the same."
         ) from error

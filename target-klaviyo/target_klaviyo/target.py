@@ -19,12 +19,9 @@ from singer_sdk.helpers.capabilities import PluginCapabilities
 
 from target_klaviyo.check import check
 from target_klaviyo.config import (
-    SETTINGS,
-    WITHOUT_EFFECT,
     Settings,
     check_environment,
     check_names,
-    json_schema,
     leave_out_idle,
     read_settings,
 )
@@ -36,6 +33,7 @@ from target_klaviyo.errors import (
 )
 from target_klaviyo.rows.contract import Origin
 from target_klaviyo.run import Run
+from target_klaviyo.settings import DECLARED, WITHOUT_EFFECT, coerced, json_schema
 from target_klaviyo.singer import stream_maps
 from target_klaviyo.singer.reader import MessageReader, member, require
 from target_klaviyo.singer.transforms import configured_transform
@@ -101,8 +99,7 @@ class TargetKlaviyo(Target):
         self._maps_streams = bool(
             self.config.get("stream_maps") or self.config.get("flattening_enabled")
         )
-        self.message_reader.poll = self._begin
-        self.message_reader.reject_deep = self._reject_deep
+        self.message_reader.listener = self
 
     # Settings.
 
@@ -126,16 +123,14 @@ class TargetKlaviyo(Target):
         check_names(self._config, self._builtin_settings())
         leave_out_idle(self._config)
         self._settings = read_settings(self._config)
-        for setting in SETTINGS:
-            value = self._config.pop(setting.name, None)
-            if value is not None and value != "":
-                self._config[setting.name] = setting.read(value)
+        of_the_sdk = {name: it for name, it in self._config.items() if name not in DECLARED}
+        self._config = of_the_sdk | coerced(self._config)
         return super()._validate_config(raise_errors=raise_errors)
 
     # The run.
 
-    def _begin(self, source: int | None) -> None:
-        """The first `poll`: the run begins now, and its input is known."""
+    def begin_run(self, source: int | None) -> None:
+        """The input is known: the run begins now."""
         self._run = Run(
             self._settings,
             transform=self._transform,
@@ -143,8 +138,11 @@ class TargetKlaviyo(Target):
             batch_size_rows=self.config.get("batch_size_rows"),
         )
         self._router = self._run.router
-        self.message_reader.poll = self._run.consumer.poll
-        self._run.consumer.poll(source)
+        self._consumer = self._run.consumer
+
+    def poll(self, source: int | None) -> None:
+        """Work while the input is slow, and wait while Klaviyo is."""
+        self._consumer.poll(source)
 
     @override
     def process_endofpipe(self) -> None:
@@ -165,7 +163,7 @@ class TargetKlaviyo(Target):
         """
         if self._run is None:
             raise RunInterrupted(signum)
-        self._run.consumer.interrupt(signum)
+        self._consumer.interrupt(signum)
 
     # Messages.
 
@@ -174,17 +172,14 @@ class TargetKlaviyo(Target):
         line_number = self.message_reader.line_number
         stream = require(message_dict, "stream", str, line_number)
         schema = require(message_dict, "schema", dict, line_number)
-        if not isinstance(schema.get("properties"), dict):
-            raise InputError(
-                f"The SCHEMA message on line {line_number} of the input has no properties; check "
-                "the tap."
-            )
         self._schemas[stream] = self.message_reader.line
         keys = message_dict.get("key_properties") or []
         self._key_properties[stream] = keys
         if self._maps_streams:
             try:
-                self.mapper.register_raw_stream_schema(stream, schema, keys)
+                properties = schema.get("properties")  # a schema may leave all open
+                declared = {**schema, "properties": properties or {}}
+                self.mapper.register_raw_stream_schema(stream, declared, keys)
             except _MAP_ERRORS as error:
                 maps = self.config.get("stream_maps")
                 raise stream_maps.unreadable_map(stream, maps, error) from error
@@ -231,7 +226,8 @@ class TargetKlaviyo(Target):
                     f"key property {name}; check the tap."
                 )
 
-    def _reject_deep(self, stream: str) -> None:
+    def reject_too_deep(self, stream: str) -> None:
+        """Reject the RECORD on the line, which is nested too deeply to be read."""
         reader = self.message_reader
         origin = Origin(stream, reader.line, self._schemas.get(stream, b""))
         rejection = RowRejected("The record is nested too deeply to be read.")
@@ -244,9 +240,8 @@ class TargetKlaviyo(Target):
                 f"The STATE message on line {self.message_reader.line_number} of the input has no "
                 "value; check the tap."
             )
-        if self._run is not None:
-            reader = self.message_reader
-            self._run.consumer.take_state(member(reader.line, "value", reader.line_number))
+        reader = self.message_reader
+        self._consumer.take_state(member(reader.line, "value", reader.line_number))
 
     @override
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:

@@ -107,7 +107,11 @@ class TinyRecurly:
                 return disturbance
             if path not in self.lists:
                 return refusal(404, "not_found", "Couldn't find it")
-            rows = [row for row in self.lists[path].values() if row.visible]
+            rows = [
+                row
+                for row in self.lists[path].values()
+                if row.visible and params.get("state") in (None, row.record.get("state"))
+            ]
             if "ids" in params:
                 wanted = params["ids"].split(",")
                 found = [row.shown for row in rows if row.record["id"] in wanted]

@@ -27,7 +27,7 @@ def test_pages_come_out_as_they_went_in(memory: int, steps: list[bytes | None]) 
         assert allowance.waiting == sum(map(len, waiting))
     buffer.discard()
     assert allowance.waiting == 0
-    assert allowance.take(memory)
+    assert allowance.allot(memory)
 
 
 def test_discarded_buffer_takes_nothing_more() -> None:
@@ -45,9 +45,9 @@ def test_memory_is_shared() -> None:
     allowance = Allowance(10)
     one, other = PageBuffer(allowance), PageBuffer(allowance)
     one.put(b"12345678")
-    assert not allowance.take(8)
-    allowance.give_back(8, memory=False)
+    assert not allowance.allot(8)
+    allowance.release(8, memory=False)
     other.put(b"abcdefgh")
     assert (one.take(), other.take()) == (b"12345678", b"abcdefgh")
-    assert allowance.take(10)
+    assert allowance.allot(10)
     other.discard()

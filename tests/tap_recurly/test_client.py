@@ -17,7 +17,7 @@ from tap_recurly.errors import (
     TapRecurlyError,
     UnreachableError,
 )
-from tap_recurly.http.client import TIMEOUTS_BEFORE_SMALLER_PAGE, RecurlyClient
+from tap_recurly.http.client import MAX_EMPTY_PAGES, TIMEOUTS_BEFORE_SMALLER_PAGE, RecurlyClient
 from tap_recurly.http.queries import ASCENDING
 from tap_recurly.http.retry import PageSizes, RetryPolicy
 
@@ -53,7 +53,7 @@ def make_client(site: TinyRecurly, **config: Any) -> RecurlyClient:
     """A client with other settings."""
     given = {"api_key": "a-private-key", "api_url": site.url, **config}
     settings = Settings.from_config(given)
-    retry = RetryPolicy(tries=4, first_pause_seconds=0, min_interval_seconds=0)
+    retry = RetryPolicy(max_tries=4, min_backoff_seconds=0, min_interval_seconds=0)
     return RecurlyClient(settings, retry=retry)
 
 
@@ -211,6 +211,51 @@ def test_fields_that_nobody_promises(
     assert [row["id"] for row in client.records("/plans")] == ["a", "b"]
 
 
+@pytest.mark.parametrize("path", ["/plans", "/gift_cards", "/accounts/one/notes"])
+@pytest.mark.parametrize(
+    "following",
+    [{"": "a", "a": "a"}, {"": "a", "a": ""}, {"": "a", "a": "b", "b": "a"}],
+    ids=["to itself", "to the first page", "in a circle of two"],
+)
+def test_pages_in_a_circle_end(
+    site: TinyRecurly, client: RecurlyClient, following: dict[str, str], path: str
+) -> None:
+    """A list whose pages lead back ends with a sentence, no page having been asked for twice."""
+
+    def lead(_method: str, asked: str, params: dict[str, str]) -> Answer:
+        cursor = following[params.get("cursor", "")]
+        address = f"{asked}?cursor={cursor}" if cursor else asked
+        rows = [{"id": params.get("cursor", "")}]
+        body = {"has_more": True, "next": address, "data": rows}
+        return 200, {}, json.dumps(body).encode()
+
+    site.before = lead
+    with pytest.raises(
+        UnreachableError, match=f"list {path} leads back to a page before: run again"
+    ):
+        list(client.records(path))
+    assert len(site.asked()) == len(following)
+
+
+def test_empty_pages_without_end_end(site: TinyRecurly, client: RecurlyClient) -> None:
+    """A list that goes on over ever more empty pages ends with a sentence; a few are borne."""
+    empty, limit = 0, MAX_EMPTY_PAGES - 1
+
+    def lead(_method: str, _path: str, _params: dict[str, str]) -> Answer:
+        nonlocal empty
+        empty += 1
+        rows = [] if empty % (limit + 1) else [{"id": "a"}]
+        body = {"has_more": empty < 100, "next": f"/plans?cursor={empty}", "data": rows}
+        return 200, {}, json.dumps(body).encode()
+
+    site.before = lead
+    assert len(list(client.records("/plans"))) == 100 // (limit + 1)
+    empty, limit = 0, 1_000
+    with pytest.raises(UnreachableError, match=r"/plans goes on although 10 pages in a row"):
+        list(client.records("/plans"))
+    assert empty == MAX_EMPTY_PAGES
+
+
 @pytest.mark.parametrize("times", [2, 1])
 def test_feature_that_is_missed_in_the_middle(
     site: TinyRecurly, client: RecurlyClient, times: int
@@ -286,7 +331,7 @@ def test_server_that_names_the_time_to_return(site: TinyRecurly, wish: str, paus
     site.before = trouble_on((503, {"Retry-After": wish}, b""), request=1)
     pauses: list[float] = []
     settings = Settings.from_config({"api_key": "a-private-key", "api_url": site.url})
-    at_once = RetryPolicy(max_pause_seconds=0, min_interval_seconds=0)
+    at_once = RetryPolicy(max_backoff_seconds=0, min_interval_seconds=0)
     client = RecurlyClient(settings, retry=at_once, sleep=pauses.append, clock=lambda: sum(pauses))
     assert len(list(client.records("/plans", ASCENDING))) == 3
     assert pauses == [pause]

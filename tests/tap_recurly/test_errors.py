@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_recurly import errors
-from tap_recurly.config import SETTINGS_SCHEMA, check_config, check_state, from_environment
+from tap_recurly.config import CONFIG_JSONSCHEMA, check_config, from_environment
 from tap_recurly.errors import ConfigurationError
+from tap_recurly.state import check_state
 from tap_recurly.streams import STREAMS
 from tap_recurly.tap import TapRecurly
 
@@ -95,9 +96,8 @@ def _is_one_sentence(run: Run, *words: str) -> None:
 def test_wrong_setting(config: dict[str, Any], words: list[str]) -> None:
     """A wrong setting is named, with what would be right."""
     TapRecurly.append_builtin_config(TapRecurly.config_jsonschema)
-    builtin = TapRecurly.config_jsonschema["properties"]
     with pytest.raises(ConfigurationError) as error:
-        check_config({"api_key": "key"} | config, builtin=builtin)
+        check_config({"api_key": "key"} | config, TapRecurly.config_jsonschema)
     assert all(word in str(error.value) for word in words)
     assert len(str(error.value)) < 200
 
@@ -106,11 +106,11 @@ def test_wrong_setting(config: dict[str, Any], words: list[str]) -> None:
 def test_wrong_variable(name: str) -> None:
     """A setting of whatever type that an environment variable spoils is named, and the variable."""
     TapRecurly.append_builtin_config(TapRecurly.config_jsonschema)
-    definitions = TapRecurly.config_jsonschema["properties"]
+    schema = TapRecurly.config_jsonschema
     text, right = WRONG_VARIABLES[name]
     environment = {f"TAP_RECURLY_{name}": text, "TAP_RECURLY_LOOKBACK_SECONDS": ""}
     with pytest.raises(ConfigurationError, match=right) as error:
-        from_environment(environment, "TAP_RECURLY_", definitions)
+        from_environment(environment, "TAP_RECURLY_", schema)
     assert f"TAP_RECURLY_{name}" in str(error.value)
 
 
@@ -118,23 +118,22 @@ def test_wrong_variable(name: str) -> None:
 def test_misspelt_variable(name: str) -> None:
     """A variable whose name is nearly a setting's is named with the right one."""
     TapRecurly.append_builtin_config(TapRecurly.config_jsonschema)
-    definitions = TapRecurly.config_jsonschema["properties"]
+    schema = TapRecurly.config_jsonschema
     with pytest.raises(ConfigurationError, match=rf"TAP_RECURLY_{name}; did you mean TAP_RECURLY_"):
-        from_environment({f"TAP_RECURLY_{name}": "3"}, "TAP_RECURLY_", definitions)
+        from_environment({f"TAP_RECURLY_{name}": "3"}, "TAP_RECURLY_", schema)
 
 
-@pytest.mark.parametrize("setting", SETTINGS_SCHEMA["properties"])
+@pytest.mark.parametrize("setting", CONFIG_JSONSCHEMA["properties"])
 def test_variables_of_a_plugin_that_inherits(setting: str) -> None:
     """What Meltano sets under the same prefix for an inheriting plugin, and of its own, passes."""
     others = [f"T_AUDIT_{setting.upper()}", "T__SELECT", "T__CATALOG", "T_NAMESPACE", "T_VARIANT"]
-    definitions = SETTINGS_SCHEMA["properties"]
-    assert from_environment(dict.fromkeys(others, "x"), "T_", definitions) == {}
+    assert from_environment(dict.fromkeys(others, "x"), "T_", CONFIG_JSONSCHEMA) == {}
 
 
 def test_variables_become_settings() -> None:
     """Texts are read as what the settings take; empty variables and those of others are none."""
     TapRecurly.append_builtin_config(TapRecurly.config_jsonschema)
-    definitions = TapRecurly.config_jsonschema["properties"]
+    schema = TapRecurly.config_jsonschema
     environment = {
         "T_API_KEY": "k",
         "T_CONCURRENCY": "3",
@@ -143,7 +142,7 @@ def test_variables_become_settings() -> None:
         "T_REGION": "",
         "T_SHIRT": "red",
     }
-    assert from_environment(environment, "T_", definitions) == {
+    assert from_environment(environment, "T_", schema) == {
         "api_key": "k",
         "concurrency": 3,
         "flattening_enabled": True,

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from _pytest.mark import ParameterSet
     from tests.tap_recurly.conftest import Answer, Run, TinyRecurly
 
-RETRY = RetryPolicy(tries=3, first_contact_tries=3, first_pause_seconds=0, min_interval_seconds=0)
+RETRY = RetryPolicy(
+    max_tries=3, max_tries_unreached=3, min_backoff_seconds=0, min_interval_seconds=0
+)
 
 
 def refused(kind: str) -> bytes:
@@ -172,7 +174,7 @@ def test_lasting_fault_is_a_sentence_and_the_next_run_goes_on(
     assert first.code == 1
     assert first.stderr.endswith(".")
     assert READINGS[stream] in first.stderr or name == "401"
-    assert fault.seen <= begin + 2 * RETRY.tries
+    assert fault.seen <= begin + 2 * RETRY.max_tries
     second = sync([stream], state=first.state, retry=RETRY)
     assert second.code == 0, second.stderr
     assert _ids(first, stream) | _ids(second, stream) == _all(site, stream)

@@ -14,10 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_recurly.http.pages import Count, Page
+from tap_recurly.http.pages import Count, Page, moment_of
 from tap_recurly.reading.lists import IncrementalList
-from tap_recurly.reading.planning import Sizes
-from tap_recurly.reading.segments import moment_of
+from tap_recurly.reading.partitions import Sizes
 from tap_recurly.reading.workers import WorkerPool
 from tap_recurly.times import format_time, parse_time
 
@@ -29,7 +28,7 @@ LONGEST_LAG = 30.0
 LOOKBACK = timedelta(seconds=LONGEST_LAG)
 CROWD_CHANGES = 0.02
 STATES_AMID = 0.1
-TINY = Sizes(window=12, split=6, split_when_idle=2)
+TINY = Sizes(carve=12, halve=2)
 
 
 def seeded(seed: int) -> random.Random:

@@ -18,10 +18,8 @@ import pytest
 
 from tap_recurly.errors import RequestError
 from tap_recurly.http.pages import Count, Page, rows_in
-from tap_recurly.reading.lists import BoundaryFilter
-from tap_recurly.reading.parallel import ListRead
-from tap_recurly.reading.planning import Plan
-from tap_recurly.reading.windows import MAX_WINDOW_ROWS
+from tap_recurly.reading.completeness import BoundaryFilter
+from tap_recurly.reading.parallel import ListRead, Plan
 from tap_recurly.reading.workers import WorkerPool
 from tap_recurly.times import format_time
 
@@ -109,12 +107,7 @@ def in_rounds(read: ListRead, connections: WorkerPool, *, at_once: int) -> tuple
     boundary = BoundaryFilter()
     ids = []
     for each in chain([part], parts):
-        ids += [
-            int(row.id)
-            for lines in each
-            for row in rows_in(lines)
-            if boundary.admits(row.id, row.updated_at)
-        ]
+        ids += [int(row.id) for lines in each for row in rows_in(lines) if boundary.admits(row)]
     return rounds, ids
 
 
@@ -174,11 +167,11 @@ def test_counts_that_ignore_times_are_not_trusted() -> None:
         def count(self, begin: datetime | None, end: datetime | None) -> Count:  # noqa: ARG002
             return super().count(None, None)
 
-    site = Deaf(spread("evenly", 4 * MAX_WINDOW_ROWS))
+    site = Deaf(spread("evenly", 4 * 32_000))
     connections = WorkerPool(0)
     read = ListRead(site, Plan(None, at_once=True), connections)
     _, ids = in_rounds(read, connections, at_once=8)
-    assert ids == list(range(4 * MAX_WINDOW_ROWS))
+    assert ids == list(range(4 * 32_000))
     assert site.heads < 20
 
 
@@ -202,7 +195,7 @@ def test_fault_comes_in_its_turn() -> None:
 
     def take_all() -> None:
         rows = (row for part in read for lines in part for row in rows_in(lines))
-        ids.extend(row.id for row in rows if boundary.admits(row.id, row.updated_at))
+        ids.extend(row.id for row in rows if boundary.admits(row))
 
     with pytest.raises(RequestError, match="No"):
         take_all()
@@ -250,7 +243,7 @@ def test_idle_connections_begin_with_what_comes_later() -> None:
     assert second.gets > 0
     boundary = BoundaryFilter()
     rows = (row for part in later for lines in part for row in rows_in(lines))
-    ids = [row.id for row in rows if boundary.admits(row.id, row.updated_at)]
+    ids = [row.id for row in rows if boundary.admits(row)]
     assert ids == [str(number) for number in range(5_000)]
 
 

@@ -1,4 +1,4 @@
-"""Trouble is shared: while nothing is answered, all connections together knock like one."""
+"""Trouble is shared: while nothing is answered, all connections together ask like one."""
 
 from __future__ import annotations
 
@@ -47,64 +47,68 @@ def clock() -> HandClock:
 @pytest.fixture
 def breaker(clock: HandClock) -> CircuitBreaker:
     """A site that has just answered."""
-    made = CircuitBreaker(RetryPolicy(tries=TRIES), clock)
-    assert made.turn().alone, "nobody knows yet whether the site answers"
-    made.answered()
+    made = CircuitBreaker(RetryPolicy(max_tries=TRIES), clock)
+    assert made.wait_for_permit().is_probe, "nobody knows yet whether the site answers"
+    made.record_success()
     return made
 
 
 def test_failure_among_answers_holds_up_nobody(breaker: CircuitBreaker) -> None:
     """While others are answered, the next request leaves at once."""
-    failing, good = breaker.turn(), breaker.turn()
-    assert breaker.failed(failing, FAULT, TRIES) == 1
-    breaker.answered()
-    assert good == breaker.turn(failing)
+    failing, good = breaker.wait_for_permit(), breaker.wait_for_permit()
+    assert breaker.record_failure(failing, FAULT, TRIES) == 1
+    breaker.record_success()
+    assert good == breaker.wait_for_permit(failing)
 
 
 def test_failures_at_one_time_are_one(breaker: CircuitBreaker, clock: HandClock) -> None:
     """What was under way when the site went down counts once; after that every try counts."""
-    under_way = [breaker.turn() for _ in range(CONNECTIONS)]
-    assert [breaker.failed(turn, FAULT, TRIES) for turn in under_way] == [1] * CONNECTIONS
+    under_way = [breaker.wait_for_permit() for _ in range(CONNECTIONS)]
+    assert [breaker.record_failure(permit, FAULT, TRIES) for permit in under_way] == [
+        1
+    ] * CONNECTIONS
     clock.now += 1.5
-    turn = breaker.turn()
-    assert turn.alone
-    assert breaker.failed(turn, FAULT, TRIES) == 2
+    permit = breaker.wait_for_permit()
+    assert permit.is_probe
+    assert breaker.record_failure(permit, FAULT, TRIES) == 2
 
 
 @pytest.mark.parametrize("wish", [0, 30])
 def test_next_try_waits(breaker: CircuitBreaker, clock: HandClock, wish: float) -> None:
     """In doubt nobody leaves within a second of the last failure, nor before Recurly wishes it."""
-    breaker.failed(breaker.turn(), RetryableError("status 503", retry_after=wish), TRIES)
+    breaker.record_failure(
+        breaker.wait_for_permit(), RetryableError("status 503", retry_after=wish), TRIES
+    )
     clock.now += max(wish, 1) - 0.01
     with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(breaker.turn)
+        waiting = pool.submit(breaker.wait_for_permit)
         with pytest.raises(futures.TimeoutError):
             waiting.result(timeout=0.02)
         clock.now += 0.02
-        assert waiting.result(timeout=30).alone
+        assert waiting.result(timeout=30).is_probe
 
 
 def test_all_give_up_together(breaker: CircuitBreaker, clock: HandClock) -> None:
     """When all tries have failed, who failed before does not go on alone; newcomers may try."""
-    before = breaker.turn()
-    turn = before
+    before = breaker.wait_for_permit()
+    permit = before
     for failures in range(1, TRIES + 1):
-        assert breaker.failed(turn, FAULT, TRIES) == failures
+        assert breaker.record_failure(permit, FAULT, TRIES) == failures
         clock.now += 60
         if failures < TRIES:
-            turn = breaker.turn(turn)
+            permit = breaker.wait_for_permit(permit)
     with pytest.raises(CircuitOpenError, match="503"):
-        breaker.turn(before)
-    assert breaker.turn().alone
+        breaker.wait_for_permit(before)
+    assert breaker.wait_for_permit().is_probe
 
 
 def test_closed_client_keeps_nobody_waiting(breaker: CircuitBreaker) -> None:
     """Whoever waits for a site that does not answer is told at once that nobody does any more."""
-    turn = breaker.turn()
-    breaker.failed(turn, FAULT, TRIES)
-    breaker.close()
+    permit = breaker.wait_for_permit()
+    breaker.record_failure(permit, FAULT, TRIES)
+    breaker.shut_down()
     with pytest.raises(ClosedError):
-        breaker.turn(turn)
+        breaker.wait_for_permit(permit)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +118,7 @@ def test_closed_client_keeps_nobody_waiting(breaker: CircuitBreaker) -> None:
 )
 @pytest.mark.parametrize("answered_before", [True, False])
 @pytest.mark.parametrize("counts", [True, False])
-def test_eight_connections_knock_like_one(
+def test_eight_connections_ask_like_one(
     site: TinyRecurly, answer: Answer, *, answered_before: bool, counts: bool
 ) -> None:
     """A site that fails is asked at intervals, and given up after one request's tries.
@@ -123,7 +127,7 @@ def test_eight_connections_knock_like_one(
     """
     site.fill("/plans", 3)
     settings = Settings.from_config({"api_key": "a-private-key", "api_url": site.url})
-    retry = RetryPolicy(tries=TRIES, first_pause_seconds=0, min_interval_seconds=APART_SECONDS)
+    retry = RetryPolicy(max_tries=TRIES, min_backoff_seconds=0, min_interval_seconds=APART_SECONDS)
     client = RecurlyClient(settings, retry=retry)
     if answered_before:
         list(client.rows("/plans", ASCENDING))

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tap_recurly.tap import TapRecurly
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -72,3 +74,10 @@ def test_flattening(sync: Callable[..., Run]) -> None:
     run = sync(["accounts"], flattening_enabled=True, flattening_max_depth=1)
     (record,) = run.records("accounts")
     assert record["address__city"] == "Oslo"
+
+
+def test_no_capability_is_claimed_in_vain() -> None:
+    """The tap neither writes batch files nor tells targets to forget rows, and says neither."""
+    claimed = {str(capability) for capability in TapRecurly.capabilities}
+    assert not claimed & {"batch", "activate-version", "log-based"}
+    assert {"catalog", "discover", "state", "about", "stream-maps"} <= claimed

@@ -33,7 +33,7 @@ class Output(io.BytesIO):
         super().write(bytes(text)[:half])
         for _ in range(self.times):
             if self.interrupt is not None:
-                self.interrupt.stop(StoppedError(signal.SIGTERM))
+                self.interrupt.interrupt(StoppedError(signal.SIGTERM))
         return half + super().write(bytes(text)[half:])
 
 
@@ -71,7 +71,7 @@ def test_signal_waits_for_the_end_of_a_line() -> None:
         output.interrupt = None
         assert output.getvalue() == b"one\n"
         with pytest.raises(StoppedError):
-            writer.stop(StoppedError(signal.SIGTERM))
+            writer.interrupt(StoppedError(signal.SIGTERM))
         writer.write_message(StateMessage({}))
         assert output.getvalue() == b'one\n{"type":"STATE","value":{}}\n'
 

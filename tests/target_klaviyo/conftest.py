@@ -249,14 +249,18 @@ class Site:
     command = Path(sys.executable).parent / "target-klaviyo"
 
     def start(
-        self, *options: str, stdin: Any = subprocess.PIPE, **settings: Any
+        self,
+        *options: str,
+        stdin: Any = subprocess.PIPE,
+        stdout: Any = subprocess.PIPE,
+        **settings: Any,
     ) -> subprocess.Popen[bytes]:
         """Start the real command, with a pipe at each end that is not given."""
         return subprocess.Popen(
             [self.command, "--config", "ENV", *options],
             env=self._environment(settings),
             stdin=stdin,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             cwd=self.folder,
         )

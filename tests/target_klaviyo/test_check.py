@@ -29,7 +29,7 @@ def test_the_message_names_account_scopes_and_revision(site: Site) -> None:
         "the key has what mode 'write' needs (events:write, lists:read, lists:write, "
         "profiles:read and profiles:write);"
     ) in message
-    assert "API revision 2026-07-15" in message
+    assert "API revision 2026-10-15" in message
     assert "supports for two years" not in message
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from target_klaviyo.config import SETTINGS, json_schema, read_settings
+from target_klaviyo.config import read_settings
 from target_klaviyo.errors import SettingsError
+from target_klaviyo.settings import coerced, json_schema
 
 
 def test_only_the_key_is_required() -> None:
@@ -20,15 +21,22 @@ def test_only_the_key_is_required() -> None:
 
 def test_null_and_empty_count_as_not_set() -> None:
     """Meltano passes settings on that nobody has set."""
-    empty = {setting.name: None for setting in SETTINGS} | {"list_id": "", "api_key": "k"}
+    empty = dict.fromkeys(json_schema()["properties"]) | {"list_id": "", "api_key": "k"}
     assert read_settings(empty) == read_settings({"api_key": "k"})
 
 
 def test_defaults_pass_their_own_checks() -> None:
     """Every default is a value its setting would take."""
-    for setting in SETTINGS:
-        if setting.default is not None:
-            assert setting.read(setting.default) == setting.default
+    declared = json_schema()["properties"].items()
+    defaults = {name: schema["default"] for name, schema in declared if "default" in schema}
+    assert coerced({"api_key": "k", **defaults}) == {"api_key": "k", **defaults}
+
+
+def test_every_setting_has_a_title_and_a_description() -> None:
+    """Meltano and its hub show them."""
+    for schema in json_schema()["properties"].values():
+        assert schema["title"]
+        assert schema["description"].endswith(".")
 
 
 @pytest.mark.parametrize(
@@ -52,9 +60,15 @@ def test_addresses_are_plain(url: str, right: bool) -> None:  # noqa: FBT001  (a
             read_settings({"api_key": "k", "api_url": url})
 
 
-def test_the_schema_knows_every_setting() -> None:
-    """The schema forbids other names and marks the key as secret."""
+def test_the_schema_is_closed() -> None:
+    """It forbids other names, requires the key alone and marks it as secret."""
     schema = json_schema()
-    assert set(schema["properties"]) == {setting.name for setting in SETTINGS}
+    assert schema["required"] == ["api_key"]
     assert schema["additionalProperties"] is False
     assert schema["properties"]["api_key"]["secret"]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8702/api", "http://127.0.0.1:8702/api/"])
+def test_an_address_may_end_where_klaviyos_paths_begin(url: str) -> None:
+    """Klaviyo's reference writes its paths with /api: who takes that for the address is right."""
+    assert read_settings({"api_key": "k", "api_url": url}).api_url == "http://127.0.0.1:8702"

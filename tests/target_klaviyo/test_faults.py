@@ -184,7 +184,7 @@ def test_a_refused_revision_stops_the_run(site: Site, sample: Samples, revision:
 def test_a_wrong_path_in_api_url_stops_the_run(site: Site, sample: Samples) -> None:
     """An api_url that leads elsewhere is named, and no row is blamed for it."""
     with pytest.raises(KlaviyoError, match="api_url"):
-        site.events(sample.event(1), api_url=site.url + "/api")
+        site.events(sample.event(1), api_url=site.url + "/v2")
     assert site.rejects() == []
 
 
@@ -234,3 +234,28 @@ def test_a_flood_of_rejects_stops_the_run(site: Site, sample: Samples) -> None:
     with pytest.raises(TooManyRejects, match="no metric"):
         site.events(*rows)
     assert len(site.rejects()) >= 11
+
+
+@pytest.mark.parametrize(
+    "answer", [(200, HTML), (200, b""), (204, b"")], ids=["HTML", "empty", "204"]
+)
+def test_a_login_page_in_between_loses_and_doubles_nothing(
+    site: Site, sample: Samples, answer: tuple[int, bytes]
+) -> None:
+    """Where every second answer is not Klaviyo's, each row is stored once before its STATE."""
+    status, body = answer
+    site.account.network.faults.append(
+        Fault(Trouble.ANSWER, status=status, body=body, every=2, times=None)
+    )
+    assert_everything_is_there(site, sync_everything(site, sample))
+    assert site.requests(status=status) > 0
+
+
+def test_a_retry_after_of_nothing_does_not_end_the_run(site: Site, sample: Samples) -> None:
+    """Refusals that ask to wait 0 s are answered with pauses of one's own."""
+    site.account.network.faults.append(
+        Fault(Trouble.ANSWER, "event-bulk", status=429, headers={"Retry-After": "0"}, times=3)
+    )
+    run = site.events(sample.event(1))
+    assert len(site.account.events()) == 1
+    assert run.states == [{"done": 1}]

@@ -33,14 +33,14 @@ def test_rejects_of_several_runs_add_up(tmp_path: Path) -> None:
     for reason in ("First.", "Second."):
         rejects = RejectsFile(path)
         rejects.write(Origin("events", LINE, SCHEMA), reason)
-        rejects.finish()
+        rejects.close(complete=True)
     assert reasons(path) == ["First.", "Second."]
     assert path.read_bytes().count(b"SCHEMA") == 2
 
 
 def test_a_run_without_rejects_makes_no_file(tmp_path: Path) -> None:
     """Where nothing is rejected, nothing is written."""
-    RejectsFile(tmp_path / "rejected.singer").finish()
+    RejectsFile(tmp_path / "rejected.singer").close(complete=True)
     assert not list(tmp_path.iterdir())
 
 
@@ -50,7 +50,7 @@ def test_a_line_cut_short_by_a_crash_is_left_out(tmp_path: Path) -> None:
     path.write_bytes(SCHEMA + b"\n" + with_reason(LINE, "Old.") + b"\n" + LINE[:20])
     rejects = RejectsFile(path)
     rejects.write(Origin("events", LINE, SCHEMA), "New.")
-    rejects.finish()
+    rejects.close(complete=True)
     assert reasons(path) == ["Old.", "New."]
 
 
@@ -60,7 +60,7 @@ def test_a_record_is_written_once_however_many_of_its_rows_are_rejected(tmp_path
     rejects = RejectsFile(tmp_path / "rejected.singer")
     rejects.write(origin, "One.")
     rejects.write(origin, "Two.")
-    rejects.finish()
+    rejects.close(complete=True)
     assert reasons(tmp_path / "rejected.singer") == ["One."]
 
 

@@ -258,3 +258,21 @@ def test_silently_dropped_addresses_are_sent_and_said(
     site.events(sample.event(1, profile={"email": "ada@example.com"}))
     assert any("example.com" in message for message in caplog.messages)
     assert site.requests("event-bulk", 202) == 1
+
+
+@pytest.mark.parametrize("schema", [{}, {"type": "object"}, {"properties": None}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"flattening_enabled": True, "flattening_max_depth": 1}], ids=["", "flattened"]
+)
+def test_a_schema_may_leave_all_properties_open(
+    site: Site, sample: Samples, schema: dict[str, Any], settings: dict[str, Any]
+) -> None:
+    """JSON Schema asks for none, so neither a stream of ours nor an ignored one ends the run."""
+    other = {**sample.schema("others"), "schema": schema}
+    messages = [other, sample.record("others", {"id": 1})]
+    messages += [{**sample.schema("events"), "schema": schema}]
+    messages += [sample.record("events", sample.event(1)), sample.state("all")]
+    run = site.sync(messages, **settings)
+    assert run.states == ["all"]
+    if not settings:  # flattened by a schema that declares nothing, a row has no field left
+        assert [event.unique_id for event in site.account.events()] == ["payment-1"]

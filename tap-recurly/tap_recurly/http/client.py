@@ -1,7 +1,7 @@
 """Recurly's API as the tap needs it: counts, pages and records, whatever the network does.
 
 A request waits for its place in the budget, is sent, and is tried again when no readable answer
-came or Recurly asks for patience. What cannot get better by trying again is raised as a sentence.
+came or Recurly asks to wait. What cannot get better by trying again is raised as a sentence.
 The key goes to the configured host and nowhere else.
 """
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from tap_recurly.config import Settings
-    from tap_recurly.http.retry import Turn
+    from tap_recurly.http.retry import Permit
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +41,9 @@ TIMEOUTS_BEFORE_SMALLER_PAGE = 2
 
 MAX_THROTTLED_SECONDS = 900
 """Three windows of the rate limit without one request let through."""
+
+MAX_EMPTY_PAGES = 10
+"""No filter of Recurly's leaves pages empty; what goes on so goes on for ever."""
 
 Body = TypeVar("Body")
 
@@ -74,13 +77,13 @@ class RecurlyClient:
         self._base_url = settings.base_url
         self._secrets = _spellings(settings.api_key)
         self._sessions = SessionPool(settings)
-        self._retry = retry or RetryPolicy()
+        self._policy = retry or RetryPolicy()
         # An answer to HEAD, which has no body, does not tell whether GET fails no more.
-        self._breakers = {method: CircuitBreaker(self._retry, clock) for method in ("GET", "HEAD")}
+        self._breakers = {method: CircuitBreaker(self._policy, clock) for method in ("GET", "HEAD")}
         self._sleep = sleep or self.limiter.pause
         self._page_sizes = PageSizes()
-        self._begun: set[str] = set()
-        self._contact = False
+        self._answered: set[str] = set()
+        self._reached = False
         self._heads = True
         self._deprecation_said = False
         self._dateless_said = False
@@ -89,26 +92,26 @@ class RecurlyClient:
         """Ask for nothing more; requests under way are the last of their threads."""
         self.limiter.close()
         for breaker in self._breakers.values():
-            breaker.close()
+            breaker.shut_down()
         self._sessions.close()
 
     def count(self, path: str, params: Mapping[str, str] | None = None) -> Count:
         """Ask how many rows a list has, without reading it."""
-        answer = self._head(self._url(path, params)) if self._heads else None
-        if answer is None:
+        response = self._head(self._url(path, params)) if self._heads else None
+        if response is None:
             # An answer to HEAD has no body: only GET says why, or that HEAD alone is the trouble.
             few = {"limit": "1"} if "limit" in (params or {}) else {}
             url = self._url(path, {**(params or {}), **few})
-            answer = self._request("GET", url, lambda answer: answer)
+            response = self._request("GET", url, lambda response: response)
             if self._heads:
                 self._heads = False
                 logger.warning("HEAD does not count rows here, so long lists are read more slowly.")
-        return Count(answer.number("Recurly-Total-Records"), self._server_time(answer))
+        return Count(response.number("Recurly-Total-Records"), self._server_time(response))
 
     def _head(self, url: str) -> Response | None:
         """An answer to HEAD, None when it fails on a host that is there."""
         try:
-            return self._request("HEAD", url, lambda answer: answer)
+            return self._request("HEAD", url, lambda response: response)
         except RequestError:
             return None
         except UnreachableError as fault:
@@ -138,48 +141,34 @@ class RecurlyClient:
         """Read what is not a list: one JSON object."""
         return self._request("GET", self._url(path, None), _read_object)
 
-    def first_page(self, path: str, params: Mapping[str, str] | None = None) -> Any:
-        """Read the first page of a list only."""
-        page, _ = self._page(self._url(path, params))
-        return [row.record for row in page.rows()]
-
     def _page(self, url: str) -> tuple[Page, str | None]:
         """A page, and where the next one is."""
-        page = self._request("GET", url, lambda answer: self._read_page(answer, url))
-        self._begun.add(self._endpoint(url))
+        page = self._request("GET", url, lambda response: self._read_page(response, url))
+        self._answered.add(self._endpoint(url))
         return page
 
-    def _read_page(self, answer: Response, url: str) -> tuple[Page, str | None]:
+    def _read_page(self, response: Response, url: str) -> tuple[Page, str | None]:
         try:
-            check_utf8(answer.body)
-            body = msgspec.json.decode(answer.body, type=_ListBody)
+            check_utf8(response.body)
+            body = msgspec.json.decode(response.body, type=_ListBody)
             lines = as_lines(body.data)
         except (UnicodeDecodeError, msgspec.MsgspecError) as fault:
             raise RetryableError("the answer is not a list in JSON") from fault
         if not are_objects(body.data):
             raise RetryableError("the list holds a row that is no object")
-        as_of = self._server_time(answer) - timedelta(seconds=floor(answer.seconds))
+        as_of = self._server_time(response) - timedelta(seconds=floor(response.seconds))
         page = Page(lines, len(body.data), body.more, as_of)
         return page, self._following(body, url) if body.more else None
 
     def _following(self, body: _ListBody, url: str) -> str:
         if not body.next:
-            raise UnreachableError(
-                f"Recurly says that {redacted_path(url)} goes on but not where: run again, and "
-                f"tell Recurly's support if it stays so."
-            )
-        following = self._here(body.next)
-        if following == url:
-            raise UnreachableError(
-                f"Recurly's list {redacted_path(url)} leads back to the same page: run again, "
-                f"and tell Recurly's support if it stays so."
-            )
-        return following
+            raise _stuck(url, "goes on but does not say where")
+        return self._here(body.next)
 
-    def _server_time(self, answer: Response) -> datetime:
+    def _server_time(self, response: Response) -> datetime:
         """The server's clock in whole seconds, or what comes nearest to it."""
-        if answer.date is not None:
-            return answer.date
+        if response.date is not None:
+            return response.date
         if not self._dateless_said:
             self._dateless_said = True
             logger.warning(
@@ -212,107 +201,108 @@ class RecurlyClient:
         """Send a request until it is answered, refused for good, or has failed too often."""
         where, breaker = self._endpoint(url), self._breakers[method]
         failures = timeouts = 0
-        turn: Turn | None = None
+        permit: Permit | None = None
         while True:
             fitting = self._page_sizes.fitted(where, url)
             if fitting != url:
                 url, timeouts = fitting, 0
             try:
-                turn = breaker.turn(turn)
+                permit = breaker.wait_for_permit(permit)
             except CircuitOpenError as end:
-                raise self._unanswered(end.fault, self._retry.tries, url) from end.fault
+                error = end.last_error
+                raise self._unanswered(error, self._policy.max_tries, url) from error
             try:
                 body = read(self._attempt(method, url))
-            except RetryableError as fault:
+            except RetryableError as error:
                 if self.limiter.closed:
-                    raise ClosedError from fault
+                    raise ClosedError from error
                 failures += 1
-                timeouts += fault.timed_out
-                tries = self._tries(fault)
-                if max(failures, breaker.failed(turn, fault, tries)) >= tries:
-                    raise self._unanswered(fault, tries, url) from fault
+                timeouts += error.timed_out
+                max_tries = self._max_tries(error)
+                if max(failures, breaker.record_failure(permit, error, max_tries)) >= max_tries:
+                    raise self._unanswered(error, max_tries, url) from error
                 logger.warning(
                     "%s %s failed (%s), trying again (%d).",
                     method,
                     redacted_path(url),
-                    fault,
+                    error,
                     failures,
                 )
-                pause = max(self._retry.pause(failures), fault.retry_after)
+                pause = max(self._policy.backoff(failures), error.retry_after)
             except TapRecurlyError:
                 # A refusal is an answer too.
-                self._answered(method)
+                self._record_success(method)
                 raise
             else:
-                self._answered(method)
+                self._record_success(method)
                 return body
             if timeouts >= TIMEOUTS_BEFORE_SMALLER_PAGE and method == "GET":
                 self._page_sizes.halve(where, url)
             self._sleep(pause)
 
-    def _answered(self, method: str) -> None:
+    def _record_success(self, method: str) -> None:
         """Let the others go on, if trouble held them up."""
-        self._breakers["HEAD"].answered()
+        self._breakers["HEAD"].record_success()
         if method == "GET":
-            self._breakers["GET"].answered()
+            self._breakers["GET"].record_success()
 
     def _attempt(self, method: str, url: str) -> Response:
         """Send a request once there is a place in the budget; wait while Recurly says 429."""
         while True:
             ticket = self.limiter.acquire()
             try:
-                answer = self._sessions.exchange(method, url)
+                response = self._sessions.exchange(method, url)
             except RetryableError:
                 self.limiter.failed()
                 raise
-            self._contact = True
-            if answer.status != HTTPStatus.TOO_MANY_REQUESTS:
+            self._reached = True
+            if response.status != HTTPStatus.TOO_MANY_REQUESTS:
                 break
-            throttled_for = self.limiter.throttled(ticket, answer.rate_headers)
-            self._check_throttling(max(throttled_for, answer.retry_after or 0), answer)
-        self.limiter.succeeded(ticket, answer.rate_headers)
-        self._warn_of_deprecation(answer)
-        if is_retryable(answer):
-            reason = f"status {answer.status}{answer.request_id}"
-            raise RetryableError(reason, retry_after=answer.retry_after)
-        begun = self._endpoint(url) in self._begun
-        if error := error_for(answer, url, begun=begun, secrets=self._secrets):
+            throttled_for = self.limiter.throttled(ticket, response.rate_headers)
+            if max(throttled_for, response.retry_after or 0) > MAX_THROTTLED_SECONDS:
+                raise BudgetError(
+                    f"Recurly keeps refusing requests as too many{response.request_id}: find out "
+                    f"what else uses the site's API, or run again later; it continues from the "
+                    f"last STATE."
+                )
+        self.limiter.succeeded(ticket, response.rate_headers)
+        self._warn_of_deprecation(response)
+        if is_retryable(response):
+            reason = f"status {response.status}{response.request_id}"
+            raise RetryableError(reason, retry_after=response.retry_after)
+        answered_before = self._endpoint(url) in self._answered
+        if error := error_for(
+            response, url, answered_before=answered_before, secrets=self._secrets
+        ):
             raise error
-        return answer
+        return response
 
-    def _tries(self, fault: RetryableError) -> int:
+    def _max_tries(self, error: RetryableError) -> int:
         """How often a request is sent in all; where nobody ever answered, less often."""
-        first_contact = not (self._contact or fault.connected)
-        return self._retry.first_contact_tries if first_contact else self._retry.tries
+        if self._reached or error.connected:
+            return self._policy.max_tries
+        return self._policy.max_tries_unreached
 
-    def _unanswered(self, fault: RetryableError, tries: int, url: str) -> UnreachableError:
-        if not fault.connected:
+    def _unanswered(self, error: RetryableError, max_tries: int, url: str) -> UnreachableError:
+        if not error.connected:
             return UnreachableError(
-                f"Recurly cannot be reached at {self._base_url} ({fault}): check the network "
+                f"Recurly cannot be reached at {self._base_url} ({error}): check the network "
                 f"and the settings 'region' and 'api_url', then run again."
             )
         return UnreachableError(
-            f"Recurly gave no usable answer to {redacted_path(url)} in {tries} tries "
-            f"(last: {fault}): see status.recurly.com and run again; it continues from the "
+            f"Recurly gave no usable answer to {redacted_path(url)} in {max_tries} tries "
+            f"(last: {error}): see status.recurly.com and run again; it continues from the "
             f"last STATE."
         )
 
-    def _check_throttling(self, throttled_for: float, answer: Response) -> None:
-        """Raise when 429s go on for longer than any window of the limit explains."""
-        if throttled_for > MAX_THROTTLED_SECONDS:
-            raise BudgetError(
-                f"Recurly keeps refusing requests as too many{answer.request_id}: find out what "
-                f"else uses the site's API, or run again later; it continues from the last STATE."
-            )
-
-    def _warn_of_deprecation(self, answer: Response) -> None:
-        if answer.headers.get("Recurly-Deprecated", "").upper() == "TRUE":
+    def _warn_of_deprecation(self, response: Response) -> None:
+        if response.headers.get("Recurly-Deprecated", "").upper() == "TRUE":
             if not self._deprecation_said:
                 logger.warning(
                     "Recurly will switch off API version %s%s: look for a newer tap-recurly.",
                     API_VERSION,
                     f" on {redact(sunset)}"
-                    if (sunset := answer.headers.get("Recurly-Sunset-Date"))
+                    if (sunset := response.headers.get("Recurly-Sunset-Date"))
                     else "",
                 )
             self._deprecation_said = True
@@ -324,6 +314,8 @@ class _Pages:
     def __init__(self, page: Callable[[str], tuple[Page, str | None]], url: str) -> None:
         self._page = page
         self._url: str | None = url
+        self._asked: set[str] = set()
+        self._empty = 0
 
     def __iter__(self) -> Iterator[Page]:
         return self
@@ -331,8 +323,22 @@ class _Pages:
     def __next__(self) -> Page:
         if self._url is None:
             raise StopIteration
-        page, self._url = self._page(self._url)
+        url = self._url
+        self._asked.add(url)
+        page, self._url = self._page(url)
+        self._empty = 0 if page.row_count else self._empty + 1
+        if self._url in self._asked:
+            raise _stuck(url, "leads back to a page before")
+        if self._url is not None and self._empty >= MAX_EMPTY_PAGES:
+            raise _stuck(url, f"goes on although {MAX_EMPTY_PAGES} pages in a row are empty")
         return page
+
+
+def _stuck(url: str, how: str) -> UnreachableError:
+    return UnreachableError(
+        f"Recurly's list {redacted_path(url)} {how}: run again, and tell Recurly's support if it "
+        f"stays so."
+    )
 
 
 def _spellings(key: str) -> tuple[str, ...]:
@@ -340,11 +346,11 @@ def _spellings(key: str) -> tuple[str, ...]:
     return key, b64encode(f"{key}:".encode()).decode()
 
 
-def _read_object(answer: Response) -> bytes:
+def _read_object(response: Response) -> bytes:
     try:
-        readable = isinstance(orjson.loads(answer.body), dict)
+        readable = isinstance(orjson.loads(response.body), dict)
     except orjson.JSONDecodeError:
         readable = False
     if not readable:
         raise RetryableError("the answer is not an object in JSON")
-    return answer.body
+    return response.body

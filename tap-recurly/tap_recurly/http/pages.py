@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import orjson
 
+from tap_recurly.times import time_or_none
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
@@ -27,6 +29,7 @@ class _Head(msgspec.Struct):
 
     id: Any = None
     updated_at: Any = None
+    state: Any = None
     has_more_line_items: Any = None
 
 
@@ -54,6 +57,11 @@ class Row:
         return moment if isinstance(moment, str) else ""
 
     @property
+    def is_past_due(self) -> bool:
+        """Whether an invoice was not paid in time and is still open."""
+        return bool(self._head.state == "past_due")
+
+    @property
     def is_cut_short(self) -> bool:
         """Whether an invoice embeds only some of its line items, and the rest can be asked for."""
         return bool(self._head.has_more_line_items and isinstance(self.id, str))
@@ -63,6 +71,11 @@ class Row:
         """The row as an object of its own."""
         record: dict[str, Any] = orjson.loads(self.line)
         return record
+
+
+def moment_of(row: Row | None) -> datetime | None:
+    """When a row last changed, None when it does not say so."""
+    return time_or_none(row.updated_at) if row else None
 
 
 @dataclass(frozen=True)

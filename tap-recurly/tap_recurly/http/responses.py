@@ -1,4 +1,4 @@
-"""What Recurly's refusals mean to the person who runs the tap."""
+"""What Recurly answers, and what its refusals mean to the person who runs the tap."""
 
 from __future__ import annotations
 
@@ -104,38 +104,41 @@ class _ErrorBody(msgspec.Struct):
     error: RecurlyError
 
 
-def is_retryable(answer: Response) -> bool:
+def is_retryable(response: Response) -> bool:
     """Whether the same request may be answered at another try.
 
     408 comes from gateways, `simultaneous_request` from Recurly while it works on the same thing.
     """
     return (
-        answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        or answer.status == HTTPStatus.REQUEST_TIMEOUT
-        or (answer.status >= HTTPStatus.BAD_REQUEST and answer.error.type == "simultaneous_request")
+        response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        or response.status == HTTPStatus.REQUEST_TIMEOUT
+        or (
+            response.status >= HTTPStatus.BAD_REQUEST
+            and response.error.type == "simultaneous_request"
+        )
     )
 
 
 def error_for(
-    answer: Response, url: str, *, begun: bool = False, secrets: Iterable[str] = ()
+    response: Response, url: str, *, answered_before: bool = False, secrets: Iterable[str] = ()
 ) -> TapRecurlyError | None:
     """The error that an answer which cannot pass stands for, None when it is a good one.
 
     Args:
-        answer: What Recurly said.
+        response: What Recurly said.
         url: What it was asked.
-        begun: Whether it has answered the same list before, so that the site has its feature.
+        answered_before: Whether the same list has been answered, so the site has its feature.
         secrets: What no message may show, though Recurly's own words did.
     """
-    if answer.status < HTTPStatus.MULTIPLE_CHOICES:
+    if response.status < HTTPStatus.MULTIPLE_CHOICES:
         return None
     where = redacted_path(url)
-    words = redact(answer.error.message or "", secrets).rstrip(".")
-    said = f"{words or f'status {answer.status}'}{answer.request_id}"
-    kind = _kind(answer)
-    if kind is MissingFeatureError and begun:
+    words = redact(response.error.message or "", secrets).rstrip(".")
+    said = f"{words or f'status {response.status}'}{response.request_id}"
+    kind = _kind(response)
+    if kind is MissingFeatureError and answered_before:
         kind = RequestError
-    if answer.status == HTTPStatus.NOT_MODIFIED:
+    if response.status == HTTPStatus.NOT_MODIFIED:
         return RequestError(
             f"{where} is said to be unchanged ({said}), though nobody asked for changes only: "
             f"check the proxy or cache before Recurly, and the setting 'api_url'."
@@ -172,7 +175,7 @@ def error_for(
     return kind(sentences[kind])
 
 
-def _kind(answer: Response) -> type[TapRecurlyError]:
+def _kind(response: Response) -> type[TapRecurlyError]:
     by_type: dict[str, type[TapRecurlyError]] = {
         "invalid_api_key": CredentialsError,
         "invalid_api_version": ApiVersionError,
@@ -184,9 +187,9 @@ def _kind(answer: Response) -> type[TapRecurlyError]:
         HTTPStatus.NOT_FOUND: NotFoundError,
         HTTPStatus.NOT_ACCEPTABLE: ApiVersionError,
     }
-    if answer.status < HTTPStatus.BAD_REQUEST:
+    if response.status < HTTPStatus.BAD_REQUEST:
         return RedirectedError
-    return by_type.get(answer.error.type or "") or by_status.get(answer.status, RequestError)
+    return by_type.get(response.error.type or "") or by_status.get(response.status, RequestError)
 
 
 def redacted_path(url: str) -> str:

@@ -1,9 +1,10 @@
-"""What all connections know of a site that does not answer as it should.
+"""Trying again: how often and when, and what all connections know of a site that fails.
 
-When a request fails, nobody knows whether it alone is the trouble or the whole site. Until one is
-answered again, requests leave one by one, in the order in which they came, at growing intervals:
-eight connections knock no more often than one. As long as others are answered, a failure holds up
-nobody. When as many in a row have failed as one request is tried, all that wait give up together.
+When a request fails, nobody knows whether it alone is the trouble or the whole site. So the first
+failure opens the circuit halfway: until one request is answered again, requests leave one by one,
+in the order in which they came, at growing intervals; eight connections ask no more often than one.
+As long as others are answered, a failure holds up nobody. When as many in a row have failed as one
+request is tried, the breaker trips: all that wait are told to give up.
 """
 
 from __future__ import annotations
@@ -33,134 +34,135 @@ class RetryPolicy:
     requests of all connections leave at least so far apart.
     """
 
-    tries: int = 6
-    first_contact_tries: int = 3
-    first_pause_seconds: float = 0.5
-    max_pause_seconds: float = 20.0
+    max_tries: int = 6
+    max_tries_unreached: int = 3
+    min_backoff_seconds: float = 0.5
+    max_backoff_seconds: float = 20.0
     min_interval_seconds: float = 1.0
 
-    def pause(self, failures: int) -> float:
-        """Seconds to wait, spread a little so that threads do not knock all at once."""
-        pause = min(self.first_pause_seconds * 2 ** (failures - 1), self.max_pause_seconds)
+    def backoff(self, failures: int) -> float:
+        """Seconds to wait, spread a little so that threads do not ask all at once."""
+        pause = min(self.min_backoff_seconds * 2 ** (failures - 1), self.max_backoff_seconds)
         spread = pause * random.uniform(0.8, 1.2)  # noqa: S311 (spreads load, keeps no secret)
         return float(max(spread, self.min_interval_seconds))
 
 
-class Turn(NamedTuple):
-    """Leave to send a request; `alone` when it is to show whether the site answers again."""
+class Permit(NamedTuple):
+    """Leave to send a request; a probe shows whether the site answers again.
 
-    alone: bool
-    surrenders: int
+    `trips` is how often the breaker had tripped by then.
+    """
+
+    is_probe: bool
+    trips: int
 
 
 class CircuitOpenError(Exception):
-    """The whole site has failed for too long; `fault` is what the last request met."""
+    """The whole site has failed for too long; `last_error` is what the last request met."""
 
-    def __init__(self, fault: RetryableError) -> None:
-        super().__init__(str(fault))
-        self.fault = fault
+    def __init__(self, last_error: RetryableError) -> None:
+        super().__init__(str(last_error))
+        self.last_error = last_error
 
 
 class CircuitBreaker:
     """Whether the site answers, shared by the threads of a client.
 
-    Before the first answer nobody knows, so the first request goes alone.
+    Before the first answer nobody knows, so the first request is a probe.
     """
 
-    def __init__(self, retry: RetryPolicy, clock: Callable[[], float] = time.monotonic) -> None:
-        self._retry = retry
+    def __init__(self, policy: RetryPolicy, clock: Callable[[], float] = time.monotonic) -> None:
+        self._policy = policy
         self._clock = clock
         self._changed = threading.Condition()
         self._waiting: deque[object] = deque()
-        self._doubted = True
+        self._half_open = True
         self._failures = 0
-        self._next_at = -inf
-        self._surrenders = 0
-        self._fault: RetryableError | None = None
-        self._closed = False
+        self._next_probe_at = -inf
+        self._trips = 0
+        self._last_error: RetryableError | None = None
+        self._shut_down = False
 
-    def close(self) -> None:
+    def shut_down(self) -> None:
         """Let nobody through any more; who waits is told at once."""
         with self._changed:
-            self._closed = True
+            self._shut_down = True
             self._changed.notify_all()
 
-    def turn(self, last: Turn | None = None) -> Turn:
+    def wait_for_permit(self, last: Permit | None = None) -> Permit:
         """Wait until a request may leave.
 
         Args:
-            last: The turn at which the same request has failed before.
+            last: The permit with which the same request has failed before.
 
         Raises:
-            CircuitOpenError: If all give up meanwhile, or have since the last turn.
+            CircuitOpenError: If the breaker trips meanwhile, or has since the last permit.
             ClosedError: If the client is closed meanwhile.
         """
-        if not self._doubted:
-            return Turn(alone=False, surrenders=self._surrenders)
+        if not self._half_open:
+            return Permit(is_probe=False, trips=self._trips)
         with self._changed:
-            surrenders = last.surrenders if last else self._surrenders
+            trips = last.trips if last else self._trips
             place = object()
             self._waiting.append(place)
             try:
-                self._check(surrenders)
+                self._check(trips)
                 while (delay := self._delay(place)) > 0:
                     self._changed.wait(None if delay == inf else delay)
-                    self._check(surrenders)
-                alone = self._doubted
-                if alone:
-                    self._next_at = self._clock() + self._interval
-                return Turn(alone, self._surrenders)
+                    self._check(trips)
+                if self._half_open:
+                    self._next_probe_at = self._clock() + self._interval
+                return Permit(self._half_open, self._trips)
             finally:
                 self._waiting.remove(place)
                 self._changed.notify_all()
 
-    def answered(self) -> None:
-        """Note a usable answer: everyone may go on."""
-        if self._doubted:
+    def record_success(self) -> None:
+        """Close the circuit after a usable answer: everyone may go on."""
+        if self._half_open:
             with self._changed:
-                self._doubted = False
+                self._half_open = False
                 self._failures = 0
                 self._changed.notify_all()
 
-    def failed(self, turn: Turn, fault: RetryableError, tries: int) -> int:
+    def record_failure(self, permit: Permit, error: RetryableError, max_tries: int) -> int:
         """Note a failure; says how many there have been in a row, those at one time being one.
 
-        When they are as many as the tries that one request has, all that wait give up.
+        When they are as many as the tries that one request has, the breaker trips.
         """
         with self._changed:
-            self._fault = fault
-            if turn.alone or not self._doubted:
-                self._doubted = True
+            self._last_error = error
+            if permit.is_probe or not self._half_open:
+                self._half_open = True
                 self._failures += 1
-                pause = max(self._interval, fault.retry_after)
-                self._next_at = max(self._next_at, self._clock() + pause)
+                pause = max(self._interval, error.retry_after)
+                self._next_probe_at = max(self._next_probe_at, self._clock() + pause)
             failures = self._failures
-            if failures >= tries:
+            if failures >= max_tries:
                 # Who comes from now on asks for something else, which may do better.
-                self._surrenders += 1
+                self._trips += 1
                 self._failures = 1
-                self._next_at = self._clock() + self._interval
+                self._next_probe_at = self._clock() + self._interval
                 self._changed.notify_all()
             return failures
 
     @property
     def _interval(self) -> float:
-        return (
-            self._retry.pause(self._failures)
-            if self._failures
-            else self._retry.min_interval_seconds
-        )
+        if not self._failures:
+            return self._policy.min_interval_seconds
+        return self._policy.backoff(self._failures)
 
     def _delay(self, place: object) -> float:
-        if not self._doubted or self._closed:
+        if not self._half_open or self._shut_down:
             return 0.0
-        return max(self._next_at - self._clock(), 0.0) if self._waiting[0] is place else inf
+        is_next = self._waiting[0] is place
+        return max(self._next_probe_at - self._clock(), 0.0) if is_next else inf
 
-    def _check(self, surrenders: int) -> None:
-        if self._closed:
+    def _check(self, trips: int) -> None:
+        if self._shut_down:
             raise ClosedError
-        if self._doubted and self._fault is not None and surrenders != self._surrenders:
-            raise CircuitOpenError(self._fault)
+        if self._half_open and self._last_error is not None and trips != self._trips:
+            raise CircuitOpenError(self._last_error)
 
 
 MIN_PAGE_SIZE = 25

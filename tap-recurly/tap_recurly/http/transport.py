@@ -1,4 +1,4 @@
-"""One HTTP exchange with Recurly: keep-alive sessions, the headers, and what an answer says."""
+"""One HTTP exchange with Recurly: keep-alive sessions, the headers, and what kept it from one."""
 
 from __future__ import annotations
 
@@ -34,9 +34,8 @@ GZIP = 16 + zlib.MAX_WBITS
 MAX_BODY_BYTES = 16 << 20
 """A page has a few megabytes; what claims to be larger grows as it comes."""
 
-CONNECT_SECONDS = 10
+MAX_CONNECT_SECONDS = 10
 """A host that does not take a connection by then is not there."""
-
 
 MAX_RETRY_AFTER_SECONDS = 60
 """A server that is down for longer than a few of these is down for this run."""
@@ -80,8 +79,8 @@ class SessionPool:
         Raises:
             RetryableError: If no whole answer came.
         """
-        patience = self._settings.request_timeout
-        timeout = (min(patience, CONNECT_SECONDS), patience)
+        silence = self._settings.request_timeout
+        timeout = (min(silence, MAX_CONNECT_SECONDS), silence)
         try:
             with (
                 self._in_flight,

@@ -34,7 +34,7 @@ class Allowance:
         """How much of the room is used; 1 is all, and there may be somewhat more."""
         return self.waiting / self._limit
 
-    def take(self, size: int) -> bool:
+    def allot(self, size: int) -> bool:
         """Count bytes that begin to wait; says whether they may do so in memory."""
         with self._lock:
             self.waiting += size
@@ -42,7 +42,7 @@ class Allowance:
             self._memory -= size if fits else 0
             return fits
 
-    def give_back(self, size: int, *, memory: bool) -> None:
+    def release(self, size: int, *, memory: bool) -> None:
         """Count bytes that wait no longer."""
         with self._lock:
             self.waiting -= size
@@ -66,17 +66,17 @@ class PageBuffer:
     def put(self, page: bytes) -> None:
         """Add a page; once the buffer is discarded pages go nowhere."""
         if not self._discarded:
-            in_memory = self._allowance.take(len(page))
+            in_memory = self._allowance.allot(len(page))
             self._pages.append(page if in_memory else self._on_disk(page))
 
     def take(self) -> bytes:
         """Take the next page out."""
         page = self._pages.popleft()
         if isinstance(page, bytes):
-            self._allowance.give_back(len(page), memory=True)
+            self._allowance.release(len(page), memory=True)
             return page
         start, size = page
-        self._allowance.give_back(size, memory=False)
+        self._allowance.release(size, memory=False)
         file = self._opened()
         file.seek(start)
         return file.read(size)
@@ -86,7 +86,7 @@ class PageBuffer:
         self._discarded = True
         for page in self._pages:
             in_memory = isinstance(page, bytes)
-            self._allowance.give_back(len(page) if in_memory else page[1], memory=in_memory)
+            self._allowance.release(len(page) if in_memory else page[1], memory=in_memory)
         self._pages.clear()
         if self._file is not None:
             self._file.close()

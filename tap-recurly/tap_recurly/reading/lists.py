@@ -11,32 +11,41 @@ from abc import ABC, abstractmethod
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from typing_extensions import override
 
-from tap_recurly.http.pages import Row, rows_in
+from tap_recurly.http.pages import moment_of, rows_in
 from tap_recurly.http.queries import between
-from tap_recurly.reading.parallel import ListRead, Part
-from tap_recurly.reading.planning import SIZES, Plan
-from tap_recurly.reading.segments import moment_of
-from tap_recurly.reading.windows import Window
+from tap_recurly.reading.completeness import BoundaryFilter, CompletenessCheck
+from tap_recurly.reading.parallel import ListRead, Part, Plan
+from tap_recurly.reading.partitions import SIZES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from tap_recurly.http.pages import Count, Page
-    from tap_recurly.reading.planning import Sizes
+    from tap_recurly.http.pages import Count, Page, Row
+    from tap_recurly.reading.partitions import Sizes
     from tap_recurly.reading.workers import WorkerPool
 
 FOREVER = datetime.max.replace(tzinfo=timezone.utc)
 
-SECONDS_SHOWN = len("2024-01-31T23:59:59")
-
 MIN_LOOKBACK = timedelta(seconds=1)
 """`Date` is cut to the second, and so is the bookmark: what was committed in the rest of it by a
 page's side may not have been on the page."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A span of `updated_at`, both ends included; `begin` None is the beginning of time.
+
+    `row_count` is what HEAD said about it, None when it said nothing.
+    """
+
+    begin: datetime | None
+    end: datetime
+    row_count: int | None = None
 
 
 class ListReader(Protocol):
@@ -55,6 +64,9 @@ class TimeFilteredList:
     def __init__(self, client: ListReader, path: str) -> None:
         self._client = client
         self._path = path
+
+    def __str__(self) -> str:
+        return self._path
 
     def count(self, begin: datetime | None, end: datetime | None) -> Count:
         """How many rows were updated between two moments, both included."""
@@ -81,31 +93,6 @@ def lower_bound(
     return max(begin, start_date) if start_date else begin
 
 
-class BoundaryFilter:
-    """Drops the rows that two adjacent windows both hold in the second they share.
-
-    Rows come in order of time, so only those of one second are remembered. A row is its `id` in
-    one version, that is one `updated_at`; the same row changed since is another and passes.
-    """
-
-    def __init__(self) -> None:
-        self._second = ""
-        self._seen: set[tuple[Any, str]] = set()
-
-    def admits(self, row_id: Any, updated_at: str) -> bool:
-        """Whether the row is new; to be asked once per row, in order."""
-        version = (row_id, updated_at)
-        second = updated_at[:SECONDS_SHOWN]
-        if second != self._second:
-            self._second = second
-            self._seen = {version}
-            return True
-        if row_id is None or version not in self._seen:
-            self._seen.add(version)
-            return True
-        return False
-
-
 @dataclass(frozen=True)
 class FrozenPart:
     """A part of a list; `reached` is up to when all is out once its rows have been used up."""
@@ -130,7 +117,10 @@ class FrozenPart:
 
 
 class IncrementalRead:
-    """One read of a list up to a frozen moment: parts in order of time, each row once."""
+    """One read of a list up to a frozen moment: parts in order of time, each row once.
+
+    What Recurly counts and its pages did not give is read again, and raised when it stays out.
+    """
 
     def __init__(self, read: ListRead, known: datetime | None = None) -> None:
         self._known = known
@@ -166,16 +156,26 @@ class IncrementalRead:
         return None if part.end is None else self._beyond(part.end)
 
     def _beyond(self, moment: datetime) -> datetime:
-        """A moment within this run's bounds, or what was known before if that is later."""
+        """A moment within this run's bounds, or what was known before if that is later.
+
+        Rows that are read again are older than what is known.
+        """
         end = self._read.end or moment
-        return max(min(moment, end), min(self._known or moment, end))
+        self._known = max(moment, self._known or moment)
+        return min(self._known, end)
 
     def _admitted(self, part: Part) -> Iterator[Row]:
         """The rows that no part before had."""
         for lines in part:
-            for row in rows_in(lines):
-                if self._boundary.admits(row.id, row.updated_at):
-                    yield row
+            yield from filter(self._boundary.admits, rows_in(lines))
+            yield from self._check.amid(self._boundary)
+        if part.is_last and part.end is not None:
+            yield from self._check.at_end(self._boundary, part.end, self._read.expected_rows())
+
+    @cached_property
+    def _check(self) -> CompletenessCheck:
+        """To be asked for once the first page has told where the read begins."""
+        return CompletenessCheck(self._read.source, self._read.begin)
 
 
 class BoundedList(ABC):

@@ -1,9 +1,9 @@
 """One list read by many connections at once and handed on in order of time.
 
 The read begins at once with the list's first page, on one connection; the server's clock then is
-the read's upper bound. When the list goes on, HEAD tells how many rows there are. From then on
-idle connections take over halves of what others have before them (see `planning`), so that all are
-busy from the third request to the last.
+the read's upper bound. When the list goes on, HEAD tells how many rows there are. From then on it
+is shared out (see `partitions`), so that all connections are busy from the third request to the
+last.
 
 Pages that come before their turn wait in buffers, in memory for some megabytes and then on disk.
 """
@@ -11,20 +11,21 @@ Pages that come before their turn wait in buffers, in memory for some megabytes 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from tap_recurly.errors import TapRecurlyError
+from tap_recurly.http.pages import moment_of
 from tap_recurly.reading.buffers import PageBuffer
-from tap_recurly.reading.planning import SIZES, Action, Schedule
-from tap_recurly.reading.segments import Segment, Stage
+from tap_recurly.reading.partitions import SIZES, Partitioner, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
     from datetime import datetime
 
     from tap_recurly.http.pages import Count, Page
-    from tap_recurly.reading.planning import Plan, Sizes
+    from tap_recurly.reading.partitions import Partition, Sizes
     from tap_recurly.reading.workers import WorkerPool
 
 logger = logging.getLogger(__name__)
@@ -43,8 +44,42 @@ class Source(Protocol):
         """The rows in ascending order."""
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What is to be read: from `begin` to `end`, or to the server's present when that is None.
+
+    `row_count` is how many rows there are when that is known; otherwise it is asked for, `at_once`
+    when the list is thought to be long, else only after a first page that is not all. `corrected`
+    gives the beginning that is right at the server's present, which may lie behind the one
+    expected.
+    """
+
+    begin: datetime | None
+    end: datetime | None = None
+    row_count: int | None = None
+    at_once: bool = False
+    corrected: Callable[[datetime], datetime | None] | None = None
+    in_one: bool = False
+    """Read page after page, without sharing out."""
+
+
+@dataclass
+class _Pages:
+    """The pages of one partition: those to be asked for, those that wait, and what went wrong."""
+
+    waiting: PageBuffer
+    coming: Iterator[Page] | None = None
+    fault: Exception | None = None
+
+
 class ListRead:
-    """Reads one list on shared connections and yields its parts in order of time."""
+    """Reads one list on shared connections and yields its parts in order of time.
+
+    Attributes:
+        source: Where it is.
+        row_count: How many rows HEAD gave for the list as a whole, None until it has.
+        end: The upper bound, None until it is known.
+    """
 
     def __init__(
         self,
@@ -53,22 +88,19 @@ class ListRead:
         pool: WorkerPool,
         sizes: Sizes = SIZES,
     ) -> None:
-        self._source = source
+        self.end = plan.end
+        self.row_count = plan.row_count
+        self.source = source
+        self._plan = plan
         self._pool = pool
         self._changed = pool.changed
-        self._schedule = Schedule(plan, sizes, lambda: PageBuffer(pool.allowance))
-        self._begun = self._stopped = False
+        self._partitioner = Partitioner(plan.begin, plan.end, sizes)
+        self._pages: dict[Partition, _Pages] = {}
+        self._begun = self._stopped = self._counting = False
         self._crash: Exception | None = None
-
-    @property
-    def row_count(self) -> int | None:
-        """How many rows HEAD gave for the list as a whole, None until it has."""
-        return self._schedule.row_count
-
-    @property
-    def end(self) -> datetime | None:
-        """The upper bound, None until it is known."""
-        return self._schedule.end
+        self._to_be_counted = plan.end is None and not plan.in_one
+        if plan.end is not None and not plan.in_one:
+            self._partitioner.share(plan.row_count)
 
     def prefetch(self) -> None:
         """Let connections that would stand idle begin with it."""
@@ -78,11 +110,12 @@ class ListRead:
         """Read all of it; leaving early stops the connections after their present request."""
         self._begun = True
         self._pool.begin(self)
+        partitions = self._partitioner.partitions
         try:
-            while (segment := self._first()) is not None:
-                yield Part(self, segment)
+            while partitions:
+                yield Part(self, partitions[0])
                 with self._changed:
-                    self._schedule.segments.pop(0).buffer.discard()
+                    self._pages.pop(partitions.pop(0)).waiting.discard()
                     self._changed.notify_all()
         finally:
             self.stop()
@@ -91,113 +124,148 @@ class ListRead:
         """Ask for nothing more, forget what has not been used."""
         with self._changed:
             self._stopped = True
-            for segment in self._schedule.segments:
-                segment.buffer.discard()
+            for pages in self._pages.values():
+                pages.waiting.discard()
         self._pool.end(self)
 
-    def take(self, segment: Segment) -> bytes | None:
-        """Wait for a segment's next page, None when all have been taken.
+    def take(self, partition: Partition) -> bytes | None:
+        """Wait for a partition's next page, None when all have been taken.
 
         Raises:
             Exception: What kept the next page from being read.
         """
         with self._changed:
-            while not segment.buffer:
-                if segment.fault is not None:
-                    raise segment.fault
-                if segment.stage is Stage.READ:
+            pages = self._pages_of(partition)
+            while not pages.waiting:
+                if self._crash is not None:
+                    raise self._crash
+                if pages.fault is not None:
+                    raise pages.fault
+                if partition.state is State.READ:
                     return None
-                self._wait()
+                self._changed.wait()
             self._changed.notify_all()
-            return segment.buffer.take()
+            return pages.waiting.take()
 
-    def next_task(self) -> Callable[[], None] | None:
-        """Take the most urgent task; called with `changed` held, as the schedule always is."""
-        step = None if self._stopped else self._schedule.next_step(self._may_wait)
-        if step is None:
-            return None
-        tasks = {
-            Action.COUNT_LIST: self._count_list,
-            Action.COUNT: self._count,
-            Action.READ: self._read,
-        }
-        return partial(tasks[step.action], step.segment)
-
-    def _first(self) -> Segment | None:
-        """Wait until it is settled what comes next, None at the end."""
-        unsettled = {Stage.UNCOUNTED, Stage.COUNTING}
-        segments = self._schedule.segments
+    def expected_rows(self) -> int | None:
+        """How many rows HEAD gives for the list, once a count under way has come to its end."""
         with self._changed:
-            while segments and segments[0].stage in unsettled:
-                self._wait()
+            while self._counting:
+                self._changed.wait()
             if self._crash is not None:
                 raise self._crash
-            return segments[0] if segments else None
+            return self.row_count
 
-    def _wait(self) -> None:
-        if self._crash is not None:
-            raise self._crash
-        self._changed.wait()
+    def next_task(self) -> Callable[[], None] | None:
+        """Take the most urgent task; called with `changed` held, as the partitions always are."""
+        if self._stopped:
+            return None
+        if self._to_be_counted and self._is_count_due:
+            self._to_be_counted = False
+            self._counting = True
+            return self._count
+        partition = self._partitioner.next_partition(self._may_wait)
+        return None if partition is None else partial(self._read, partition)
 
-    def _may_wait(self, segment: Segment) -> bool:
-        """Whether more pages of this segment may wait to be written out."""
+    def is_last(self, partition: Partition) -> bool:
+        """Whether the list ends with this partition, once that has been read."""
+        return partition is self._partitioner.partitions[-1]
+
+    def _pages_of(self, partition: Partition) -> _Pages:
+        if partition not in self._pages:
+            self._pages[partition] = _Pages(PageBuffer(self._pool.allowance))
+        return self._pages[partition]
+
+    def _may_wait(self, partition: Partition) -> bool:
+        """Whether more pages of this partition may wait to be written out."""
         used = self._pool.allowance.used
         if not self._begun:
             return used < AHEAD_OF_ITS_TURN
-        return used < 1 or segment is self._schedule.segments[0]
+        return used < 1 or partition is self._partitioner.partitions[0]
 
-    def _read(self, segment: Segment) -> None:
-        """Ask for a segment's next page."""
+    @property
+    def begin(self) -> datetime | None:
+        """The lower bound; the first page may have put it earlier."""
+        return self._plan.begin
+
+    @property
+    def _is_count_due(self) -> bool:
+        """Whether the list goes on after its first page, or is thought to."""
+        first = next(iter(self._partitioner.partitions), None)
+        if first is None or first.state is State.READ:
+            return False
+        return first.row_count > 0 or (self._plan.at_once and first.state is State.READING)
+
+    def _count(self) -> None:
+        """Ask how many rows the list has, after which it is shared out."""
+        row_count = None
         try:
-            segment.pages = segment.pages or self._source.pages(segment.begin, segment.end)
-            page = next(segment.pages)
-            with self._changed:
-                if not self._stopped:
-                    self._schedule.arrived(segment, page)
-                self._changed.notify_all()
-        except Exception as fault:  # noqa: BLE001 (it belongs to the consumer, who is told in turn)
-            with self._changed:
-                segment.fault = fault
-                segment.stage = Stage.READ
-                self._changed.notify_all()
-
-    def _count_list(self, first: Segment) -> None:
-        """Ask how many rows the list has."""
-        row_count = self._try_to_count(first.begin, None)
-        with self._changed:
-            self._schedule.list_counted(row_count)
-            self._changed.notify_all()
-
-    def _count(self, segment: Segment) -> None:
-        """Ask how many rows a window has."""
-        row_count = self._try_to_count(segment.begin, segment.end)
-        with self._changed:
-            if not self._stopped:
-                self._schedule.counted(segment, row_count)
-            self._changed.notify_all()
-
-    def _try_to_count(self, begin: datetime | None, end: datetime | None) -> int | None:
-        """A count, None when there is none to be had: counts only balance the load."""
-        try:
-            return self._source.count(begin, end).row_count
+            row_count = self.source.count(self._plan.begin, self.end).row_count
         except TapRecurlyError as fault:
             # What ails the list as well is told when its pages are asked for.
             logger.debug("Reading on without a count: %s", fault)
         except Exception as crash:  # noqa: BLE001 (a thread's fault must not leave the consumer waiting)
             self._crash = crash
-        return None
+        with self._changed:
+            self.row_count = row_count
+            self._counting = False
+            self._partitioner.share(row_count)
+            self._changed.notify_all()
+
+    def _read(self, partition: Partition) -> None:
+        """Ask for a partition's next page."""
+        with self._changed:
+            pages = self._pages_of(partition)
+        try:
+            pages.coming = pages.coming or self.source.pages(partition.begin, partition.end)
+            page = next(pages.coming)
+            with self._changed:
+                if not self._stopped and not self._begins_again(partition, page):
+                    self._take_in(partition, page)
+                self._changed.notify_all()
+        except Exception as fault:  # noqa: BLE001 (it belongs to the consumer, who is told in turn)
+            with self._changed:
+                pages.fault = fault
+                partition.state = State.READ
+                self._changed.notify_all()
+
+    def _take_in(self, partition: Partition, page: Page) -> None:
+        """Let a page wait for its turn, without the rows after its partition's end."""
+        first, last, end = moment_of(page.head), moment_of(page.last), partition.end
+        lines, row_count = page.lines, page.row_count
+        if last is not None and end is not None and last > end:
+            lines, row_count = _until(page, end)
+        self._pages_of(partition).waiting.put(lines)
+        span = (first or last, last) if last is not None else None
+        self._partitioner.page_read(partition, row_count, span, more=page.more)
+        if self.end is None:
+            self.end = partition.end = page.as_of
+
+    def _begins_again(self, partition: Partition, page: Page) -> bool:
+        """Begin anew when the server's clock is behind what the plan was made for."""
+        planned = self._plan.begin
+        if planned is None or self._plan.corrected is None or self.end is not None:
+            return False
+        begin = self._plan.corrected(page.as_of)
+        if begin is None or begin >= planned:
+            return False
+        self._plan = replace(self._plan, begin=begin, corrected=None)
+        partition.begin = begin
+        partition.state = State.READY
+        self._pages_of(partition).coming = None
+        return True
 
 
 class Part:
-    """A segment on its way out, as its rows come; to be used up before the next is asked for."""
+    """A partition on its way out, as its rows come; to be used up before the next is asked for."""
 
-    def __init__(self, read: ListRead, segment: Segment) -> None:
+    def __init__(self, read: ListRead, partition: Partition) -> None:
         self._read = read
-        self._segment = segment
+        self._partition = partition
 
     def __iter__(self) -> Iterator[bytes]:
         """Its rows as lines of JSON, some at a time."""
-        while (lines := self._read.take(self._segment)) is not None:
+        while (lines := self._read.take(self._partition)) is not None:
             yield lines
 
     @property
@@ -206,5 +274,16 @@ class Part:
 
         To be asked once the part has been used up.
         """
-        begin, end = self._segment.begin, self._segment.end
+        begin, end = self._partition.begin, self._partition.end
         return None if begin and end and end < begin else end
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the list ends with it; to be asked once the part has been used up."""
+        return self._read.is_last(self._partition)
+
+
+def _until(page: Page, end: datetime) -> tuple[bytes, int]:
+    """The rows of a page up to a second, that included; rows without a time stay."""
+    rows = [row for row in page.rows() if (moment_of(row) or end) <= end]
+    return b"\n".join(row.line for row in rows), len(rows)

@@ -27,8 +27,7 @@ from typing_extensions import override
 
 from tap_recurly.errors import NotFoundError
 from tap_recurly.http.queries import ASCENDING, PAGE_SIZE, between
-from tap_recurly.reading.windows import Window
-from tap_recurly.reading.workers import in_order
+from tap_recurly.reading.lists import Window
 from tap_recurly.schema import array_of, resource_schema
 from tap_recurly.streams.base import RecurlyStream
 from tap_recurly.streams.snapshot_store import (
@@ -72,7 +71,7 @@ class AccountSnapshots(RecurlyStream):
 
     @override
     def get_records(self, context: Context | None = None) -> Generator[Any, None, None]:
-        frozen = self.freeze(self._accounts)
+        frozen = self.frozen_window(self._accounts)
         if frozen is None:
             return
         is_first = self.bookmark is None
@@ -89,8 +88,7 @@ class AccountSnapshots(RecurlyStream):
             yield from rows
             return
         while chunk := list(islice(rows, PAGE_SIZE)):
-            connections = self._site.settings.concurrency
-            found = in_order(self._subscriptions_of, chunk, connections=connections)
+            found = self._site.in_order(self._subscriptions_of, chunk)
             for account, subscriptions in zip(chunk, found, strict=True):
                 if subscriptions is not None:
                     yield snapshot(account, subscriptions)
@@ -131,8 +129,7 @@ class AccountSnapshots(RecurlyStream):
         store.add_accounts(self._accounts.read(frozen).rows())
         changed = self._until(self._subscriptions.freeze(frozen.begin), frozen.end)
         store.touch(filter(None, map(owner, self._subscriptions.read(changed).rows())))
-        connections = self._site.settings.concurrency
-        for accounts in in_order(self._by_ids, store.unread(), connections=connections):
+        for accounts in self._site.in_order(self._by_ids, store.unread()):
             store.add_accounts(accounts)
         self._total = touched = store.touched()
         if not touched or not self.wants("subscriptions"):

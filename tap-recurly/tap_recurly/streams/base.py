@@ -26,6 +26,7 @@ from typing_extensions import override
 from tap_recurly.errors import (
     ConfigurationError,
     ForbiddenError,
+    IncompleteListError,
     MissingFeatureError,
     OutputClosedError,
     TapRecurlyError,
@@ -49,8 +50,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.mapper import StreamMap
 
-    from tap_recurly.reading.lists import BoundedList
-    from tap_recurly.reading.windows import Window
+    from tap_recurly.reading.lists import BoundedList, Window
     from tap_recurly.site import Site
 
 Item = TypeVar("Item")
@@ -116,14 +116,14 @@ class RecurlyStream(Stream):
         return rows
 
     @property
-    def incremental(self) -> bool:
+    def is_incremental(self) -> bool:
         """Whether to begin at the bookmark; a catalog may force reading everything."""
         return self.replication_method == "INCREMENTAL"
 
     @property
     def bookmark(self) -> datetime | None:
         """Up to where the last run read, None before the first."""
-        value = self.stream_state.get("replication_key_value") if self.incremental else None
+        value = self.stream_state.get("replication_key_value") if self.is_incremental else None
         return parse_time(value) if value else None
 
     def sweep_due(self, now: datetime) -> bool:
@@ -136,7 +136,7 @@ class RecurlyStream(Stream):
         """A list of the site, to be read up to a frozen moment, on all connections or on one."""
         return IncrementalList(self._site.client, path, self._site.pool, in_one=in_one)
 
-    def freeze(self, bounded: BoundedList) -> Window | None:
+    def frozen_window(self, bounded: BoundedList) -> Window | None:
         """What this run has to read of a list; None, and said so, when that is nothing."""
         settings = self._site.settings
         frozen = bounded.freeze_since(self.bookmark, settings.start_date, settings.lookback)
@@ -146,7 +146,7 @@ class RecurlyStream(Stream):
 
     def checkpoint(self, moment: datetime, *, extra: Mapping[str, Any] | None = None) -> None:
         """Set the bookmark; the STATE goes out at most once a second."""
-        if not self.incremental:
+        if not self.is_incremental:
             return
         self.stream_state.update(
             {
@@ -160,7 +160,17 @@ class RecurlyStream(Stream):
             self._write_state_message()
             self._state_written = time.monotonic()
 
-    def read_ahead(self) -> None:
+    def _rewind(self, began: datetime | None, complete_until: datetime | None) -> None:
+        """Take the bookmark back to before what is missing, at most to where this run began."""
+        reached = self.bookmark
+        before = max(filter(None, (began, complete_until)), default=None)
+        if reached is not None and before is None:
+            self.stream_state.pop("replication_key_value")
+            self.state_manager.is_flushed = False
+        elif reached is not None and before is not None and before < reached:
+            self.checkpoint(before)
+
+    def prefetch(self) -> None:
         """Let connections that would stand idle begin with this stream before its turn comes.
 
         Here they cannot; where they do, they may be told so more than once.
@@ -170,7 +180,7 @@ class RecurlyStream(Stream):
         streams = dropwhile(lambda stream: stream is not self, self._tap.streams.values())
         for stream in islice(streams, 1, None):
             if isinstance(stream, RecurlyStream) and stream.selected:
-                stream.read_ahead()
+                stream.prefetch()
 
     def checkpoint_amid(self) -> None:
         """Move the bookmark to where the rows have come, if that can be told; here it cannot."""
@@ -258,6 +268,7 @@ class RecurlyStream(Stream):
         """
         if not self._is_sample:
             self._prefetch_later_streams()
+        began = self.bookmark
         try:
             with closing(self._sample() if self._is_sample else self.get_records(context)) as rows:
                 yield from rows
@@ -266,6 +277,9 @@ class RecurlyStream(Stream):
         except ForbiddenError as fault:
             if self._is_sample:
                 raise
+            self._site.unread[self.name] = fault
+        except IncompleteListError as fault:
+            self._rewind(began, fault.complete_until)
             self._site.unread[self.name] = fault
         except UNEXPECTED_DATA as fault:
             self.logger.debug("Unexpected data.", exc_info=True)

@@ -11,7 +11,7 @@ on from there, and `sweep_began` beside the bookmark tells so.
 
 from __future__ import annotations
 
-from itertools import chain
+from itertools import chain, islice
 from string import Formatter
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
@@ -22,9 +22,7 @@ from tap_recurly.errors import NotFoundError
 from tap_recurly.http.pages import as_lines, rows_in
 from tap_recurly.http.queries import ASCENDING, NEWEST_FIRST, NO_PARAMS, PAGE_SIZE
 from tap_recurly.reading.buffers import SpooledPages
-from tap_recurly.reading.lists import FullList
-from tap_recurly.reading.windows import Window
-from tap_recurly.reading.workers import in_order
+from tap_recurly.reading.lists import FullList, Window
 from tap_recurly.schema import resource_schema
 from tap_recurly.streams.base import RecurlyStream
 from tap_recurly.times import format_time, time_or_none
@@ -44,13 +42,23 @@ Owner = dict[str, str]
 
 
 class ChildStream(RecurlyStream):
-    """A list of every parent; deselected until somebody wants it, for what it costs."""
+    """A list of every parent; deselected until somebody wants it, for what it costs.
+
+    Its `path` tells whose list it is: that of `/accounts/{account_id}/notes` are the `/accounts`.
+    """
 
     selected_by_default = False
     parents: ClassVar[str]
     parent_params: ClassVar[Mapping[str, str]] = ASCENDING
     parent_key: ClassVar[str]
     in_order_of_time: ClassVar[bool] = True
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "path" in vars(cls):
+            cls.parents, _, rest = cls.path.partition("/{")
+            cls.parent_key = rest.partition("}")[0]
+            cls.reading = f"per {cls.parent_key.removesuffix('_id').replace('_', ' ')}"
 
     @classmethod
     @override
@@ -61,13 +69,13 @@ class ChildStream(RecurlyStream):
     @override
     def get_records(self, context: Context | None = None) -> Generator[Record, None, None]:
         parents = self.parent_list()
-        changed = self.freeze(parents)
+        changed = self.frozen_window(parents)
         if changed is None:
             return
         due, sweep = self._due(parents, changed)
         progress = {"sweep_began": sweep} if sweep else {}
         for part in parents.read(due):
-            for parent, children in self._asked(part.records):
+            for parent, children in self._with_children(part.records):
                 yield from children
                 moment = time_or_none(parent.get("updated_at"))
                 if self.in_order_of_time and moment is not None:
@@ -81,12 +89,12 @@ class ChildStream(RecurlyStream):
         """The lists that a parent has; none costs no request."""
         return [{self.parent_key: parent["id"]}] if parent.get("id") else []
 
-    def pages(self, path: str) -> Iterator[bytes]:
+    def page_lines(self, path: str) -> Iterator[bytes]:
         """One list, page by page, as lines of JSON."""
         for page in self._site.client.pages(path, self.params):
             yield page.lines
 
-    def child(self, row: Record, owner: Owner) -> Record:
+    def child_record(self, row: Record, owner: Owner) -> Record:
         """A row as its record, which carries its owner's id."""
         return {**row, **owner}
 
@@ -101,13 +109,14 @@ class ChildStream(RecurlyStream):
     @override
     def _sample(self, parents: int = MAX_SAMPLE_PARENTS) -> Generator[Record, None, None]:
         limit = {"limit": str(parents)} if "limit" in self.parent_params else {}
-        page = self._site.client.first_page(self.parents, {**self.parent_params, **limit})
-        for owner in chain.from_iterable(map(self.owners, page[:parents])):
+        page = next(self._site.client.pages(self.parents, {**self.parent_params, **limit}))
+        listed = islice((row.record for row in page.rows()), parents)
+        for owner in chain.from_iterable(map(self.owners, listed)):
             try:
-                lines = next(self.pages(self._path_of(owner)), b"")
+                lines = next(self.page_lines(self._path_of(owner)), b"")
             except NotFoundError:
                 continue
-            yield from (self.child(row.record, owner) for row in rows_in(lines))
+            yield from (self.child_record(row.record, owner) for row in rows_in(lines))
 
     def _due(self, parents: BoundedList, changed: Window) -> tuple[Window, str | None]:
         """The parents this run asks, and when the sweep began that it is part of, if it is."""
@@ -119,25 +128,30 @@ class ChildStream(RecurlyStream):
             return Window(None, changed.end, parents.freeze(None).row_count), now
         return changed, began
 
-    def _asked(self, parents: Iterator[Record]) -> Iterator[tuple[Record, Iterator[Record]]]:
+    def _with_children(
+        self, parents: Iterator[Record]
+    ) -> Iterator[tuple[Record, Iterator[Record]]]:
         """Every parent with its children."""
-        connections = self._site.settings.concurrency
-        for parent, lists in in_order(self._ask, parents, connections=connections):
+        for parent, lists in self._site.in_order(self._fetch_lists, parents):
             yield (
                 parent,
-                (self.child(row, owner) for owner, pages in lists for row in pages.records()),
+                (
+                    self.child_record(row, owner)
+                    for owner, pages in lists
+                    for row in pages.records()
+                ),
             )
 
-    def _ask(self, parent: Record) -> tuple[Record, list[tuple[Owner, SpooledPages]]]:
+    def _fetch_lists(self, parent: Record) -> tuple[Record, list[tuple[Owner, SpooledPages]]]:
         return parent, [
             (owner, pages)
             for owner in self.owners(parent)
-            if (pages := self._read(owner)) is not None
+            if (pages := self._fetch(owner)) is not None
         ]
 
-    def _read(self, owner: Owner) -> SpooledPages | None:
+    def _fetch(self, owner: Owner) -> SpooledPages | None:
         """One parent's list; None when the parent has gone since it was listed."""
-        pages = self.pages(self._path_of(owner))
+        pages = self.page_lines(self._path_of(owner))
         try:
             first = next(pages, b"")
         except NotFoundError:
@@ -148,39 +162,7 @@ class ChildStream(RecurlyStream):
         return self.path.format_map({key: quote(value, safe="") for key, value in owner.items()})
 
 
-class PerAccount(ChildStream):
-    """A list of every account."""
-
-    parents = "/accounts"
-    parent_key = "account_id"
-    reading = "per account"
-
-
-class PerInvoice(ChildStream):
-    """A list of every invoice."""
-
-    parents = "/invoices"
-    parent_key = "invoice_id"
-    reading = "per invoice"
-
-
-class PerSubscription(ChildStream):
-    """A list of every subscription."""
-
-    parents = "/subscriptions"
-    parent_key = "subscription_id"
-    reading = "per subscription"
-
-
-class PerCoupon(ChildStream):
-    """A list of every coupon."""
-
-    parents = "/coupons"
-    parent_key = "coupon_id"
-    reading = "per coupon"
-
-
-class PerWholeParent(ChildStream):
+class UnfilteredChildStream(ChildStream):
     """The parents' own list cannot be filtered by time: it is read whole, to see what changed."""
 
     parent_params = NEWEST_FIRST
@@ -191,23 +173,7 @@ class PerWholeParent(ChildStream):
         return FullList(self._site.client, self.parents, self._site.pool, self.parent_params)
 
 
-class PerExternalProduct(PerWholeParent):
-    """A list of every external product."""
-
-    parents = "/external_products"
-    parent_key = "external_product_id"
-    reading = "per external product"
-
-
-class PerExternalSubscription(PerWholeParent):
-    """A list of every external subscription."""
-
-    parents = "/external_subscriptions"
-    parent_key = "external_subscription_id"
-    reading = "per external subscription"
-
-
-class AccountBalances(PerAccount):
+class AccountBalances(ChildStream):
     """What an account owes and is owed now; no time tells when that changed, so all are asked."""
 
     name = "account_balances"
@@ -217,11 +183,11 @@ class AccountBalances(PerAccount):
     replication_key = None
 
     @override
-    def pages(self, path: str) -> Iterator[bytes]:
+    def page_lines(self, path: str) -> Iterator[bytes]:
         yield as_lines([self._site.client.document(path)])
 
 
-class AccountNotes(PerAccount):
+class AccountNotes(ChildStream):
     """What the merchant's people wrote down about a customer; a note never changes."""
 
     name = "account_notes"
@@ -231,7 +197,7 @@ class AccountNotes(PerAccount):
     replication_key = "created_at"
 
 
-class BillingInfos(PerAccount):
+class BillingInfos(ChildStream):
     """All of an account's payment methods; `accounts` carries the primary one."""
 
     name = "billing_infos"
@@ -240,7 +206,7 @@ class BillingInfos(PerAccount):
     params = NEWEST_FIRST
 
 
-class CouponRedemptions(PerAccount):
+class CouponRedemptions(ChildStream):
     """All redemptions, of accounts and of their subscriptions, active or not."""
 
     name = "coupon_redemptions"
@@ -249,7 +215,7 @@ class CouponRedemptions(PerAccount):
     params = NEWEST_FIRST
 
 
-class Entitlements(PerAccount):
+class Entitlements(ChildStream):
     """What customers may use, granted by their active and canceled subscriptions."""
 
     name = "entitlements"
@@ -259,12 +225,12 @@ class Entitlements(PerAccount):
     primary_keys = ("account_id", "customer_permission_id")
 
     @override
-    def child(self, row: Record, owner: Owner) -> Record:
+    def child_record(self, row: Record, owner: Owner) -> Record:
         permission = (row.get("customer_permission") or {}).get("id") or ""
-        return super().child(row, owner) | {"customer_permission_id": permission}
+        return super().child_record(row, owner) | {"customer_permission_id": permission}
 
 
-class ExternalAccounts(PerAccount):
+class ExternalAccounts(ChildStream):
     """Who a customer is in the app stores."""
 
     name = "external_accounts"
@@ -273,7 +239,7 @@ class ExternalAccounts(PerAccount):
     params = NO_PARAMS
 
 
-class ShippingAddresses(PerAccount):
+class ShippingAddresses(ChildStream):
     """Where goods are sent, as `accounts` carries it too."""
 
     name = "shipping_addresses"
@@ -281,7 +247,7 @@ class ShippingAddresses(PerAccount):
     resource = "ShippingAddress"
 
 
-class InvoiceCouponRedemptions(PerInvoice):
+class InvoiceCouponRedemptions(ChildStream):
     """Which redemptions an invoice was discounted by."""
 
     name = "invoice_coupon_redemptions"
@@ -291,7 +257,7 @@ class InvoiceCouponRedemptions(PerInvoice):
     primary_keys = ("invoice_id", "id")
 
 
-class UniqueCouponCodes(PerCoupon):
+class UniqueCouponCodes(ChildStream):
     """The single codes of bulk coupons, redeemed or not."""
 
     name = "unique_coupon_codes"
@@ -303,7 +269,7 @@ class UniqueCouponCodes(PerCoupon):
         return [] if parent.get("coupon_type") == "single_code" else super().owners(parent)
 
 
-class Usage(PerSubscription):
+class Usage(ChildStream):
     """What was used of each usage-based add-on of a subscription, billed or not."""
 
     name = "usage"
@@ -326,7 +292,7 @@ class Usage(PerSubscription):
                 yield {"subscription_id": parent["id"], "add_on_id": add_on["id"]}
 
 
-class ExternalProductReferences(PerExternalProduct):
+class ExternalProductReferences(UnfilteredChildStream):
     """What an external product is called in each app store."""
 
     name = "external_product_references"
@@ -335,7 +301,7 @@ class ExternalProductReferences(PerExternalProduct):
     params = NEWEST_FIRST
 
 
-class ExternalPaymentPhases(PerExternalSubscription):
+class ExternalPaymentPhases(UnfilteredChildStream):
     """Trials and introductory offers of app store subscriptions."""
 
     name = "external_payment_phases"

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from tap_recurly.http.pages import Row
-from tap_recurly.reading.segments import moment_of
+from tap_recurly.http.pages import Row, moment_of
 from tap_recurly.streams.base import RecurlyStream
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ class IncrementalStream(RecurlyStream):
         return self._read
 
     @override
-    def read_ahead(self) -> None:
+    def prefetch(self) -> None:
         if self._read is None:
             self._prepared().prefetch()
 

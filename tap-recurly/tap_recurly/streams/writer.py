@@ -31,7 +31,7 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
         self._lines: list[bytes] = []
         self._size = 0
         self._busy = False
-        self._stop: StoppedError | None = None
+        self._interruption: StoppedError | None = None
 
     def serialize_message(self, message: Message) -> bytes:
         """The message as one line of JSON."""
@@ -58,13 +58,13 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
         if self._size >= BUFFERED_BYTES:
             self.flush()
 
-    def stop(self, reason: StoppedError) -> None:
+    def interrupt(self, reason: StoppedError) -> None:
         """Raise the reason; while a line is on its way out, after that, at the second call at once.
 
         To be called by a signal's handler: half a line would spoil the STATE that follows it.
         """
-        if self._busy and self._stop is None:
-            self._stop = reason
+        if self._busy and self._interruption is None:
+            self._interruption = reason
         else:
             raise reason
 
@@ -94,8 +94,8 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
             yield
         finally:
             self._busy = False
-        if self._stop is not None:
-            reason, self._stop = self._stop, None
+        if self._interruption is not None:
+            reason, self._interruption = self._interruption, None
             raise reason
 
 

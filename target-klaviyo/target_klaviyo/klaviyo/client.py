@@ -7,12 +7,20 @@ from __future__ import annotations
 
 import math
 import threading
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import requests
 from requests.auth import AuthBase
+from requests.exceptions import ConnectTimeout, InvalidSchema, InvalidURL, ProxyError, SSLError
 
 from target_klaviyo.klaviyo.endpoints import Answer, NoAnswer
+from target_klaviyo.klaviyo.proxy import (
+    proxy_for,
+    wrong_address,
+    wrong_certificates,
+    wrong_password,
+)
 
 if TYPE_CHECKING:
     from target_klaviyo.config import Settings
@@ -53,6 +61,9 @@ class Client:
             "Accept": JSON_API,
             "Content-Type": JSON_API,
             "revision": revision,
+            # A retired revision is to be refused, not answered by a newer one under its name
+            # (docs/klaviyo.md: Revisions).
+            "X-Klaviyo-Revision-Fall-Forward-Opt-Out": "1",
             "User-Agent": "target-klaviyo",
         }
         self.timeout = timeout
@@ -75,25 +86,25 @@ class Client:
             session.close()
 
     def send(self, call: Call) -> Answer | NoAnswer:
-        """Send one request, once; retrying is for whoever knows the budget."""
+        """Send one request, once; retrying is for whoever knows the budget.
+
+        Raises:
+            SettingsError: the environment names a proxy or certificates that cannot be used.
+        """
+        url = self.api_url + call.path
         try:
             response = self._session.request(
                 call.endpoint.method,
-                self.api_url + call.path,
+                url,
                 params=dict(call.query),
                 data=call.body,
                 timeout=(min(CONNECT_SECONDS, self.timeout), self.timeout),
                 allow_redirects=False,
             )
-        except (requests.ConnectTimeout, requests.exceptions.ProxyError) as error:
-            return NoAnswer(_plain_reason(error), connected=False)
-        except requests.exceptions.SSLError as error:
-            return NoAnswer(_plain_reason(error), connected=False)
-        except requests.ConnectionError as error:
-            refused = "NewConnectionError" in repr(error) or "NameResolution" in repr(error)
-            return NoAnswer(_plain_reason(error), connected=not refused)
-        except requests.RequestException as error:
-            return NoAnswer(_plain_reason(error), connected=True)
+        except (OSError, TypeError) as error:  # an OSError is what requests' own errors are
+            return _no_answer(url, error)
+        if response.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+            raise wrong_password(url)
         return Answer(response.status_code, response.headers, response.content)
 
     @property
@@ -108,6 +119,32 @@ class Client:
         return session
 
 
+def _no_answer(url: str, error: OSError | TypeError) -> NoAnswer:
+    """What came instead of an answer.
+
+    Raises:
+        SettingsError: the environment names a proxy or certificates that cannot be used.
+    """
+    if isinstance(error, TypeError):
+        if proxy_for(url) is None:
+            raise error
+        raise wrong_address(url) from error  # requests trips over a password without a host
+    if isinstance(error, InvalidURL | InvalidSchema):
+        raise wrong_address(url) from error
+    if not isinstance(error, requests.RequestException):
+        raise wrong_certificates(error) from error
+    reason = _plain_reason(error)
+    if isinstance(error, ProxyError):
+        if reason.startswith("Tunnel connection failed: 407"):
+            raise wrong_password(url) from error
+        return NoAnswer(f"{proxy_for(url)}: {reason}", connected=False)
+    never_connected = isinstance(error, ConnectTimeout | SSLError) or (
+        isinstance(error, requests.ConnectionError)
+        and ("NewConnectionError" in repr(error) or "NameResolution" in repr(error))
+    )
+    return NoAnswer(reason, connected=not never_connected)
+
+
 def _plain_reason(error: requests.RequestException) -> str:
     """What went wrong in a few words, from the innermost cause."""
     cause: BaseException = error
@@ -117,6 +154,8 @@ def _plain_reason(error: requests.RequestException) -> str:
         return cause.strerror
     if isinstance(error, requests.Timeout):
         return "no answer in time"
+    if str(cause).startswith("Tunnel connection failed"):  # the proxy's own words, no address
+        return str(cause)
     return type(cause).__name__
 
 

@@ -38,6 +38,7 @@ _ABOUT_THE_REVISION = re.compile(
 )
 _LONGEST_RETRY_AFTER = 24 * 60 * 60.0
 _TRANSIENT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
+_MOVED = {HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.PERMANENT_REDIRECT}
 _SERVER_ERRORS = 500
 
 
@@ -120,7 +121,7 @@ def classify(answer: Answer | NoAnswer, endpoint: Endpoint) -> Outcome:  # noqa:
     errors = api_errors(document)
     if status in endpoint.success and _has_form(document, endpoint):
         return Success(document)
-    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+    if HTTPStatus.OK <= status < HTTPStatus.BAD_REQUEST and status not in _MOVED:
         return Retryable(_foreign(answer))
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return RateLimited(_retry_after(answer.headers))
@@ -223,7 +224,7 @@ def _stop_the_run_if_it_must(status: int, errors: tuple[ApiError, ...], endpoint
             f"Klaviyo no longer offers the {endpoint.name} endpoint in this API revision (HTTP "
             f"status {status}); upgrade target-klaviyo or check the setting 'revision'."
         )
-    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+    if status in _MOVED:
         raise KlaviyoError(
             f"The configured address redirects (HTTP status {status}) instead of answering; check "
             "the setting 'api_url'."

@@ -11,6 +11,7 @@ import orjson
 from target_klaviyo.rows.values import serialise
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from target_klaviyo.errors import RowRejected
@@ -25,6 +26,7 @@ LOCATION_FIELDS = frozenset(
     {"address1", "address2", "city", "country", "region", "zip", "timezone", "ip"}
 )
 LOCATION_COORDINATES = frozenset({"latitude", "longitude"})
+WITH_FIELDS_WITHIN = frozenset({"properties", "location"})
 CLEARED_LOCATION = frozenset(f"location.{name}" for name in LOCATION_FIELDS | LOCATION_COORDINATES)
 """What a null location clears: field by field, so that a later row can set one of them again."""
 
@@ -52,6 +54,7 @@ class EventRow:
         backfill: the event is history: recorded without triggering flows.
         earliest: the earliest its time can have been, when that moves as the source record
             changes; None when it does not. Klaviyo is never told.
+        was_true: not to be written now, but an earlier read may have written it.
     """
 
     origin: Origin
@@ -66,11 +69,7 @@ class EventRow:
     warnings: list[str]
     epoch: int = 0
     earliest: datetime | None = None
-
-    @property
-    def origins(self) -> list[Origin]:
-        """The records this row stands for."""
-        return [self.origin]
+    was_true: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -83,6 +82,8 @@ class ProfileRow:
         cleared_attributes: names of attributes to clear, `location.city` for one within.
         parts: the rows merged into this one, oldest first; empty for a row as it came.
         alone: never merged, so that a refusal concerns this row and no other.
+        also_known_as: further external ids under which Klaviyo may know this person. Klaviyo is
+            never told.
     """
 
     origin: Origin
@@ -95,11 +96,20 @@ class ProfileRow:
     epoch: int = 0
     parts: list[ProfileRow] = field(default_factory=list)
     alone: bool = False
+    also_known_as: tuple[str, ...] = ()
 
-    @property
-    def origins(self) -> list[Origin]:
-        """The records this row stands for."""
-        return [part.origin for part in self.parts] if self.parts else [self.origin]
+    def fields(self) -> dict[str, Any]:
+        """What the row sets, and a null for each single field that it clears."""
+        fields: dict[str, Any] = orjson.loads(self.attributes)
+        for name in self.cleared_properties:
+            fields.setdefault("properties", {})[name] = None
+        for name in self.cleared_attributes:
+            outer, _, inner = name.partition(".")
+            if inner:
+                fields.setdefault(outer, {})[inner] = None
+            else:
+                fields[outer] = None
+        return fields
 
 
 @lru_cache(maxsize=1024)
@@ -114,18 +124,30 @@ def bytes_to_clear(names: frozenset[str]) -> int:
 
 def attributes_with_nulls(row: ProfileRow) -> dict[str, Any]:
     """What the row sets, and a null for all that it clears; a whole location is one null."""
-    attributes: dict[str, Any] = orjson.loads(row.attributes)
-    for name in row.cleared_properties:
-        attributes.setdefault("properties", {})[name] = None
-    for name in row.cleared_attributes:
-        outer, _, inner = name.partition(".")
-        if inner:
-            attributes.setdefault(outer, {})[inner] = None
-        else:
-            attributes[outer] = None
+    attributes = row.fields()
     if row.cleared_attributes >= CLEARED_LOCATION:
         attributes["location"] = None
     return attributes
+
+
+def without_nulls(
+    fields: Mapping[str, Any],
+) -> tuple[dict[str, Any], frozenset[str], frozenset[str]]:
+    """What fields set, and the names of the properties and of the attributes that they clear."""
+    kept: dict[str, Any] = {}
+    cleared: dict[str, set[str]] = {"properties": set(), "location": set(), "": set()}
+    for name, value in fields.items():
+        if name in WITH_FIELDS_WITHIN:
+            within = {key: inner for key, inner in value.items() if inner is not None}
+            cleared[name] = value.keys() - within.keys()
+            if within:
+                kept[name] = within
+        elif value is None:
+            cleared[""].add(name)
+        else:
+            kept[name] = value
+    attributes = cleared[""].union(f"location.{name}" for name in cleared["location"])
+    return kept, frozenset(cleared["properties"]), frozenset(attributes)
 
 
 class RowReceiver(Protocol):
@@ -168,7 +190,7 @@ class RowConsumer(RowReceiver, Protocol):
         """The run was interrupted: finish what is under way, in limited time."""
 
     def abort(self) -> None:
-        """The run has failed: record what is in flight, send nothing more."""
+        """The run has failed: await what is in flight, send nothing more."""
 
     def interrupt(self, signum: int) -> None:
         """A signal came; safe to call from a signal handler."""

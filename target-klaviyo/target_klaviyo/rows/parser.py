@@ -9,7 +9,6 @@ from typing import Any
 
 from target_klaviyo.errors import RowRejected
 from target_klaviyo.rows.contract import (
-    CLEARED_LOCATION,
     LOCATION_COORDINATES,
     LOCATION_FIELDS,
     MAX_PROFILE_BYTES,
@@ -18,6 +17,7 @@ from target_klaviyo.rows.contract import (
     Origin,
     ProfileRow,
     bytes_to_clear,
+    without_nulls,
 )
 from target_klaviyo.rows.identity import IDENTIFIER_KINDS, Identity, identity_of, read_identifiers
 from target_klaviyo.rows.values import (
@@ -46,6 +46,7 @@ EVENT_FIELDS = frozenset(
         "properties",
         "value",
         "value_currency",
+        "was_true",
     }
 )
 TEXT_ATTRIBUTES = frozenset(
@@ -118,6 +119,7 @@ class RowParser:
             payload,
             warnings,
             earliest=earliest,
+            was_true=row.get("was_true") is True,
         )
 
     def parse_profile(self, row: object, origin: Origin) -> ProfileRow:
@@ -128,19 +130,14 @@ class RowParser:
         """
         if not isinstance(row, Mapping):
             raise RowRejected("The profile is not an object.")
-        _refuse_unknown(row, PROFILE_FIELDS, "a profile")
+        _refuse_unknown(row, PROFILE_FIELDS | {"also_known_as"}, "a profile")
         identifiers, warnings = read_identifiers(row)
-        cleared: set[str] = set()
-        attributes = _attributes(row, TEXT_ATTRIBUTES, cleared)
-        properties = _object(row.get("properties"), "The profile's properties")
-        check_properties(properties, "The profile's property")
-        kept = {name: value for name, value in properties.items() if value is not None}
+        attributes, cleared_properties, cleared_attributes = without_nulls(
+            _fields(row, TEXT_ATTRIBUTES)
+        )
         identity = identity_of(identifiers)
         profile_id = identifiers.pop("id", None)
-        if kept:
-            attributes["properties"] = kept
         serialised = serialise({**identifiers, **attributes})
-        cleared_properties = _shared(frozenset(properties.keys() - kept.keys()))
         if len(serialised) + bytes_to_clear(cleared_properties) > MAX_PROFILE_BYTES:
             raise RowRejected("The profile is larger than 100 KB.")
         return ProfileRow(
@@ -148,9 +145,10 @@ class RowParser:
             identity,
             profile_id,
             serialised,
-            cleared_properties,
-            _shared(frozenset(cleared)),
+            _shared(cleared_properties),
+            _shared(cleared_attributes),
             warnings,
+            also_known_as=_other_ids(row.get("also_known_as")),
         )
 
     def _time(self, value: object, what: str) -> tuple[datetime, str]:
@@ -175,22 +173,29 @@ def _shared(names: frozenset[str]) -> frozenset[str]:
     return names
 
 
+def _other_ids(value: object) -> tuple[str, ...]:
+    """Further external ids of the person.
+
+    Raises:
+        RowRejected: they are no array of texts.
+    """
+    ids = [] if value is None else value
+    if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
+        raise RowRejected("The profile's also_known_as is not an array of texts.")
+    return tuple(ids)
+
+
 def _event_profile(profile: object) -> tuple[Identity, bytes, list[str]]:
     """Identity, JSON:API resource and warnings of an event's profile; its nulls are left out."""
     if not isinstance(profile, Mapping):
         raise RowRejected("The event has no profile object.")
     _refuse_unknown(profile, EVENT_PROFILE_FIELDS, "an event's profile")
     identifiers, warnings = read_identifiers(profile)
-    attributes = _attributes(profile, TEXT_ATTRIBUTES | {"anonymous_id"}, set())
-    properties = _object(profile.get("properties"), "The profile's properties")
-    check_properties(properties, "The profile's property")
-    kept = {name: value for name, value in properties.items() if value is not None}
+    attributes, _, _ = without_nulls(_fields(profile, TEXT_ATTRIBUTES | {"anonymous_id"}))
     identity = identity_of(identifiers)
     resource: dict[str, Any] = {"type": "profile"}
     if "id" in identifiers:
         resource["id"] = identifiers.pop("id")
-    if kept:
-        attributes["properties"] = kept
     resource["attributes"] = {**identifiers, **attributes}
     serialised = serialise(resource)
     if len(serialised) > MAX_EVENT_PROFILE_BYTES:
@@ -198,38 +203,35 @@ def _event_profile(profile: object) -> tuple[Identity, bytes, list[str]]:
     return identity, serialised, warnings
 
 
-def _attributes(
-    profile: Mapping[str, Any], names: frozenset[str], cleared: set[str]
-) -> dict[str, Any]:
-    """The attributes that are set; names of null ones are added to `cleared`."""
-    attributes: dict[str, Any] = {}
-    for name in names & profile.keys():
-        value = profile[name]
-        if value is None:
-            cleared.add(name)
-        else:
-            attributes[name] = _text(value, name)
+def _fields(profile: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    """The profile's fields beside its identifiers, checked; what is null stays so."""
+    fields: dict[str, Any] = {
+        name: None if profile[name] is None else _text(profile[name], name)
+        for name in names & profile.keys()
+    }
     if "location" in profile:
-        if profile["location"] is None:
-            cleared |= CLEARED_LOCATION
-        else:
-            location = _location(profile["location"], cleared)
-            if location:
-                attributes["location"] = location
-    return attributes
+        fields["location"] = _location(profile["location"])
+    fields["properties"] = _object(profile.get("properties"), "The profile's properties")
+    check_properties(fields["properties"], "The profile's property")
+    return fields
 
 
-def _location(location: object, cleared: set[str]) -> dict[str, Any]:
+def _location(location: object) -> dict[str, Any]:
+    """The location's fields; a null one is a null in each of them."""
+    if location is None:
+        return dict.fromkeys(LOCATION_FIELDS | LOCATION_COORDINATES)
     if not isinstance(location, Mapping):
         raise RowRejected("The profile's location is not an object.")
     _refuse_unknown(location, LOCATION_FIELDS | LOCATION_COORDINATES, "a location")
     found: dict[str, Any] = {}
     for name, value in location.items():
+        if name.startswith("_sdc_"):
+            continue
         if value is None:
-            cleared.add(f"location.{name}")
+            found[name] = None
         elif name in LOCATION_COORDINATES and not isinstance(value, str):
             found[name] = number(value, f"The profile's {name}")
-        elif not name.startswith("_sdc_"):
+        else:
             found[name] = _text(value, name)
     return found
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
 import select
 import sys
 from collections import Counter
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import orjson
 from singer_sdk.io_base import GenericSingerReader
@@ -31,12 +32,15 @@ _AS_TEXT = json.JSONDecoder(parse_int=str, parse_float=str)
 _RECORD = re.compile(rb'"type"\s*:\s*"RECORD"')
 
 
-def binary(source: Any) -> IO[bytes] | None:
-    """The bytes below a text stream, None when there are none (a StringIO)."""
+def byte_source(source: Any) -> IO[bytes]:
+    """The bytes below a text stream; of text in memory, its bytes."""
     if hasattr(source, "buffer"):
         found: IO[bytes] = source.buffer
         return found
-    return source if isinstance(source.read(0), bytes) else None
+    if isinstance(source.read(0), bytes):
+        there: IO[bytes] = source
+        return there
+    return io.BytesIO(source.read().encode("utf-8", "surrogatepass"))
 
 
 def descriptor(source: Any) -> int | None:
@@ -49,21 +53,14 @@ def descriptor(source: Any) -> int | None:
     return number
 
 
-def lines(source: Any, poll: Callable[[int | None], None]) -> Iterator[bytes]:
+def lines(source: IO[bytes], poll: Callable[[int | None], None]) -> Iterator[bytes]:
     """The lines of `source`, without their ends; blank ones are left out.
 
     `poll` is called before each read, with the descriptor to wait for: it returns when there is
     room for more and something to read, and may work in the meantime.
     """
-    raw = binary(source)
-    if raw is None:
-        for text in source:
-            poll(None)
-            if text.strip():
-                yield text.strip().encode("utf-8", "surrogatepass")
-        return
-    number = descriptor(raw)
-    read = getattr(raw, "read1", raw.read)
+    number = descriptor(source)
+    read = getattr(source, "read1", source.read)
     pieces: list[bytes] = []
     while True:
         poll(number)
@@ -193,14 +190,23 @@ def require(message: dict[str, Any], name: str, of_type: type, line_number: int)
     return value
 
 
+class Listener(Protocol):
+    """What reading needs beside the callbacks for messages."""
+
+    def begin_run(self, source: int | None) -> None:
+        """Reading begins; `source` is the input's file descriptor, when it has one."""
+
+    def poll(self, source: int | None) -> None:
+        """Work while the input is slow, and wait while Klaviyo is."""
+
+    def reject_too_deep(self, stream: str) -> None:
+        """Reject the RECORD on the line, which is nested too deeply to be read."""
+
+
 class MessageReader(GenericSingerReader[bytes]):
-    """Reads messages from bytes; `line` is the one being processed.
+    """Reads messages from bytes for `listener`; `line` is the one being processed."""
 
-    The target sets `poll`, which works while the input is slow and waits while Klaviyo is.
-    """
-
-    poll: Callable[[int | None], None]
-    reject_deep: Callable[[str], None]
+    listener: Listener
 
     def __init__(self) -> None:
         super().__init__()
@@ -223,14 +229,15 @@ class MessageReader(GenericSingerReader[bytes]):
         callbacks: dict[str, Callable[[dict[str, Any]], None]],
     ) -> Counter[str]:
         counts: Counter[str] = Counter()
-        source = file_input or self.default_input
-        for line in lines(source, self._wait):
+        source = byte_source(file_input or self.default_input)
+        self.listener.begin_run(descriptor(source))
+        for line in lines(source, self.listener.poll):
             self.line = line
             self.line_number += 1
             try:
                 message = parse(line, self.line_number)
             except TooDeep as too_deep:
-                self.reject_deep(too_deep.stream)
+                self.listener.reject_too_deep(too_deep.stream)
                 continue
             callback = callbacks.get(message["type"])
             if callback is None:
@@ -241,7 +248,3 @@ class MessageReader(GenericSingerReader[bytes]):
             callback(message)
             counts[message["type"]] += 1
         return counts
-
-    def _wait(self, descriptor: int | None) -> None:
-        """Whatever `poll` is by now: it changes once the run has begun."""
-        self.poll(descriptor)

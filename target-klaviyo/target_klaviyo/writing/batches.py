@@ -7,8 +7,7 @@ for the first, and so does a second row of a person whose profile is under way.
 
 from __future__ import annotations
 
-import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from target_klaviyo.rows.contract import bytes_to_clear
 from target_klaviyo.rows.identity import Relation, relation
@@ -16,34 +15,67 @@ from target_klaviyo.rows.merging import merge_profiles
 from target_klaviyo.writing.payloads import BODY_OVERHEAD, ENTRY_OVERHEAD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from target_klaviyo.rows.contract import EventRow, ProfileRow
     from target_klaviyo.rows.identity import Identity
+
+Row = TypeVar("Row", "EventRow", "ProfileRow")
+Found = TypeVar("Found")
 
 MAX_EVENTS = 1_000
 MAX_PROFILES = 10_000
 MAX_BODY_BYTES = 4_950_000  # Klaviyo: 5 MB, counted decompressed; the rest is margin
 
 
-class EventBatcher:
+class Batcher(Generic[Row]):
+    """A batch that fills up, and those that are ready to be sent.
+
+    Attributes:
+        full: the batches that are ready.
+        open_epoch: the oldest epoch in the open one; None when that is empty.
+    """
+
+    def __init__(self, max_rows: int, max_bytes: int) -> None:
+        self._max_rows = max_rows
+        self._max_bytes = max_bytes
+        self.full: list[list[Row]] = []
+        self._begin_batch()
+
+    def close_batch(self) -> None:
+        """Close the open batch, full or not."""
+        if self._open:
+            self.full.append(list(self._open))
+        self._begin_batch()
+
+    def _begin_batch(self) -> None:
+        self._open: dict[Row, None] = {}
+        self._bytes = BODY_OVERHEAD
+        self.open_epoch: int | None = None
+
+    def _fits(self, size: int) -> bool:
+        return not self._open or self._bytes + size <= self._max_bytes
+
+    def _put(self, row: Row, size: int) -> None:
+        self._open[row] = None
+        self._bytes += size
+        epochs = (row.epoch,) if self.open_epoch is None else (row.epoch, self.open_epoch)
+        self.open_epoch = min(epochs)
+        if len(self._open) >= self._max_rows:
+            self.close_batch()
+
+
+class EventBatcher(Batcher["EventRow"]):
     """Packs events; of events with one (profile, metric, unique_id), the first stored one wins.
 
-    `full` holds the batches that are ready to be sent, `open_epoch` is the oldest epoch in the
-    open one. `row_ended` must be told of every row that has been stored or rejected: only then may
-    a row with the same key go.
+    `row_ended` must be told of every row that has been stored or rejected: only then may a row
+    with the same key go.
     """
 
     def __init__(self, max_rows: int = MAX_EVENTS, max_bytes: int = MAX_BODY_BYTES) -> None:
-        self._max_rows = max_rows
-        self._max_bytes = max_bytes
-        self._open: list[EventRow] = []
-        self.open_epoch: int | None = None
-        self._bytes = BODY_OVERHEAD
-        self._open_identities: set[Identity] = set()
+        super().__init__(max_rows, max_bytes)
         self._under_way: dict[tuple[str, str], list[EventRow]] = {}
         self._waiting: dict[tuple[str, str], list[EventRow]] = {}
-        self.full: list[list[EventRow]] = []
         self.held = 0
 
     def add(self, row: EventRow) -> None:
@@ -58,16 +90,11 @@ class EventBatcher:
             self._waiting.setdefault(key, []).append(row)
             self.held += 1
             return
-        self._pack(row)
-
-    def close_batch(self) -> None:
-        """Close the open batch, full or not."""
-        if self._open:
-            self.full.append(self._open)
-        self._open = []
-        self.open_epoch = None
-        self._bytes = BODY_OVERHEAD
-        self._open_identities = set()
+        if not self._fits(self._size(row)):
+            self.close_batch()
+        size = self._size(row)
+        self._open_identities.add(row.identity)
+        self._put(row, size)
 
     def row_ended(self, row: EventRow, *, stored: bool) -> list[EventRow]:
         """Note the end of a row; return the held rows that are thereby duplicates of it.
@@ -91,126 +118,95 @@ class EventBatcher:
                 self.add(held)
         return duplicates
 
-    def _pack(self, row: EventRow) -> None:
-        size = self._size(row)
-        if len(self._open) >= self._max_rows or (
-            self._open and self._bytes + size > self._max_bytes
-        ):
-            self.close_batch()
-            size = self._size(row)
-        self._open.append(row)
-        self.open_epoch = _oldest(self.open_epoch, row.epoch)
-        self._bytes += size
-        self._open_identities.add(row.identity)
-        if len(self._open) >= self._max_rows:
-            self.close_batch()
+    def _begin_batch(self) -> None:
+        super()._begin_batch()
+        self._open_identities: set[Identity] = set()
 
     def _size(self, row: EventRow) -> int:
+        """Bytes the row adds to the open batch: a profile that is in it already adds none."""
         size = len(row.payload) + 1
         if row.identity not in self._open_identities:
             size += len(row.profile) + ENTRY_OVERHEAD
         return size
 
 
-class ProfileBatcher:
-    """Packs profiles; rows of one identity are merged while unsent, and keep their order after.
+class ProfileBatcher(Batcher["ProfileRow"]):
+    """Packs profiles; rows of one person are merged while unsent, and keep their order after.
 
     A row that shares an identifier with a row under way, or with several unsent ones, is held
-    back until those have been settled.
+    back until those have come to their end.
     """
 
     def __init__(self, max_rows: int = MAX_PROFILES, max_bytes: int = MAX_BODY_BYTES) -> None:
-        self._max_rows = max_rows
-        self._max_bytes = max_bytes
-        self._open: dict[int, ProfileRow] = {}
-        self.open_epoch: int | None = None
-        self._bytes = BODY_OVERHEAD
+        super().__init__(max_rows, max_bytes)
         self._owner: dict[tuple[str, str], ProfileRow] = {}
-        self._tickets = itertools.count()
-        self._waiting: dict[ProfileRow, int] = {}
-        self._waiting_owner: dict[tuple[str, str], list[ProfileRow]] = {}
-        self.full: list[list[ProfileRow]] = []
+        self._held: dict[int, ProfileRow] = {}
+        self._places: dict[tuple[str, str], list[int]] = {}
 
     @property
     def held(self) -> int:
         """Rows held back."""
-        return len(self._waiting)
+        return len(self._held)
 
     def add(self, row: ProfileRow) -> None:
         """Take a row into the open batch, merge it with an unsent one, or hold it back."""
-        waiting = _distinct(
-            it for identifier in row.identity for it in self._waiting_owner.get(identifier, ())
-        )
-        if waiting:
-            merged = _merge(waiting, row)
-            if merged is None:
-                self._hold(row, next(self._tickets))
-            else:
-                self._hold(merged, self._stop_waiting(waiting[0]))
+        if places := self._collect(self._places, row):
+            ahead = sorted({place for found in places for place in found})
+            merged = _merge([self._held[place] for place in ahead], row)
+            self._hold(merged or row, ahead[0] if merged else self._next_place)
             return
-        owners = _distinct(
-            self._owner[identifier] for identifier in row.identity if identifier in self._owner
-        )
+        owners = list(dict.fromkeys(self._collect(self._owner, row)))
         if not owners:
             self._pack(row)
-        elif id(owners[0]) in self._open and (merged := _merge(owners, row)) is not None:
-            self._replace(owners[0], merged)
+        elif owners[0] in self._open and (merged := _merge(owners, row)):
+            self._take_out(owners[0])
+            self._pack(merged)
         else:
-            self._hold(row, next(self._tickets))
-
-    def close_batch(self) -> None:
-        """Close the open batch, full or not."""
-        if self._open:
-            self.full.append(list(self._open.values()))
-        self._open = {}
-        self.open_epoch = None
-        self._bytes = BODY_OVERHEAD
+            self._hold(row, self._next_place)
 
     def rows_ended(self, rows: Iterable[ProfileRow], *, instead: Iterable[ProfileRow] = ()) -> None:
         """Note the end of rows; those held back because of them are packed or merged now.
 
-        Rows `instead` take the place of the settled ones, before any that were held back.
+        Rows `instead` take the place of the ended ones, before any that were held back.
         """
         for row in rows:
             for identifier in row.identity:
                 del self._owner[identifier]
-        waiting = [*instead, *sorted(self._waiting, key=self._waiting.__getitem__)]
-        self._waiting = {}
-        self._waiting_owner = {}
+        waiting = [*instead, *self._held.values()]
+        self._held, self._places = {}, {}
         for row in waiting:
             self.add(row)
 
     def _pack(self, row: ProfileRow) -> None:
         size = _profile_size(row)
-        if self._open and self._bytes + size > self._max_bytes:
+        if not self._fits(size):
             self.close_batch()
-        self._open[id(row)] = row
-        self.open_epoch = _oldest(self.open_epoch, row.epoch)
-        self._bytes += size
         for identifier in row.identity:
             self._owner[identifier] = row
-        if len(self._open) >= self._max_rows:
-            self.close_batch()
+        self._put(row, size)
 
-    def _replace(self, row: ProfileRow, merged: ProfileRow) -> None:
-        """Put `merged` in the place of an open row, at the end of the batch."""
-        del self._open[id(row)]
+    def _take_out(self, row: ProfileRow) -> None:
+        """Take an unsent row out of the open batch."""
+        del self._open[row]
         self._bytes -= _profile_size(row)
         for identifier in row.identity:
             del self._owner[identifier]
-        self._pack(merged)
 
-    def _hold(self, row: ProfileRow, ticket: int) -> None:
-        """Hold a row back in the place that its ticket gives it."""
-        self._waiting[row] = ticket
+    def _hold(self, row: ProfileRow, place: int) -> None:
+        """Hold a row back, in a place of its own or in that of the row it has been merged with."""
+        self._held[place] = row
         for identifier in row.identity:
-            self._waiting_owner.setdefault(identifier, []).append(row)
+            self._places.setdefault(identifier, []).append(place)
 
-    def _stop_waiting(self, row: ProfileRow) -> int:
-        """Take a row out; returns its ticket, for the merged row that takes its place."""
-        for identifier in row.identity:
-            self._waiting_owner[identifier].remove(row)
-        return self._waiting.pop(row)
+    @property
+    def _next_place(self) -> int:
+        """Behind all others; a merged row keeps its place, so there are as many as were held."""
+        return len(self._held)
+
+    @staticmethod
+    def _collect(found: Mapping[tuple[str, str], Found], row: ProfileRow) -> list[Found]:
+        """What is found under the row's identifiers."""
+        return [found[identifier] for identifier in row.identity if identifier in found]
 
 
 def _merge(owners: list[ProfileRow], row: ProfileRow) -> ProfileRow | None:
@@ -220,14 +216,6 @@ def _merge(owners: list[ProfileRow], row: ProfileRow) -> ProfileRow | None:
     if relation(owners[0].identity, row.identity) is not Relation.SAME:
         return None
     return merge_profiles(owners[0], row)
-
-
-def _oldest(epoch: int | None, other: int) -> int:
-    return other if epoch is None else min(epoch, other)
-
-
-def _distinct(rows: Iterable[ProfileRow]) -> list[ProfileRow]:
-    return list({id(row): row for row in rows}.values())
 
 
 def _profile_size(row: ProfileRow) -> int:

@@ -122,10 +122,7 @@ class DeliveryTracker:
 
     def close(self, *, complete: bool) -> None:
         """The run is over; `complete` when all of the input has been taken."""
-        if complete:
-            self._rejects.finish()
-        else:
-            self._rejects.close()
+        self._rejects.close(complete=complete)
 
 
 def _weight(row: EventRow | ProfileRow) -> int:

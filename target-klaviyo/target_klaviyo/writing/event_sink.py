@@ -28,6 +28,11 @@ class EventSink(Sink[EventBatcher]):
     def __init__(self, dispatcher: Dispatcher, tracker: DeliveryTracker, max_rows: int) -> None:
         super().__init__(dispatcher, tracker, EventBatcher(max_rows=min(max_rows, MAX_EVENTS)))
 
+    @property
+    def held(self) -> int:
+        """Rows held back behind others of their key or person."""
+        return self._batcher.held
+
     def add(self, row: EventRow) -> None:
         """Take an event."""
         self._tracker.admit(row)

@@ -64,6 +64,11 @@ class ProfileSink(Sink[ProfileBatcher]):
         self._clock = clock
         self.pending_jobs = 0
 
+    @property
+    def held(self) -> int:
+        """Rows held back behind others of their key or person."""
+        return self._batcher.held
+
     def add(self, row: ProfileRow) -> None:
         """Take a profile."""
         self._tracker.admit(row)

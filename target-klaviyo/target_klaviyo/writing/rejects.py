@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
 import orjson
@@ -47,6 +48,7 @@ class RejectsFile:
     def __init__(self, path: Path, input_descriptor: int | None = None) -> None:
         self._path = path
         self._file: IO[bytes] | None = None
+        self._failure: TargetError | None = None
         self._replayed_bytes = self._size_if_input(input_descriptor)
         self._schemas: dict[str, bytes] = {}
 
@@ -56,6 +58,8 @@ class RejectsFile:
         Raises:
             TargetError: the file cannot be written.
         """
+        if self._failure is not None:
+            raise self._failure
         if origin.rejected:
             return
         origin.rejected = True
@@ -70,23 +74,33 @@ class RejectsFile:
             raise self._unwritable(error) from error
 
     def persist(self) -> None:
-        """Hand everything to the operating system, so that it outlives this process."""
+        """Hand everything to the operating system, so that it outlives this process.
+
+        Raises:
+            TargetError: the file cannot be written; once that has been so, it stays so.
+        """
+        if self._failure is not None:
+            raise self._failure
         if self._file is not None:
             try:
                 self._file.flush()
             except OSError as error:
                 raise self._unwritable(error) from error
 
-    def finish(self) -> None:
-        """Close the file after all input was taken; of a replayed one, its own rejects remain."""
-        self.persist()
-        if self._replayed_bytes is not None:
-            self._forget_replayed(self._replayed_bytes)
-        self.close()
+    def close(self, *, complete: bool) -> None:
+        """Close the file; `complete` when all input was taken: of a replayed one its rejects stay.
 
-    def close(self) -> None:
-        """Close the file as it is."""
+        Raises:
+            TargetError: the file cannot be written, which nobody has been told yet.
+        """
+        if self._failure is not None:
+            return
         self.persist()
+        if complete and self._replayed_bytes is not None:
+            try:
+                self._forget_replayed(self._replayed_bytes)
+            except OSError as error:
+                raise self._unwritable(error) from error
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -129,10 +143,15 @@ class RejectsFile:
         return self._path.with_name(self._path.name + ".new")
 
     def _unwritable(self, error: OSError) -> TargetError:
-        return TargetError(
-            f"The rejects file {self._path} cannot be written ({error.strerror}); check the "
-            "setting 'rejects_path'."
+        """The error to raise; what the file's buffer holds is given up, for good."""
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
+        self._failure = TargetError(
+            f"The rejects file {self._path} cannot be written ({error.strerror}); make room for "
+            "it, or name another file in the setting 'rejects_path'."
         )
+        return self._failure
 
 
 def with_reason(line: bytes, reason: str) -> bytes:

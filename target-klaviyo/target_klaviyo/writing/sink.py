@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from target_klaviyo.klaviyo.outcomes import PAYLOAD_TOO_LARGE, ApiError, Outcome, Rejected
 
@@ -11,24 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from target_klaviyo.klaviyo.endpoints import Endpoint
+    from target_klaviyo.writing.batches import Batcher
     from target_klaviyo.writing.checkpoints import DeliveryTracker
     from target_klaviyo.writing.dispatcher import Dispatcher
 
 
-class Batcher(Protocol):
-    """Packs rows into batches."""
-
-    open_epoch: int | None
-
-    @property
-    def held(self) -> int:
-        """Rows held back behind others."""
-
-    def close_batch(self) -> None:
-        """Close the open batch, full or not."""
-
-
-BatcherT = TypeVar("BatcherT", bound=Batcher)
+BatcherT = TypeVar("BatcherT", bound="Batcher[Any]")
 Row = TypeVar("Row")
 
 
@@ -45,11 +33,6 @@ class Sink(ABC, Generic[BatcherT]):
         self._dispatcher = dispatcher
         self._tracker = tracker
         self._batcher = batcher
-
-    @property
-    def held(self) -> int:
-        """Rows held back behind others of their key or person."""
-        return self._batcher.held
 
     @property
     def open_epoch(self) -> int | None:

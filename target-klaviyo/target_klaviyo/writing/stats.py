@@ -20,7 +20,7 @@ REJECTS_TOLERATED_UNTIL = 100
 
 
 def counted_rows(count: int, label: str) -> str:
-    """Rows under a label of the stats: `1 event`, `2 profiles`, `1 record of invoices`."""
+    """Rows under a label of `RunStats`: `1 event`, `2 profiles`, `1 record of invoices`."""
     noun, of, stream = label.partition(" of ")
     return counted(count, noun.removesuffix("s")) + of + stream
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -96,7 +97,9 @@ class Writer:
             self._tracker.check_reject_share()
 
     def take_event(self, row: EventRow) -> None:
-        """Take an event."""
+        """Take an event; one that is no longer true is not for Klaviyo."""
+        if row.was_true:
+            return
         self._events.add(row)
 
     def take_profile(self, row: ProfileRow) -> None:
@@ -147,7 +150,7 @@ class Writer:
             self._close(complete=False)
 
     def abort(self) -> None:
-        """After a failure: record what is in flight, send nothing, print what that covers."""
+        """After a failure: await what is in flight, send nothing, print what that covers."""
         deadline = self._clock() + ABORT_SECONDS
         while self._dispatcher.in_flight and self._clock() < deadline:
             try:
@@ -156,8 +159,9 @@ class Writer:
                 continue  # the first failure is the one to report
             if self._dispatcher.in_flight:
                 self._dispatcher.sleep_until(deadline)
-        self._print_covered_state()
-        self._close(complete=False)
+        with suppress(TargetError):
+            self._print_covered_state()
+            self._close(complete=False)
 
     def interrupt(self, signum: int) -> None:
         """Note a signal; the main loop comes to it soon."""

@@ -1,0 +1,181 @@
+"""Mistakes around the program, not in its settings: one sentence each that names the variable."""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from target_klaviyo.errors import SettingsError
+from target_klaviyo.klaviyo.client import Client
+from target_klaviyo.klaviyo.endpoints import METRICS, Call, NoAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.target_klaviyo.conftest import Samples, Site
+
+FULL = Path("/dev/full")
+needs_a_full_disk = pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
+
+
+class _AsksForPassword(BaseHTTPRequestHandler):
+    """A proxy that lets nobody through."""
+
+    def do_GET(self) -> None:
+        """Refuse."""
+        self.send_response(407)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_CONNECT = do_GET  # noqa: N815  (the name is http.server's)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def refusing_proxy() -> Iterator[str]:
+    """The address of a proxy that asks for a password."""
+    server = HTTPServer(("127.0.0.1", 0), _AsksForPassword)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment without proxies or certificates."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def ask(scheme: str) -> object:
+    """Send one question to an address that is never reached."""
+    client = Client(
+        api_url=f"{scheme}://klaviyo.invalid", api_key="k", revision="2026-10-15", timeout=2
+    )
+    try:
+        return client.send(Call(METRICS, METRICS.path))
+    finally:
+        client.close()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    ("proxy", "sentence"),
+    [
+        (
+            "http://proxy:port",
+            (
+                "names no proxy that can be used (http://proxy:port); write an address like "
+                "http://proxy.example.com:3128, or remove it."
+            ),
+        ),
+        ("::::", "names no proxy that can be used (::::)"),
+        ("not a proxy", "names no proxy that can be used (not a proxy)"),
+        ("ftp://127.0.0.1:21", "names no proxy that can be used (ftp://127.0.0.1:21)"),
+        ("http://ada:secret@", "names no proxy that can be used"),
+        (
+            "socks5://ada:secret@127.0.0.1:1080",
+            (
+                "names a SOCKS proxy (socks5://127.0.0.1:1080), which needs PySocks: pip install "
+                "PySocks into target-klaviyo's environment, or name an HTTP proxy."
+            ),
+        ),
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_named_with_its_variable(
+    environment: pytest.MonkeyPatch, scheme: str, proxy: str, sentence: str
+) -> None:
+    """At once, and without the password that stands in it."""
+    environment.setenv(f"{scheme.upper()}_PROXY", proxy)
+    with pytest.raises(SettingsError) as told:
+        ask(scheme)
+    assert str(told.value).startswith(f"The variable {scheme.upper()}_PROXY {sentence[:20]}")
+    assert sentence in str(told.value)
+    assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_asks_for_a_password_is_named(
+    environment: pytest.MonkeyPatch, refusing_proxy: str, scheme: str
+) -> None:
+    """407 concerns the proxy, however it is said."""
+    environment.setenv("all_proxy", f"http://ada:wrong@{refusing_proxy}")
+    with pytest.raises(SettingsError) as told:
+        ask(scheme)
+    assert str(told.value) == (
+        f"The proxy http://{refusing_proxy} asks for another user or password (HTTP status 407); "
+        "write them into the variable all_proxy, like "
+        "http://user:password@proxy.example.com:3128."
+    )
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_is_not_there_is_named(
+    environment: pytest.MonkeyPatch, closed_port: int, scheme: str
+) -> None:
+    """It may come back, so it is tried again, but Klaviyo does not get the blame."""
+    environment.setenv(f"{scheme}_proxy", f"http://127.0.0.1:{closed_port}")
+    answer = ask(scheme)
+    assert isinstance(answer, NoAnswer)
+    assert answer.reason == (
+        f"the proxy http://127.0.0.1:{closed_port} (variable {scheme}_proxy): Connection refused"
+    )
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_certificates_that_are_not_there_are_named(
+    environment: pytest.MonkeyPatch, tmp_path: Path, variable: str
+) -> None:
+    """The variable outlives the file it names."""
+    environment.setenv(variable, str(tmp_path / "gone.pem"))
+    with pytest.raises(SettingsError) as told:
+        ask("https")
+    assert str(told.value) == (
+        f"The variable {variable} names {tmp_path}/gone.pem, which is no file of certificates that "
+        "can be read; correct or remove it."
+    )
+
+
+@needs_a_full_disk
+def test_states_that_nobody_can_keep_end_the_run_with_a_sentence(
+    site: Site, sample: Samples
+) -> None:
+    """A full disk behind standard output is named, and nothing follows the sentence."""
+    with FULL.open("wb") as full, site.start(stdout=full) as process:
+        _, log = process.communicate(
+            sample.lines(site.messages("events", [sample.event(1)])), timeout=60
+        )
+    assert process.returncode == 1
+    assert log.decode().splitlines()[-1] == (
+        "STATE cannot be handed on, since standard output cannot be written (No space left on "
+        "device): make room where target-klaviyo's output goes, and run again; what was sent is "
+        "stored once all the same."
+    )
+
+
+@needs_a_full_disk
+def test_rejects_that_cannot_be_written_hold_the_state_back(site: Site, sample: Samples) -> None:
+    """No STATE passes a reject that is nowhere; the last line says what to do."""
+    with site.start(rejects_path=FULL) as process:
+        out, log = process.communicate(
+            sample.lines(site.messages("events", [sample.event(1), {}])), timeout=60
+        )
+    assert process.returncode == 1
+    assert out == b""
+    assert log.decode().splitlines()[-1] == (
+        "The rejects file /dev/full cannot be written (No space left on device); make room for it, "
+        "or name another file in the setting 'rejects_path'."
+    )

@@ -1,0 +1,100 @@
+"""Commands that the READMEs print, run as they are printed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.pipelines import BIN, ROOT, Printed, printed
+
+from recurly_klaviyo_sandbox.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.slow
+
+STREAMS = {"invoices", "transactions", "account_snapshots"}
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A merchant with two months of history."""
+    with Sandbox(accounts=15, days=60) as running:
+        yield running
+
+
+def _state_recipe(readme: str) -> str:
+    """The README's lines that keep STATE, with this project's tap and target in them."""
+    text = (ROOT / readme).read_text()
+    (recipe,) = (
+        block for block in re.findall(r"```bash\n(.*?)```", text, re.DOTALL) if "[ -s" in block
+    )
+    recipe = re.sub(r"export TARGET_KLAVIYO_API_KEY=.*\n", "", recipe)
+    recipe = recipe.replace("any-singer-target", "target-klaviyo --config ENV")
+    return recipe.replace(
+        "some-tap --config tap.json", "tap-recurly --config ENV --catalog catalog.json"
+    )
+
+
+def _run(recipe: str, sandbox: Sandbox, folder: Path, **changed: str) -> int:
+    environment = {
+        **os.environ,
+        "PATH": f"{BIN}:{os.environ['PATH']}",
+        "TAP_RECURLY_API_KEY": sandbox.recurly.api_key,
+        "TAP_RECURLY_API_URL": sandbox.recurly_url,
+        "TARGET_KLAVIYO_API_KEY": sandbox.klaviyo.api_key,
+        "TARGET_KLAVIYO_API_URL": sandbox.klaviyo_url,
+        "TARGET_KLAVIYO_TRANSFORM": "recurly",
+        **changed,
+    }
+    catalog = folder / "catalog.json"
+    if not catalog.exists():
+        discover = [str(BIN / "tap-recurly"), "--config", "ENV", "--discover"]
+        found: Any = json.loads(subprocess.check_output(discover, env=environment, cwd=folder))
+        found["streams"] = [
+            stream for stream in found["streams"] if stream["tap_stream_id"] in STREAMS
+        ]
+        catalog.write_text(json.dumps(found))
+    bash = ["/bin/bash", "-c", recipe]
+    done = subprocess.run(bash, env=environment, cwd=folder, timeout=120, check=False)
+    return done.returncode
+
+
+@pytest.mark.parametrize("readme", ["tap-recurly/README.md", "target-klaviyo/README.md"])
+def test_the_state_recipe_works_from_the_first_run_and_after_a_failed_one(
+    readme: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """A run that fails leaves a STATE to begin with, a good one the STATE to go on from."""
+    recipe = _state_recipe(readme)
+    state = tmp_path / "state.json"
+
+    assert _run(recipe, sandbox, tmp_path, TARGET_KLAVIYO_API_KEY="wrong") != 0
+    assert json.loads(state.read_text()) == {}
+
+    assert _run(recipe, sandbox, tmp_path) == 0
+    assert json.loads(state.read_text())["bookmarks"].keys() >= STREAMS
+    expected = sandbox.ledger.events(sandbox.clock.now()).keys()
+    assert {event.unique_id for event in sandbox.klaviyo.events()} == expected
+
+    kept = state.read_text()
+    assert _run(recipe, sandbox, tmp_path, TAP_RECURLY_API_KEY="wrong") != 0
+    assert state.read_text() == kept
+    assert _run(recipe, sandbox, tmp_path) == 0
+
+
+def test_who_is_filtered_out_does_not_come_to_klaviyo(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The README's filter keeps the people it names out, profile and events, and nobody else."""
+    project = printed("README.md", "### Who is who")
+    facts = sandbox.ledger.events(sandbox.clock.now()).values()
+    left_out, *others = sorted({fact.email for fact in facts if fact.email})
+    (target,) = project["plugins"]["loaders"]
+    target["config"]["stream_map_config"]["left_out"] = [left_out.lower()]
+    Printed(project, sandbox, tmp_path).run()
+    arrived = {profile.email for profile in sandbox.klaviyo.profiles()}
+    assert arrived - {None} == {*others}
