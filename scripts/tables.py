@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from about import own_settings, required_settings
 from recurly_to_klaviyo import Transform
 from recurly_to_klaviyo.events import METRICS
+from recurly_to_klaviyo.metrics import METRIC_GROUPS
 from recurly_to_klaviyo.profiles import PROPERTIES
 from tap_recurly.schema import resource_schema
 from tap_recurly.streams import STREAMS
@@ -30,18 +32,40 @@ SWEDISH = {
 """How Klaviyo's own Recurly integration is translated, for those who know it by these names."""
 
 
+NOW = datetime(2026, 2, 1, tzinfo=timezone.utc)
+AHEAD = "2026-02-28T10:00:00Z"
+CARD = {"object": "credit_card", "card_type": "Visa", "exp_month": 2, "exp_year": 2026}
+COMPLETE_INVOICE = {"type": "charge", "has_more_line_items": False}
 COMPLETE_RECORDS: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "transactions": (
         "Transaction",
         [
-            {"type": "purchase", "status": "declined"},
+            {"type": "purchase", "status": "declined", "status_code": "declined"},
             {"type": "purchase", "status": "success"},
             {"type": "refund", "status": "success"},
         ],
     ),
-    "invoices": ("Invoice", [{"type": "charge", "origin": "purchase"}]),
+    "invoices": (
+        "Invoice",
+        [
+            COMPLETE_INVOICE | {"origin": "renewal", "state": "past_due"},
+            COMPLETE_INVOICE | {"origin": "immediate_change", "state": "failed"},
+        ],
+    ),
+    "account_snapshots": (
+        "Account",
+        [{"billing_info": {"payment_method": CARD | {"last_four": "1111"}}, "same_email": []}],
+    ),
 }
 """By stream, Recurly's resource and what must be said of it to give each metric an event."""
+
+SUBSCRIPTIONS: tuple[dict[str, Any], ...] = (
+    {"state": "active", "trial_ends_at": None, "current_period_ends_at": AHEAD, "paused_at": None},
+    {"state": "active", "trial_ends_at": AHEAD},
+    {"state": "paused"},
+    {"state": "expired"},
+)
+"""What must be said of an account's subscriptions."""
 
 
 def native_names() -> str:
@@ -58,11 +82,18 @@ def native_names() -> str:
 
 
 def metrics() -> str:
-    """Every metric: name, group, source stream, what counts."""
+    """Every metric: name, group, source stream, what counts, when, and its unique ids."""
     return _table(
-        ("Metric", "Group", "Read from", "What counts"),
+        ("Metric", "Group", "Read from", "What counts", "Time", "Unique id"),
         (
-            (f"**{metric.name}**", _group(metric), f"`{metric.stream}`", metric.meaning)
+            (
+                f"**{metric.name}**",
+                _group(metric),
+                f"`{metric.stream}`",
+                metric.meaning,
+                metric.time,
+                metric.unique_id,
+            )
             for metric in METRICS
         ),
     )
@@ -70,17 +101,19 @@ def metrics() -> str:
 
 def event_properties() -> str:
     """What an event of each metric carries when its record lacks nothing."""
-    events = dict(_complete_events())
-    shared = set.intersection(*(set(event["properties"]) for event in events.values()))
+    properties: dict[str, dict[str, Any]] = {}
+    for metric, event in _complete_events():
+        properties.setdefault(metric, {}).update(event["properties"])
+    shared = set.intersection(*(set(each) for each in properties.values()))
     rows = [
         (
-            "all five",
-            _listed(name for name in events["Issued Invoice"]["properties"] if name in shared),
+            "all",
+            _listed(name for name in properties["Issued Invoice"] if name in shared),
         )
     ]
     rows += [
-        (f"**{name}**", _listed(own for own in events[name]["properties"] if own not in shared))
-        for name in sorted(events)
+        (f"**{name}**", _listed(own for own in properties[name] if own not in shared))
+        for name in (metric.name for metric in METRICS)
     ]
     return _table(("Metric", "Event properties"), rows)
 
@@ -154,14 +187,18 @@ def with_tables(text: str) -> str:
 
 
 def _complete_events() -> Iterator[tuple[str, dict[str, Any]]]:
-    transform = Transform({})
+    settings = {"metrics": [*METRIC_GROUPS], "lead_days": 30}
+    transform = Transform(settings, clock=lambda: NOW)
     for stream, (resource, variants) in COMPLETE_RECORDS.items():
         record = _example(resource_schema(resource, keys=("id",)))
         for line_item in record.get("line_items", ()):
-            line_item["type"] = "charge"
+            line_item |= {"type": "charge", "origin": "plan"}
+        subscription = _example(resource_schema("Subscription", keys=("id",)))
+        record["subscriptions"] = [subscription | each for each in SUBSCRIPTIONS]
         for variant in variants:
-            for _, event in transform.rows(stream, {**record, **variant}):
-                yield event["metric"], event
+            for kind, row in transform.rows(stream, {**record, **variant}):
+                if kind == "event":
+                    yield row["metric"], row
 
 
 def _example(schema: dict[str, Any]) -> Any:
