@@ -106,6 +106,38 @@ def test_no_decoration_costs_a_profile(snapshot: RecordFactory, junk: dict[str, 
     json.dumps(row, allow_nan=False, ensure_ascii=False).encode()
 
 
+@with_fixtures
+@given(
+    junk=st.dictionaries(
+        st.sampled_from(
+            [
+                *("plan", "state", "quantity", "total", "subtotal", "currency"),
+                *("activated_at", "trial_started_at", "trial_ends_at", "canceled_at"),
+                *("current_period_ends_at", "expires_at", "paused_at", "auto_renew"),
+                *("remaining_billing_cycles", "pending_change", "coupon_redemptions"),
+                *("custom_fields", "created_at", "updated_at"),
+            ]
+        ),
+        JUNK,
+    )
+)
+def test_no_flaw_of_a_subscription_costs_the_profile(
+    snapshot: RecordFactory, subscription: RecordFactory, junk: dict[str, Any]
+) -> None:
+    """Whatever stands in a subscription, the profile and the other subscription's events stay."""
+    transform = Transform(
+        {
+            "metrics": ["lifecycle", "reminders"],
+            "properties": ["native", "status"],
+            "custom_fields": {"subscription": ["team"]},
+        }
+    )
+    flawed = {**subscription(id="sub2"), **junk}
+    rows = transform.rows("account_snapshots", snapshot(subscriptions=[subscription(), flawed]))
+    assert rows[0][0] == "profile"
+    json.dumps([row for _, row in rows], allow_nan=False, ensure_ascii=False).encode()
+
+
 def test_what_was_left_out_is_counted_once_at_the_end(
     transform: Transform, invoice: RecordFactory, transaction: RecordFactory
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from recurly_to_klaviyo.identity import identity
+from recurly_to_klaviyo.identity import identity, readable_address
 from recurly_to_klaviyo.links import event_fields
 from recurly_to_klaviyo.values import fitting, iso, present
 
@@ -79,5 +79,5 @@ class EventRows:
         return row
 
     def _filled(self, links: tuple[Link, ...], properties: Row) -> dict[str, str]:
-        email = self._profile.get("email")
+        email = readable_address(self._account)
         return self._links.filled(links, event_fields(self._account, email, properties))
