@@ -160,7 +160,7 @@ def merchant() -> Iterator[Sandbox]:
 def _meter_some_usage(sandbox: Sandbox) -> None:
     held: Any = next(
         subscription
-        for subscription in sandbox.business.books.registers["subscriptions"].values()
+        for subscription in sandbox.business.registry.entities["subscriptions"].values()
         if getattr(subscription, "add_ons", None)
     )
     add_on = held.add_ons[0].add_on

@@ -74,7 +74,7 @@ def test_every_stream_arrives_and_stays_true_over_three_incremental_runs(
         (found_sum,) = warehouse.rows(
             f"SELECT sum({column}) AS cents FROM {warehouse.schema}.{stream}"
         )
-        entities: Any = merchant.business.books.registers[stream].values()
+        entities: Any = merchant.business.registry.entities[stream].values()
         truth = sum(getattr(entity, column) for entity in entities) / 100
         assert float(found_sum["cents"]) == pytest.approx(truth, abs=0.005), stream
 

@@ -87,7 +87,7 @@ def test_events_whose_unique_id_is_not_shown_are_known_by_profile_time_and_value
     shop: Any,
 ) -> None:
     """Of two alike one can be missing, and the report says how they were compared."""
-    shop.account.switches.show_event_id = False
+    shop.account.options.show_event_id = False
     shop.events.append({**shop.events[7], "unique_id": "twin"})
     shop.sync()
     assert shop.audit().agrees

@@ -84,7 +84,7 @@ ACCOUNT_ZONES = (
 @pytest.mark.parametrize("lost", ["the first day", "a day between", "the last day"])
 def test_missing_days_name_no_zone(shop: Any, account_zone: str, lost: str) -> None:
     """What is missing has no other place to stand at, whatever the zones: no verdict on them."""
-    shop.account.switches.timezone = account_zone
+    shop.account.options.timezone = account_zone
     start = datetime(2026, 3, 1, 2, 30, tzinfo=timezone.utc)
     proto = shop.events[0]
     shop.events = [
