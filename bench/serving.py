@@ -116,7 +116,7 @@ def main() -> None:
             network.latency = settings.get("latency", network.latency)
             report = meter.take()
             if account is not None:
-                account.switches.limits = settings.get("limits", account.switches.limits)
+                account.options.limits = settings.get("limits", account.options.limits)
                 report["stored"] = account.summary()
             _say(report)
 

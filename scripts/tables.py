@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from about import own_settings, required_settings
 from recurly_to_klaviyo import Transform
 from recurly_to_klaviyo.events import METRICS
+from recurly_to_klaviyo.metrics import METRIC_GROUPS
 from recurly_to_klaviyo.profiles import PROPERTIES
 from tap_recurly.schema import resource_schema
 from tap_recurly.streams import STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from tap_recurly.streams import RecurlyStream
 
 SWEDISH = {
     "Failed Payment": "Misslyckad betalning",
@@ -30,18 +34,34 @@ SWEDISH = {
 """How Klaviyo's own Recurly integration is translated, for those who know it by these names."""
 
 
-COMPLETE_RECORDS: dict[str, tuple[str, list[dict[str, Any]]]] = {
-    "transactions": (
-        "Transaction",
-        [
-            {"type": "purchase", "status": "declined"},
-            {"type": "purchase", "status": "success"},
-            {"type": "refund", "status": "success"},
-        ],
-    ),
-    "invoices": ("Invoice", [{"type": "charge", "origin": "purchase"}]),
+NOW = datetime(2026, 1, 15, 12, 0, tzinfo=timezone.utc)
+PAST, AHEAD = "2026-01-15T10:00:00Z", "2026-02-01T10:00:00Z"
+SETTINGS = {"metrics": [*METRIC_GROUPS], "lead_days": 30}
+"""Every metric, on a day on which everything of the examples is news or about to come."""
+
+EXAMPLES: dict[str, list[dict[str, Any]]] = {
+    "transactions": [
+        {"type": "purchase", "status": "declined", "status_code": "insufficient_funds"},
+        {"type": "purchase", "status": "success"},
+        {"type": "refund", "status": "success"},
+    ],
+    "invoices": [
+        {"type": "charge", "origin": "purchase"},
+        {"type": "charge", "origin": "renewal"},
+        {"type": "charge", "origin": "immediate_change"},
+        {"type": "charge", "state": "past_due"},
+        {"type": "charge", "state": "failed"},
+    ],
+    "account_snapshots": [
+        {"state": "active", "trial_ends_at": AHEAD},
+        {"state": "active", "current_period_ends_at": AHEAD, "paused_at": None},
+        {"state": "paused"},
+        {"state": "canceled"},
+        {"state": "expired"},
+    ],
 }
-"""By stream, Recurly's resource and what must be said of it to give each metric an event."""
+"""By stream, what must be said of a record, or of a snapshot's subscription, so that together they
+give each metric an event."""
 
 
 def native_names() -> str:
@@ -58,11 +78,18 @@ def native_names() -> str:
 
 
 def metrics() -> str:
-    """Every metric: name, group, source stream, what counts."""
+    """Every metric: name, group, source stream, what counts, when, under which id."""
     return _table(
-        ("Metric", "Group", "Read from", "What counts"),
+        ("Metric", "Group", "Read from", "What counts", "Dated", "`unique_id`"),
         (
-            (f"**{metric.name}**", _group(metric), f"`{metric.stream}`", metric.meaning)
+            (
+                f"**{metric.name}**",
+                f"`{metric.group}`",
+                f"`{metric.stream}`",
+                metric.meaning,
+                metric.time,
+                metric.unique_id,
+            )
             for metric in METRICS
         ),
     )
@@ -70,17 +97,14 @@ def metrics() -> str:
 
 def event_properties() -> str:
     """What an event of each metric carries when its record lacks nothing."""
-    events = dict(_complete_events())
-    shared = set.intersection(*(set(event["properties"]) for event in events.values()))
-    rows = [
-        (
-            "all five",
-            _listed(name for name in events["Issued Invoice"]["properties"] if name in shared),
-        )
-    ]
+    carried: dict[str, dict[str, Any]] = {metric.name: {} for metric in METRICS}
+    for name, properties in _complete_events():
+        carried[name] |= properties
+    shared = set.intersection(*(set(properties) for properties in carried.values()))
+    rows = [("every metric", _listed(name for name in carried["Issued Invoice"] if name in shared))]
     rows += [
-        (f"**{name}**", _listed(own for own in events[name]["properties"] if own not in shared))
-        for name in sorted(events)
+        (f"**{name}**", _listed(own for own in properties if own not in shared))
+        for name, properties in carried.items()
     ]
     return _table(("Metric", "Event properties"), rows)
 
@@ -89,13 +113,8 @@ def profile_properties() -> str:
     """Every profile property: name, group, what it holds."""
     return _table(
         ("Profile property", "Group", "What it holds"),
-        ((f"**{each.name}**", _group(each), each.meaning) for each in PROPERTIES),
+        ((f"**{each.name}**", f"`{each.group}`", each.meaning) for each in PROPERTIES),
     )
-
-
-def _group(declared: Any) -> str:
-    """The group by which a metric or a property is chosen."""
-    return f"`{getattr(declared, 'group', 'native')}`"
 
 
 def tap_settings() -> str:
@@ -154,26 +173,40 @@ def with_tables(text: str) -> str:
 
 
 def _complete_events() -> Iterator[tuple[str, dict[str, Any]]]:
-    transform = Transform({})
-    for stream, (resource, variants) in COMPLETE_RECORDS.items():
-        record = _example(resource_schema(resource, keys=("id",)))
-        for line_item in record.get("line_items", ()):
-            line_item["type"] = "charge"
-        for variant in variants:
-            for _, event in transform.rows(stream, {**record, **variant}):
-                yield event["metric"], event
+    """Metric and properties of every event of the examples."""
+    transform = Transform(SETTINGS, clock=lambda: NOW)
+    for stream in STREAMS:
+        for example in EXAMPLES.get(stream.name, ()):
+            for kind, row in transform.rows(stream.name, _record(stream, example)):
+                if kind == "event":
+                    yield row["metric"], row["properties"]
+
+
+def _record(stream: type[RecurlyStream], example: dict[str, Any]) -> dict[str, Any]:
+    """A record in which nothing is missing, and which is as the example says."""
+    record: dict[str, Any] = _example(stream.record_schema())
+    for line_item in record.get("line_items", ()):
+        line_item |= {"type": "charge", "origin": "plan"}
+    if stream.name != "account_snapshots":
+        return {**record, "has_more_line_items": False, **example}
+    subscription = _example(resource_schema("Subscription", keys=("id",)))
+    card = {"exp_month": NOW.month, "exp_year": NOW.year}
+    record["billing_info"]["payment_method"] |= card
+    return record | {"subscriptions": [subscription | example], "same_email": []}
 
 
 def _example(schema: dict[str, Any]) -> Any:
     """A value of the schema in which nothing is missing."""
-    kinds = schema.get("type", [])
+    kinds = set(schema.get("type", []))
     if "properties" in schema:
         return {name: _example(each) for name, each in schema["properties"].items()}
     if "array" in kinds:
         return [_example(schema.get("items", {}))]
+    if "boolean" in kinds:
+        return True
     if schema.get("format") == "date-time":
-        return "2026-01-31T10:00:00Z"
-    return 1 if {"integer", "number"} & set(kinds) else "1"
+        return PAST
+    return 1 if {"integer", "number"} & kinds else "1"
 
 
 def _listed(names: Iterable[str]) -> str:

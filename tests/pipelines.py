@@ -64,6 +64,13 @@ class Printed:
         """Where rejected rows go."""
         return self.folder / "rejected.singer"
 
+    def reasons(self) -> list[str]:
+        """Why rows were rejected."""
+        if not self.rejects.exists():
+            return []
+        messages = map(json.loads, self.rejects.read_text().splitlines())
+        return [message["reason"] for message in messages if message["type"] == "RECORD"]
+
     def _plugin(self, kind: str, name: str) -> Any:
         listed = self.project["plugins"].get(kind, [])
         return next((plugin for plugin in listed if plugin["name"] == name), {})

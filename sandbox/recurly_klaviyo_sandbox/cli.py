@@ -1,31 +1,34 @@
-"""`recurly-klaviyo-sandbox`: serve both services, let time pass, make trouble."""
+"""`recurly-klaviyo-sandbox`: serve both services, let time pass, make fault."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
 from collections import defaultdict
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from recurly_klaviyo_sandbox import remote_control, sentences
+from recurly_klaviyo_sandbox.faults.named import NAMES, FaultOrder
+from recurly_klaviyo_sandbox.options import read_option
 from recurly_klaviyo_sandbox.sandbox import BEHIND, Sandbox
-from recurly_klaviyo_sandbox.switchboard import read_switch
-from recurly_klaviyo_sandbox.troubles import NAMES, TroubleOrder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 Number = TypeVar("Number", int, float)
 
+_ADDRESSES = ("TAP_RECURLY_API_URL", "TARGET_KLAVIYO_API_URL")
 RECURLY_PORT = 8701
 KLAVIYO_PORT = 8702
-TROUBLE_EVERY = 20
-"""Trouble that lasts strikes every so many requests: what a bad day is like."""
+FAULT_EVERY = 20
+"""A fault that lasts strikes every so many requests: what a bad day is like."""
 _TICK = 5.0  # seconds between looks at the clock
 
 
@@ -42,9 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    switches: dict[str, dict[str, Any]] = defaultdict(dict)
-    for half, name, value in options.switch:
-        switches[half][name] = value
+    chosen: dict[str, dict[str, Any]] = defaultdict(dict)
+    for half, name, value in options.option:
+        chosen[half][name] = value
     sandbox = Sandbox(
         accounts=options.accounts,
         days=options.days,
@@ -52,21 +55,29 @@ def _serve(options: argparse.Namespace) -> None:
         behind=timedelta(days=options.behind_days),
         recurly_port=options.recurly_port,
         klaviyo_port=options.klaviyo_port,
-        klaviyo=switches["klaviyo"],
-        **switches["recurly"],
+        klaviyo=chosen["klaviyo"],
+        **chosen["recurly"],
     )
     sandbox.recurly.network.latency = sandbox.klaviyo.network.latency = options.latency_ms / 1000
-    for name in options.trouble:
+    for name in options.fault:
         for service in ("recurly", "klaviyo"):
-            sandbox.make_trouble(TroubleOrder(service, name, times=None, every=TROUBLE_EVERY))
+            sandbox.add_fault(FaultOrder(service, name, times=None, every=FAULT_EVERY))
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     with sandbox:
         usual = (options.recurly_port, options.klaviyo_port) == (RECURLY_PORT, KLAVIYO_PORT)
+        usual = usual and not _addresses_elsewhere()
         _say(sentences.greeting(sandbox, options.accounts, options.days, usual_ports=usual))
         while not stopped.wait(_TICK):
             sandbox.advance(timedelta(0))  # real time has passed, and the merchant lives on
+
+
+def _addresses_elsewhere() -> bool:
+    """Whether the shell or .env names addresses that would win over those in meltano.yml."""
+    dotenv = Path(".env")
+    named = dotenv.read_text(encoding="utf-8", errors="replace") if dotenv.is_file() else ""
+    return any(name in os.environ or name in named for name in _ADDRESSES)
 
 
 def _advance(options: argparse.Namespace) -> None:
@@ -78,8 +89,8 @@ def _advance(options: argparse.Namespace) -> None:
     _say(sentences.passage(answer, step))
 
 
-def _trouble(options: argparse.Namespace) -> None:
-    order = TroubleOrder(
+def _fault(options: argparse.Namespace) -> None:
+    order = FaultOrder(
         options.service,
         options.name,
         times=None if options.always else options.times,
@@ -89,13 +100,13 @@ def _trouble(options: argparse.Namespace) -> None:
         seconds=options.seconds,
     )
     body = msgspec.to_builtins(order)
-    answer = remote_control.call(options.recurly_port, "POST", "trouble", body)
-    _say(sentences.troubles(answer))
+    answer = remote_control.call(options.recurly_port, "POST", "fault", body)
+    _say(sentences.faults(answer))
 
 
 def _calm(options: argparse.Namespace) -> None:
-    answer = remote_control.call(options.recurly_port, "DELETE", "trouble")
-    _say(sentences.troubles(answer))
+    answer = remote_control.call(options.recurly_port, "DELETE", "fault")
+    _say(sentences.faults(answer))
 
 
 def _say(text: str) -> None:
@@ -111,8 +122,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_serve(commands)
     _add_advance(commands)
-    _add_trouble(commands)
-    calm = commands.add_parser("calm", help="end all trouble")
+    _add_fault_command(commands)
+    calm = commands.add_parser("calm", help="end all fault")
     _add_port(calm)
     calm.set_defaults(command=_calm)
     return parser
@@ -131,16 +142,16 @@ def _add_serve(commands: Any) -> None:
         help=f"days the merchant's clock is behind, to be advanced into ({BEHIND.days})",
     )
     serve.add_argument(
-        "--trouble",
+        "--fault",
         choices=list(NAMES),
         action="append",
         default=[],
         metavar="NAME",
-        help=f"befalls every {TROUBLE_EVERY}th request to either; see `trouble --help`; repeatable",
+        help=f"befalls every {FAULT_EVERY}th request to either; see `fault --help`; repeatable",
     )
     serve.add_argument(
-        "--switch",
-        type=_switch,
+        "--option",
+        type=_option,
         action="append",
         default=[],
         metavar="HALF.NAME=VALUE",
@@ -159,23 +170,23 @@ def _add_advance(commands: Any) -> None:
     _add_port(advance)
 
 
-def _add_trouble(commands: Any) -> None:
-    trouble = commands.add_parser(
-        "trouble",
+def _add_fault_command(commands: Any) -> None:
+    fault = commands.add_parser(
+        "fault",
         help="let something befall requests to the running sandbox",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="names:\n" + "\n".join(f"  {name:<11} {words}" for name, words in NAMES.items()),
     )
-    trouble.set_defaults(command=_trouble)
-    trouble.add_argument("service", choices=["recurly", "klaviyo"])
-    trouble.add_argument("name", choices=list(NAMES), metavar="name", help="one of those below")
-    trouble.add_argument("--times", type=_whole, default=1, help="how many requests (1)")
-    trouble.add_argument("--always", action="store_true", help="until `calm`")
-    trouble.add_argument("--every", type=_whole, default=1, help="only each so-manyth request (1)")
-    trouble.add_argument("--path", default="", help="only addresses with this regular expression")
-    trouble.add_argument("--method", default="", help="only GET, or POST, and so on")
-    trouble.add_argument("--seconds", type=_number, default=5.0, help="of hang and slow (5)")
-    _add_port(trouble)
+    fault.set_defaults(command=_fault)
+    fault.add_argument("service", choices=["recurly", "klaviyo"])
+    fault.add_argument("name", choices=list(NAMES), metavar="name", help="one of those below")
+    fault.add_argument("--times", type=_whole, default=1, help="how many requests (1)")
+    fault.add_argument("--always", action="store_true", help="until `calm`")
+    fault.add_argument("--every", type=_whole, default=1, help="only each so-manyth request (1)")
+    fault.add_argument("--path", default="", help="only addresses with this regular expression")
+    fault.add_argument("--method", default="", help="only GET, or POST, and so on")
+    fault.add_argument("--seconds", type=_number, default=5.0, help="of hang and slow (5)")
+    _add_port(fault)
 
 
 def _add_port(parser: argparse.ArgumentParser) -> None:
@@ -213,8 +224,8 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _switch(text: str) -> tuple[str, str, Any]:
+def _option(text: str) -> tuple[str, str, Any]:
     try:
-        return read_switch(text)
+        return read_option(text)
     except ValueError as reason:
         raise argparse.ArgumentTypeError(str(reason)) from None

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.business.ledger import METRICS
-from recurly_klaviyo_sandbox.feed import render_feed
 from recurly_klaviyo_sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def main() -> int:
         _say("\nThe audit, which asks Klaviyo's API what is there")
         audited = _run(sandbox, AUDIT, "audit")
         feed = OUTPUT / "activity-feed.html"
-        feed.write_text(render_feed(sandbox.klaviyo), encoding="utf-8")
+        feed.write_text(sandbox.klaviyo.feed(), encoding="utf-8")
     _say(f"\nThe audit's report:        {OUTPUT / 'audit.html'}")
     _say(f"Klaviyo's activity feed:   {feed}")
     return 0 if agreed and audited else 1
@@ -71,15 +70,7 @@ def _run(sandbox: Sandbox, command: tuple[str, ...], name: str) -> bool:
     with log.open("w", encoding="utf-8") as lines:
         done = subprocess.run(  # noqa: S603  (this project's own command)
             [str(Path(sys.executable).with_name(command[0])), *command[1:]],
-            env={
-                **os.environ,
-                "TAP_RECURLY_API_URL": sandbox.recurly_url,
-                "TARGET_KLAVIYO_API_URL": sandbox.klaviyo_url,
-                "TARGET_KLAVIYO_REJECTS_PATH": str(OUTPUT / "rejected.singer"),
-                "TARGET_KLAVIYO_REPORT_PATH": str(OUTPUT / "audit.html"),
-                "MELTANO_STATE_BACKEND_URI": (OUTPUT / "state").absolute().as_uri(),
-                "NO_COLOR": "1",
-            },
+            env=environment(sandbox, OUTPUT.absolute()),
             stdout=lines,
             stderr=subprocess.STDOUT,
             check=False,
@@ -90,6 +81,28 @@ def _run(sandbox: Sandbox, command: tuple[str, ...], name: str) -> bool:
     _say(f"  failed; the end of {log}:\n")
     _say("\n".join(log.read_text(encoding="utf-8").splitlines()[-15:]))
     return False
+
+
+def environment(sandbox: Sandbox, folder: Path) -> dict[str, str]:
+    """What a command sees that keeps its files in `folder`: the sandbox's addresses and no others.
+
+    Real keys and proxies are kept away by Meltano's environment `sandbox`.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("TAP_RECURLY_", "TARGET_KLAVIYO_"))
+    }
+    return {
+        **kept,
+        "TAP_RECURLY_API_URL": sandbox.recurly_url,
+        "TARGET_KLAVIYO_API_URL": sandbox.klaviyo_url,
+        "TARGET_KLAVIYO_REJECTS_PATH": str(folder / "rejected.singer"),
+        "TARGET_KLAVIYO_REPORT_PATH": str(folder / "audit.html"),
+        # No `as_uri`: Meltano takes the path as it stands, percent signs and all.
+        "MELTANO_STATE_BACKEND_URI": f"file://{folder / 'state'}",
+        "NO_COLOR": "1",
+    }
 
 
 def _compare(sandbox: Sandbox) -> bool:

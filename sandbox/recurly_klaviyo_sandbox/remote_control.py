@@ -13,15 +13,15 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from recurly_klaviyo_sandbox.faults.named import FaultOrder
 from recurly_klaviyo_sandbox.server import LOOPBACK
-from recurly_klaviyo_sandbox.troubles import TroubleOrder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from recurly_klaviyo_sandbox.sandbox import Sandbox
+    from recurly_klaviyo_sandbox.simulation import Simulation
 
 PREFIX = "/_sandbox/"
 FRESH = timedelta(days=3)
@@ -36,20 +36,20 @@ class RemoteControl:
     GET ledger         the merchant's present, and the number of expected events by metric
     POST advance       `{"days": 7}` or `{"seconds": 3600}` pass: the same, how much time passed and
                        is left, and what happened meanwhile
-    GET trouble        the troubles there are at the moment
-    POST trouble       a `TroubleOrder` as JSON: from now on there is this trouble, too
-    DELETE trouble     all is well again
+    GET fault        the faults there are at the moment
+    POST fault       a `FaultOrder` as JSON: from now on there is this fault, too
+    DELETE fault     all is well again
     """
 
-    def __init__(self, sandbox: Sandbox, recurly: ASGIApp) -> None:
-        self._sandbox = sandbox
+    def __init__(self, simulation: Simulation, recurly: ASGIApp) -> None:
+        self._simulation = simulation
         self._recurly = recurly
-        self._deeds: dict[tuple[str, str], Callable[[bytes], dict[str, Any]]] = {
+        self._routes: dict[tuple[str, str], Callable[[bytes], dict[str, Any]]] = {
             ("GET", "ledger"): lambda _: self._state(),
             ("POST", "advance"): self._advance,
-            ("GET", "trouble"): lambda _: self._troubles(),
-            ("POST", "trouble"): self._make_trouble,
-            ("DELETE", "trouble"): lambda _: self._end_trouble(),
+            ("GET", "fault"): lambda _: self._faults(),
+            ("POST", "fault"): self._add_fault,
+            ("DELETE", "fault"): lambda _: self._clear_faults(),
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,28 +61,28 @@ class RemoteControl:
             await self._recurly(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        deed = self._deeds.get((request.method, request.url.path.removeprefix(PREFIX)))
-        if deed is None:
-            known = ", ".join(f"{method} {PREFIX}{name}" for method, name in self._deeds)
+        route = self._routes.get((request.method, request.url.path.removeprefix(PREFIX)))
+        if route is None:
+            known = ", ".join(f"{method} {PREFIX}{name}" for method, name in self._routes)
             return JSONResponse({"error": f"There are {known}."}, HTTPStatus.NOT_FOUND)
         body = await request.body()
         try:
-            with self._sandbox.lock:
-                return JSONResponse(deed(body))
+            with self._simulation.lock:
+                return JSONResponse(route(body))
         except ValueError as refusal:
             return JSONResponse({"error": str(refusal)}, HTTPStatus.BAD_REQUEST)
 
     # Time ----------------------------------------------------------------------------------------
 
     def _state(self) -> dict[str, Any]:
-        counts = self._sandbox.ledger.counts()
-        return {"now": self._sandbox.clock.now().isoformat(), "events": counts}
+        counts = self._simulation.ledger.counts()
+        return {"now": self._simulation.clock.now().isoformat(), "events": counts}
 
     def _advance(self, body: bytes) -> dict[str, Any]:
-        clock, ledger = self._sandbox.clock, self._sandbox.ledger
+        clock, ledger = self._simulation.clock, self._simulation.ledger
         step = _step(body)
         before, known = clock.behind, ledger.events(clock.now()).keys()
-        self._sandbox.advance(step)
+        self._simulation.advance(step)
         events = ledger.events(clock.now())
         new = [event for key, event in events.items() if key not in known]
         fresh_from = datetime.now(timezone.utc) - FRESH
@@ -94,22 +94,22 @@ class RemoteControl:
             "fresh_events": sum(event.time >= fresh_from for event in new),
         }
 
-    # Trouble -------------------------------------------------------------------------------------
+    # Faults --------------------------------------------------------------------------------------
 
-    def _troubles(self) -> dict[str, Any]:
-        return {"troubles": [msgspec.to_builtins(order) for order in self._sandbox.troubles()]}
+    def _faults(self) -> dict[str, Any]:
+        return {"faults": [msgspec.to_builtins(order) for order in self._simulation.faults()]}
 
-    def _make_trouble(self, body: bytes) -> dict[str, Any]:
+    def _add_fault(self, body: bytes) -> dict[str, Any]:
         try:
-            order = msgspec.json.decode(body, type=TroubleOrder)
+            order = msgspec.json.decode(body, type=FaultOrder)
         except msgspec.DecodeError as reason:
-            raise ValueError(f"That is no trouble to be made: {reason}.") from reason
-        self._sandbox.make_trouble(order)
-        return self._troubles()
+            raise ValueError(f"That is no fault to be made: {reason}.") from reason
+        self._simulation.add_fault(order)
+        return self._faults()
 
-    def _end_trouble(self) -> dict[str, Any]:
-        self._sandbox.end_trouble()
-        return self._troubles()
+    def _clear_faults(self) -> dict[str, Any]:
+        self._simulation.clear_faults()
+        return self._faults()
 
 
 def _step(body: bytes) -> timedelta:

@@ -2,72 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from msgspec import structs
-
-from recurly_klaviyo_sandbox.business import Business, Habits
-from recurly_klaviyo_sandbox.clock import Clock
-from recurly_klaviyo_sandbox.klaviyo import KlaviyoAccount
-from recurly_klaviyo_sandbox.recurly import RecurlySite
 from recurly_klaviyo_sandbox.remote_control import RemoteControl
 from recurly_klaviyo_sandbox.server import LocalServer, Service
+from recurly_klaviyo_sandbox.simulation import BEHIND, Simulation
 
-if TYPE_CHECKING:
-    from threading import RLock
-
-    from recurly_klaviyo_sandbox.business import Ledger
-    from recurly_klaviyo_sandbox.faults import Fault, FaultInjection
-    from recurly_klaviyo_sandbox.troubles import TroubleOrder
-
-BEHIND = timedelta(days=7)
-"""How far the clock starts behind real time. The history is then too old for any e-mail, and the
-week that can be advanced into ends with days that are young enough."""
+__all__ = ["BEHIND", "Sandbox"]
 
 
-class Sandbox(Service):
+class Sandbox(Simulation, Service):
     """Recurly and Klaviyo, each on a port of its own.
 
     Args:
-        accounts: How many customers sign up within the merchant's first `days` days.
-        days: How much history there is at the start.
-        seed: The same seed lives the same life.
-        behind: How far the clock starts behind real time: as much can be advanced.
         recurly_port: 0 for any free one.
         klaviyo_port: 0 for any free one.
-        habits: How the merchant's customers behave.
-        klaviyo: Arguments of `KlaviyoAccount`.
-        **recurly: Arguments of `RecurlySite`, its switches among them.
+        **simulation: Arguments of `Simulation`.
     """
 
-    def __init__(  # noqa: PLR0913  (all have defaults)
-        self,
-        *,
-        accounts: int = 400,
-        days: float = 365,
-        seed: int = 1,
-        behind: timedelta = BEHIND,
-        recurly_port: int = 0,
-        klaviyo_port: int = 0,
-        habits: Habits | None = None,
-        klaviyo: dict[str, Any] | None = None,
-        **recurly: Any,
-    ) -> None:
-        self.clock = Clock(behind=behind)
-        now = self.clock.now()
-        self.business = Business(
-            start=now - timedelta(days=days),
-            accounts=accounts,
-            days=days,
-            seed=seed,
-            habits=habits,
-        )
-        self.business.run_until(now)
-        self.recurly = RecurlySite(self.clock, self.business, **recurly)
-        # Klaviyo lives in the real present: its jobs, limits and receipts know no merchant's time.
-        self.klaviyo = KlaviyoAccount(clock=Clock(), **(klaviyo or {}))
-        self._troubles: list[tuple[TroubleOrder, Fault]] = []
+    def __init__(self, *, recurly_port: int = 0, klaviyo_port: int = 0, **simulation: Any) -> None:
+        super().__init__(**simulation)
         self._recurly_server = LocalServer(RemoteControl(self, self.recurly.app), port=recurly_port)
         try:
             self._klaviyo_server = LocalServer(self.klaviyo.app, port=klaviyo_port)
@@ -84,48 +38,6 @@ class Sandbox(Service):
     def klaviyo_url(self) -> str:
         """The target's `api_url`."""
         return self._klaviyo_server.url
-
-    @property
-    def ledger(self) -> Ledger:
-        """What the merchant knows to have happened."""
-        return self.business.ledger
-
-    @property
-    def lock(self) -> RLock:
-        """Guards the merchant's life: whoever looks at it from another thread holds this."""
-        return self.recurly.store.lock
-
-    def advance(self, step: timedelta) -> None:
-        """Let time pass, at most up to the real present: the clock moves, the business lives on."""
-        self.recurly.advance(step)
-
-    def make_trouble(self, order: TroubleOrder) -> None:
-        """From now on, let this befall requests to one of the services.
-
-        Raises:
-            ValueError: With a sentence, when the order makes no sense.
-        """
-        fault = order.fault()
-        self._network(order).faults.append(fault)
-        self._troubles.append((order, fault))
-
-    def end_trouble(self) -> None:
-        """End all that `make_trouble` began."""
-        for order, fault in self._troubles:
-            self._network(order).faults.remove(fault)
-        self._troubles.clear()
-
-    def troubles(self) -> list[TroubleOrder]:
-        """What may still befall requests; `times` says how often."""
-        return [
-            structs.replace(order, times=fault.left)
-            for order, fault in self._troubles
-            if fault.left != 0
-        ]
-
-    def _network(self, order: TroubleOrder) -> FaultInjection:
-        half = self.recurly if order.service == "recurly" else self.klaviyo
-        return half.network
 
     def start(self) -> None:
         """Serve from now on."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recurly_klaviyo_sandbox.troubles import NAMES
+from recurly_klaviyo_sandbox.faults.named import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,7 @@ def greeting(sandbox: Sandbox, accounts: int, days: int, *, usual_ports: bool) -
         ]
     lines += [
         "  # three replies get lost after Klaviyo has acted: run again, nothing is stored twice",
-        f"  {_program('recurly-klaviyo-sandbox')} trouble klaviyo lost-reply --times 3{port}",
+        f"  {_program('recurly-klaviyo-sandbox')} fault klaviyo lost-reply --times 3{port}",
         "",
         "Ctrl-C ends it, and nothing is kept.",
     ]
@@ -75,12 +75,12 @@ def passage(answer: Mapping[str, Any], asked: timedelta) -> str:
     )
 
 
-def troubles(answer: Mapping[str, Any]) -> str:
+def faults(answer: Mapping[str, Any]) -> str:
     """Everything that may still befall requests, a sentence each."""
-    return "\n".join(map(_trouble, answer["troubles"])) or "All is well: there is no trouble."
+    return "\n".join(map(_fault, answer["faults"])) or "All is well: there is no fault."
 
 
-def _trouble(order: Mapping[str, Any]) -> str:
+def _fault(order: Mapping[str, Any]) -> str:
     service = str(order["service"]).capitalize()
     times = order["times"]
     every = order["every"]

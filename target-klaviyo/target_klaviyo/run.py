@@ -6,11 +6,11 @@ import errno
 import logging
 import os
 import sys
-from collections import Counter
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from target_klaviyo.audit.mode import audit_consumer
+from target_klaviyo.audit.mode import AuditConsumer
+from target_klaviyo.audit.rejected import RejectedRows
 from target_klaviyo.errors import AuditDiffers, RunInterrupted, TargetError
 from target_klaviyo.klaviyo.client import Client
 from target_klaviyo.rows.parser import RowParser
@@ -21,10 +21,8 @@ from target_klaviyo.writing.stats import RunStats, summary
 from target_klaviyo.writing.writer import Writer, WriterOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from target_klaviyo.config import Settings
-    from target_klaviyo.rows.contract import Origin, RowConsumer, RowReceiver
+    from target_klaviyo.rows.contract import RowConsumer
     from target_klaviyo.singer.transforms import Transform
 
 logger = logging.getLogger("target-klaviyo")
@@ -96,11 +94,13 @@ class Run:
                 self._parser.live_from.isoformat(timespec="seconds"),
             )
             return self._writer(RejectsFile(self._settings.rejects_path, source), self._stats)
-        return audit_consumer(
+        transform = configured_transform(self._settings)  # its summary is none of this run's
+        return AuditConsumer(
             self._settings,
+            transform=self._transform,
             client=Client.configured(self._settings),
-            router_for=self._router_for,
-            make_writer=self._repair_writer,
+            rejected=RejectedRows(self._settings, transform, self._parser),
+            writer=self._repair_writer() if self._settings.mode == "repair" else None,
         )
 
     def _writer(self, rejects: RejectsFile, stats: RunStats) -> Writer:
@@ -124,11 +124,6 @@ class Run:
         """A writer for what an audit found missing; it never gets a STATE to print."""
         stats = RunStats(max_reject_percent=self._settings.max_reject_percent)
         return self._writer(RejectsFile(self._settings.rejects_path), stats)
-
-    def _router_for(self, receiver: RowReceiver) -> Callable[[str, object, Origin], None]:
-        """Another way for records to become rows: those that an earlier run rejected."""
-        transform = configured_transform(self._settings)
-        return RecordRouter(self._settings, transform, self._parser, receiver, Counter()).route
 
     def _log_summary(self) -> None:
         """Say what the run has done."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from recurly_klaviyo_sandbox.business import Business, Habits
+from recurly_klaviyo_sandbox.business import Business, Parameters
 from recurly_klaviyo_sandbox.clock import StoppedClock
 from recurly_klaviyo_sandbox.recurly import RecurlySite
 from recurly_klaviyo_sandbox.server import LocalServer
@@ -91,13 +91,13 @@ def stages() -> Iterator[list[Stage]]:
 
 @pytest.fixture
 def open_site(stages: list[Stage]) -> Iterator[Callable[..., Reader]]:
-    """Opens an empty site, whose clock stands still, with the given switches."""
+    """Opens an empty site, whose clock stands still, with the given options."""
     readers: list[Reader] = []
 
-    def open_one(business: Business | None = None, **switches: Any) -> Reader:
+    def open_one(business: Business | None = None, **options: Any) -> Reader:
         if len(readers) == len(stages):
             stages.append(Stage())
-        site = RecurlySite(StoppedClock(NOW), business, **switches)
+        site = RecurlySite(StoppedClock(NOW), business, **options)
         readers.append(stages[len(readers)].show(site))
         return readers[-1]
 
@@ -113,8 +113,8 @@ def merchant() -> Business:
         start=NOW - timedelta(days=365),
         accounts=150,
         days=365,
-        seed=7,
-        habits=Habits(largest_purchase=12),
+        seed=16,
+        parameters=Parameters(largest_purchase=12),
     )
     business.run_until(NOW)
     return business

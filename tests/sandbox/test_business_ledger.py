@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from recurly_klaviyo_sandbox.business import Business, ExpectedEvent, Habits
+from recurly_klaviyo_sandbox.business import Business, ExpectedEvent, Parameters
 from recurly_klaviyo_sandbox.business.entities import (
     Account,
     Address,
@@ -24,18 +24,20 @@ NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc)
 LATER = NOON + timedelta(days=30)
 CARD = PaymentMethod("credit_card", "Visa", "411111", "1111", 2, 2028)
 HOME = Address("1 Mill Lane", "Portland", "OR", "97205", "US", "+15550000000")
-NOTHING_FAILS = Habits(declines=0)
-EVERYTHING_FAILS = Habits(declines=1_000_000)
+NOTHING_FAILS = Parameters(declines=0)
+EVERYTHING_FAILS = Parameters(declines=1_000_000)
 
 
 class Shop:
     """A merchant without customers of its own accord, and one customer by hand."""
 
-    def __init__(self, method: PaymentMethod = CARD, habits: Habits = NOTHING_FAILS) -> None:
-        self.business = Business(start=NOON, accounts=0, habits=habits)
-        self.books = self.business.books
+    def __init__(
+        self, method: PaymentMethod = CARD, parameters: Parameters = NOTHING_FAILS
+    ) -> None:
+        self.business = Business(start=NOON, accounts=0, parameters=parameters)
+        self.registry = self.business.registry
         now = int(NOON.timestamp())
-        self.ada = self.books.enter(
+        self.ada = self.registry.enter(
             Account(
                 "account1",
                 now,
@@ -52,7 +54,7 @@ class Shop:
                 reliability=1.0,
             )
         )
-        self.ada.billing = self.books.enter(BillingInfo("billing1", now, now, self.ada, method))
+        self.ada.billing = self.registry.enter(BillingInfo("billing1", now, now, self.ada, method))
 
     def bill(self, *, manual: bool = False) -> Invoice:
         """Two mugs at 18.50 and a free sticker."""
@@ -72,7 +74,7 @@ class Shop:
         """What the ledger expects in a month."""
         return self.business.ledger.events(LATER)
 
-    def summary(self) -> list[tuple[str, str, datetime, float]]:
+    def summary(self) -> list[tuple[str, str, datetime, float | None]]:
         """Metric, end of the unique id, time and value of what concerns money."""
         return [
             (event.metric, key.rpartition("-")[2], event.time, event.value)
@@ -125,7 +127,7 @@ def test_a_payment_voided_before_it_settles_was_paid_and_refunded() -> None:
     """Both facts stand, the refund at the time of the void."""
     shop = Shop()
     payment = shop.paid()
-    shop.business.agenda.now += 3600
+    shop.business.queue.now += 3600
     shop.business.refunds.void(payment)
     assert shop.summary() == [
         ("Successfully Paid", "succeeded", NOON, 37.0),
@@ -137,7 +139,7 @@ def test_a_payment_charged_back_was_paid_and_refunded() -> None:
     """Both facts stand, the refund at the time of the chargeback."""
     shop = Shop()
     payment = shop.paid()
-    shop.business.agenda.now += 86_400
+    shop.business.queue.now += 86_400
     shop.business.refunds.charge_back(payment)
     assert shop.summary() == [
         ("Successfully Paid", "succeeded", NOON, 37.0),
@@ -149,7 +151,7 @@ def test_a_refund_outside_recurly_counts_on_the_day_the_merchant_says() -> None:
     """Two days before it was typed in, at noon."""
     shop = Shop()
     payment = shop.paid()
-    shop.business.agenda.now += 5 * 86_400
+    shop.business.queue.now += 5 * 86_400
     shop.business.refunds.refund_externally(payment)
     refunded = ("Refunded Payment", "refunded", NOON + timedelta(days=3), 37.0)
     assert shop.summary()[1:] == [refunded]
@@ -157,7 +159,7 @@ def test_a_refund_outside_recurly_counts_on_the_day_the_merchant_says() -> None:
 
 def test_each_failed_try_is_a_fact_of_its_own() -> None:
     """The first try and four dunning retries fail after 3, 8, 15 and 22 days; nothing is paid."""
-    shop = Shop(habits=EVERYTHING_FAILS)
+    shop = Shop(parameters=EVERYTHING_FAILS)
     invoice = shop.bill()
     shop.business.payments.collect(invoice)
     shop.business.run_until(LATER)
@@ -166,7 +168,7 @@ def test_each_failed_try_is_a_fact_of_its_own() -> None:
         for days in (0, 3, 8, 15, 22)
     ]
     assert invoice.state == "failed"
-    (write_off,) = [i for i in shop.books.registers["invoices"].values() if i is not invoice]
+    (write_off,) = [i for i in shop.registry.entities["invoices"].values() if i is not invoice]
     assert f"recurly-invoice-{write_off.id}-issued" not in shop.events()
 
 
@@ -217,7 +219,7 @@ def test_a_profile_names_the_plans_that_run(state: str, counts: bool) -> None:  
     """Active, canceled, paused and future subscriptions count, expired ones do not."""
     shop = Shop()
     now = _noon()
-    plan = shop.business.catalogue.plan("pro")
+    plan = shop.business.catalog.plan("pro")
     shop.ada.subscriptions = [
         Subscription(
             "subscription1",
@@ -245,8 +247,8 @@ def test_a_profile_names_the_plans_that_run(state: str, counts: bool) -> None:  
 def test_closing_an_account_clears_its_card() -> None:
     """Billing info is deleted, so there is no expiry, and the account's row moves."""
     shop = Shop()
-    shop.business.agenda.now += 60
-    shop.business.sales.close(shop.ada)
+    shop.business.queue.now += 60
+    shop.business.contracts.close(shop.ada)
     profile = shop.business.ledger.profiles(LATER)["ada"]
     assert profile.card_expiration_date is None
     assert profile.updated_at == NOON + timedelta(minutes=1)

@@ -1,4 +1,4 @@
-"""The command: it serves, tells, lets time pass, makes trouble, and names every mistake."""
+"""The command: it serves, tells, lets time pass, makes fault, and names every mistake."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from recurly_klaviyo_sandbox.klaviyo import Switches as KlaviyoSwitches
+from recurly_klaviyo_sandbox.faults.named import NAMES
+from recurly_klaviyo_sandbox.klaviyo import Options as KlaviyoOptions
+from recurly_klaviyo_sandbox.options import OPTIONS, read_option
+from recurly_klaviyo_sandbox.recurly import Options as RecurlyOptions
 from recurly_klaviyo_sandbox.recurly import RecurlySite
-from recurly_klaviyo_sandbox.recurly import Switches as RecurlySwitches
 from recurly_klaviyo_sandbox.sandbox import Sandbox
-from recurly_klaviyo_sandbox.switchboard import SWITCHES, read_switch
-from recurly_klaviyo_sandbox.troubles import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,23 +105,23 @@ def test_advancing_tells_what_happened() -> None:
 
 
 def test_trouble_is_told_and_ends() -> None:
-    """Each trouble is a sentence; `calm` ends all of them."""
+    """Each fault is a sentence; `calm` ends all of them."""
     with Sandbox(accounts=0, days=1) as sandbox:
         port = ("--recurly-port", sandbox.recurly_url.rpartition(":")[2])
-        said = run("trouble", "klaviyo", "lost-reply", "--times", "3", "--path", "bulk", *port)
+        said = run("fault", "klaviyo", "lost-reply", "--times", "3", "--path", "bulk", *port)
         assert said.stdout == (
             "Klaviyo, the next 3 requests to addresses with 'bulk': "
             "the service acts, then the connection breaks.\n"
         )
-        said = run("trouble", "recurly", "502", "--always", "--every", "9", "--method=get", *port)
+        said = run("fault", "recurly", "502", "--always", "--every", "9", "--method=get", *port)
         assert "Recurly, one request in 9 by GET: a gateway's page" in said.stdout
-        assert run("calm", *port).stdout == "All is well: there is no trouble.\n"
-        assert sandbox.troubles() == []
+        assert run("calm", *port).stdout == "All is well: there is no fault.\n"
+        assert sandbox.faults() == []
 
 
 def test_a_sandbox_may_have_bad_days_from_the_start() -> None:
-    """`--trouble` strikes every twentieth request to either service for as long as it serves."""
-    with serving("--trouble", "503") as (_, said):
+    """`--fault` strikes every twentieth request to either service for as long as it serves."""
+    with serving("--fault", "503") as (_, said):
         recurly, klaviyo = re.findall(r"http://127\.0\.0\.1:\d+", said)[:2]
         for url in (f"{recurly}/accounts", f"{klaviyo}/api/accounts"):
             statuses = [requests.get(url, timeout=9).status_code for _ in range(40)]
@@ -129,9 +129,9 @@ def test_a_sandbox_may_have_bad_days_from_the_start() -> None:
 
 
 def test_switches_can_be_set() -> None:
-    """`--switch` reaches either half."""
-    switches = ("recurly.wrong_key_status=403", "klaviyo.organization_name=Tea & Co")
-    with serving(*(f"--switch={switch}" for switch in switches)) as (_, said):
+    """`--option` reaches either half."""
+    options = ("recurly.wrong_key_status=403", "klaviyo.organization_name=Tea & Co")
+    with serving(*(f"--option={switch}" for switch in options)) as (_, said):
         recurly, klaviyo = re.findall(r"http://127\.0\.0\.1:\d+", said)[:2]
         accept = {"Accept": "application/vnd.recurly.v2021-02-25"}
         wrong = requests.get(f"{recurly}/sites", auth=("wrong", ""), headers=accept, timeout=9)
@@ -145,7 +145,6 @@ def test_switches_can_be_set() -> None:
         ("recurly.commit_lag=30", timedelta(seconds=30)),
         ("recurly.missing_features=/gift_cards,/items", {"/gift_cards", "/items"}),
         ("klaviyo.import_order=reversed", "reversed"),
-        ("klaviyo.aggregate_range=null", None),
         ("klaviyo.accept_gzip=true", True),
         ("klaviyo.conflict_status=409", 409),
     ],
@@ -153,22 +152,22 @@ def test_switches_can_be_set() -> None:
 def test_a_switch_is_read_by_its_type(text: str, value: object) -> None:
     """Times are seconds, lists have commas, and yes is true."""
     half, _, rest = text.partition(".")
-    assert read_switch(text) == (half, rest.partition("=")[0], value)
+    assert read_option(text) == (half, rest.partition("=")[0], value)
 
 
 def test_every_switch_is_one_of_its_half() -> None:
     """What can be set at the command line is taken by the halves themselves."""
     with Sandbox(accounts=0, days=1) as sandbox:
-        assert SWITCHES["klaviyo"].keys() == vars(KlaviyoSwitches()).keys()
+        assert OPTIONS["klaviyo"].keys() == vars(KlaviyoOptions()).keys()
         built = {"mode", "embedded_line_items", "sub_second", "commit_lag"}
-        assert SWITCHES["recurly"].keys() - built < vars(RecurlySwitches()).keys()
+        assert OPTIONS["recurly"].keys() - built < vars(RecurlyOptions()).keys()
         RecurlySite(sandbox.clock, mode="sandbox", embedded_line_items=1, sub_second=False)
 
 
 def test_the_readme_names_every_switch_trouble_and_option() -> None:
     """Whoever reads the README knows what there is to choose."""
     options = re.findall(r"(?<!\S)--[a-z-]+", run("serve", "--help").stdout)
-    names = [f"{half}.{name}" for half, names in SWITCHES.items() for name in names]
+    names = [f"{half}.{name}" for half, names in OPTIONS.items() for name in names]
     for word in (*options, *NAMES, *names):
         assert f"`{word}" in README or word == "--help", f"README.md does not name {word}"
 
@@ -202,10 +201,10 @@ MISTAKES: dict[str, tuple[Any, ...]] = {
     "'x' is not a whole number": ("serve", "--seed", "x"),
     "'70000' is not a port (0 to 65535)": ("serve", "--recurly-port", "70000"),
     "'week' is not a number of 0 or more": ("advance", "--days", "week"),
-    "write it like klaviyo.accept_gzip=true": ("serve", "--switch", "accept_gzip"),
-    "klaviyo has no switch 'gzip': there are timezone,": ("serve", "--switch=klaviyo.gzip=true"),
-    "recurly.compress cannot be 'maybe'": ("serve", "--switch=recurly.compress=maybe"),
-    "invalid choice: '418'": ("trouble", "klaviyo", "418"),
+    "write it like klaviyo.accept_gzip=true": ("serve", "--option", "accept_gzip"),
+    "klaviyo has no option 'gzip': there are timezone,": ("serve", "--option=klaviyo.gzip=true"),
+    "recurly.compress cannot be 'maybe'": ("serve", "--option=recurly.compress=maybe"),
+    "invalid choice: '418'": ("fault", "klaviyo", "418"),
 }
 
 

@@ -122,7 +122,7 @@ def test_the_client_learns_the_rate_limit(
 
 
 @pytest.mark.parametrize(
-    ("switches", "call", "error"),
+    ("options", "call", "error"),
     [
         ({}, lambda c: c.get_account("nobody"), errors.NotFoundError),
         (
@@ -143,13 +143,13 @@ def test_the_client_learns_the_rate_limit(
 def test_the_client_raises_its_typed_errors(
     connect: Callable[..., Any],
     open_site: Callable[..., Any],
-    switches: dict[str, Any],
+    options: dict[str, Any],
     call: Callable[[Any], Any],
     error: type[Exception],
 ) -> None:
     """Each refusal becomes the client's own class of error."""
     with pytest.raises(error):
-        call(connect(open_site(**switches)))
+        call(connect(open_site(**options)))
 
 
 @pytest.mark.parametrize(

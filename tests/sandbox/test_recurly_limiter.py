@@ -64,14 +64,14 @@ def test_retry_after_and_the_limit_headers_may_lack(open_site: Callable[..., Any
 
 
 @pytest.mark.parametrize(
-    ("switches", "left"),
+    ("options", "left"),
     [({}, "2"), ({"head_counts": False}, "4"), ({"head_counts": False, "mode": "sandbox"}, "2")],
 )
 def test_whether_head_counts_is_a_switch(
-    open_site: Callable[..., Any], switches: dict[str, Any], left: str
+    open_site: Callable[..., Any], options: dict[str, Any], left: str
 ) -> None:
     """HEAD counts as GET does unless switched off; a sandbox site counts everything."""
-    reader = open_site(per_minute=1, **switches)
+    reader = open_site(per_minute=1, **options)
     statuses(reader, 2, "HEAD")
     assert reader.ask("/plans").headers["X-RateLimit-Remaining"] == left
 
@@ -96,5 +96,5 @@ def test_a_wrong_key_uses_up_nothing(open_site: Callable[..., Any]) -> None:
 def test_the_budget_can_be_changed_while_serving(open_site: Callable[..., Any]) -> None:
     """Recurly may raise or lower a site's limit at any time."""
     reader = open_site(per_minute=1)
-    reader.site.switches.per_minute = 100
+    reader.site.options.per_minute = 100
     assert reader.ask("/plans").headers["X-RateLimit-Limit"] == "500"

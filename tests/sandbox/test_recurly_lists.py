@@ -231,7 +231,7 @@ FILTERS: list[tuple[str, str, str, Callable[[dict[str, Any]], bool]]] = [
         lambda r: not any(r[f"has_{s}_subscription"] for s in ("active", "canceled", "future")),
     ),
     ("/accounts", "past_due", "true", lambda r: bool(r["has_past_due_invoice"])),
-    ("/accounts", "email", "", lambda r: r["email"] is None),
+    ("/accounts", "email", "", lambda r: not r["email"]),
 ]
 
 

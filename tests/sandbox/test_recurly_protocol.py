@@ -145,3 +145,12 @@ def test_head_counts_every_list(merchant_site: Any, listing: Any) -> None:
     response = merchant_site.ask(listing.path, method="HEAD")
     assert response.content == b""
     assert int(response.headers["Recurly-Total-Records"]) == len(merchant_site.rows(listing.path))
+
+
+def test_missing_texts_are_empty_and_not_null(merchant_site: Any) -> None:
+    """Recorded: e-mail, company, cc_emails and vat_number are "" where one expects null."""
+    accounts = merchant_site.rows("/accounts", limit=200)
+    for name in ("email", "company", "cc_emails", "vat_number", "last_name", "preferred_locale"):
+        assert all(isinstance(account[name], str) for account in accounts)
+    assert {account["email"] for account in accounts} >= {""}
+    assert all(account["hosted_login_token"] for account in accounts)

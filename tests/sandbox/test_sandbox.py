@@ -87,14 +87,14 @@ def accounts_status(sandbox: Sandbox) -> tuple[int, int]:
 
 
 def test_trouble_can_be_made_and_ended_from_another_process() -> None:
-    """A trouble befalls its service alone, is listed with what is left of it, and can be ended."""
+    """A fault befalls its service alone, is listed with what is left of it, and can be ended."""
     with Sandbox(accounts=0, days=1) as sandbox:
         order = {"service": "klaviyo", "name": "503", "times": 3}
-        assert control(sandbox, "POST", "trouble", order).status_code == 200
+        assert control(sandbox, "POST", "fault", order).status_code == 200
         assert accounts_status(sandbox) == (401, 503)
-        (left,) = control(sandbox, "GET", "trouble").json()["troubles"]
+        (left,) = control(sandbox, "GET", "fault").json()["faults"]
         assert (left["service"], left["name"], left["times"]) == ("klaviyo", "503", 2)
-        assert control(sandbox, "DELETE", "trouble").json() == {"troubles": []}
+        assert control(sandbox, "DELETE", "fault").json() == {"faults": []}
         assert accounts_status(sandbox) == (401, 401)
 
 
@@ -103,7 +103,7 @@ def test_trouble_leaves_the_sandboxs_own_addresses_alone() -> None:
     with Sandbox(accounts=0, days=1) as sandbox:
         for service in ("recurly", "klaviyo"):
             order = {"service": service, "name": "reset", "times": None}
-            control(sandbox, "POST", "trouble", order)
+            control(sandbox, "POST", "fault", order)
         assert requests.get(f"{sandbox.klaviyo_url}/feed", timeout=10).status_code == 200
         assert control(sandbox, "GET", "ledger").status_code == 200
 
@@ -121,6 +121,6 @@ def test_trouble_leaves_the_sandboxs_own_addresses_alone() -> None:
 def test_trouble_that_makes_no_sense_is_refused(order: dict[str, object], said: str) -> None:
     """400 with a sentence that names what is wrong."""
     with Sandbox(accounts=0, days=1) as sandbox:
-        response = control(sandbox, "POST", "trouble", order)
+        response = control(sandbox, "POST", "fault", order)
         assert response.status_code == 400
         assert said in response.json()["error"]

@@ -51,7 +51,7 @@ class Merchant:
         clock = Clock(behind=timedelta(days=30))
         business = Business(start=clock.now() - timedelta(days=300), accounts=60)
         business.run_until(clock.now())
-        for plan in business.catalogue.plans:
+        for plan in business.catalog.plans:
             for add_on in plan.add_ons:
                 add_on.metered = True
         self.site = RecurlySite(clock, business, embedded_line_items=1, per_minute=100_000)
@@ -241,7 +241,7 @@ def test_no_row_is_lost_while_a_whole_list_changes(path: str) -> None:
         for number in (next(turn), 899 - next(turn)):
             site.store.put(resource, {"id": f"row{number:04}", "code": f"changed {number}"})
 
-    site.switches.before_each_request = change_some
+    site.options.before_each_request = change_some
     with LocalServer(site.app) as server:
         tap = TapRecurly(config={"api_key": site.api_key, "api_url": server.url})
         stream = next(stream for stream in tap.discover_streams() if stream.path == path)

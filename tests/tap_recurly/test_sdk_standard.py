@@ -32,7 +32,7 @@ def _sandbox() -> Iterator[None]:
     clock = Clock(behind=timedelta(days=3))
     business = Business(start=datetime.now(timezone.utc) - timedelta(days=180), accounts=40)
     business.run_until(clock.now())
-    for plan in business.catalogue.plans:
+    for plan in business.catalog.plans:
         for add_on in plan.add_ons:
             add_on.metered = True
     with LocalServer(RecurlySite(clock, business).app) as server:

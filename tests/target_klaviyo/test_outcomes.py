@@ -10,7 +10,6 @@ import pytest
 from target_klaviyo.errors import KlaviyoError
 from target_klaviyo.klaviyo.endpoints import (
     ACCOUNTS,
-    AGGREGATES,
     BULK_EVENTS,
     BULK_PROFILES,
     EVENTS,
@@ -181,7 +180,7 @@ WRONG = [b"null", b"7", b'"x"', b"[]", b"[null]", b"{}", b'{"data": null}', b'{"
 @pytest.mark.parametrize(
     "content", [*WRONG, b'{"data": []}', b'{"data": [{"id": "1"}]}', b'{"data": {}}']
 )
-@pytest.mark.parametrize("endpoint", [BULK_PROFILES, IMPORT_JOB, AGGREGATES, LIST])
+@pytest.mark.parametrize("endpoint", [BULK_PROFILES, IMPORT_JOB, LIST])
 def test_where_one_resource_should_be_nothing_else_counts(
     endpoint: Endpoint, content: bytes
 ) -> None:

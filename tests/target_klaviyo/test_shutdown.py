@@ -161,7 +161,7 @@ def test_a_signal_while_python_is_loading_ends_it_quietly(site: Site, signum: in
 
 def test_the_rate_limit_does_not_delay_the_end_on_a_signal(site: Site, sample: Samples) -> None:
     """With the budget used up, a signal ends the run within 20 s, at the last covered STATE."""
-    site.account.switches.limits = True
+    site.account.options.limits = True
     site.account.network.latency = 0.01
     found = [sample.schema("events")]
     for number in range(3000):

@@ -98,8 +98,8 @@ def test_rows_of_one_person_end_as_the_last_one_says(site: Site, sample: Samples
 
 def test_jobs_processed_in_any_order_end_as_the_last_row_says(site: Site, sample: Samples) -> None:
     """A person's next row waits for the job of the one before, whatever Klaviyo does first."""
-    site.account.switches.import_order = "reversed"
-    site.account.switches.job_polls = 3
+    site.account.options.import_order = "reversed"
+    site.account.options.job_polls = 3
     rows = [
         sample.profile(number % 5, properties={"Seen": turn})
         for turn in range(3)

@@ -151,7 +151,7 @@ def test_a_subscription_event_carries_this(
                 "Recurly ID": "sub1",
                 "Account Code": "anna",
                 "Currency": "USD",
-                "team": "blue",
+                "Recurly team": "blue",
                 "Subscription ID": "sub1",
                 "Plan Code": "gold",
                 "Plan Name": "Gold",

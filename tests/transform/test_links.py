@@ -77,6 +77,15 @@ def test_a_link_names_what_its_event_is_about(
     )
 
 
+def test_an_address_can_be_named_where_codes_identify(transaction: RecordFactory) -> None:
+    """A template may name the address, whatever the profile is known by."""
+    transform = _links(
+        {"property": "Link", "url": "https://x.example/{email}"}, identify_by="account_code"
+    )
+    ((_, row),) = transform.rows("transactions", transaction())
+    assert row["properties"]["Link"] == "https://x.example/anna%40mail.dev"
+
+
 TOKEN_LINK = {
     "property": "Account URL",
     "url": "https://shop.recurly.example/account/billing_info/edit?ht={hosted_login_token}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from recurly_to_klaviyo.identity import identity
+from recurly_to_klaviyo.identity import identity, readable_address
 from recurly_to_klaviyo.links import event_fields
 from recurly_to_klaviyo.values import fitting, iso, present
 
@@ -70,6 +70,8 @@ class EventRows:
             row["properties"] |= self._filled(links, row["properties"])
         if occurrence.earliest is not None:
             row["earliest_time"] = iso(occurrence.earliest)
+        if occurrence.latest is not None:
+            row["latest_time"] = iso(min(occurrence.latest, self._context.now))
         if occurrence.was_true:
             row["was_true"] = True
         if occurrence.value is not None:
@@ -79,5 +81,5 @@ class EventRows:
         return row
 
     def _filled(self, links: tuple[Link, ...], properties: Row) -> dict[str, str]:
-        email = self._profile.get("email")
+        email = readable_address(self._account)
         return self._links.filled(links, event_fields(self._account, email, properties))

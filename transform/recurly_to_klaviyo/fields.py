@@ -67,7 +67,8 @@ def subscriptions_of(account: Record) -> list[Record]:
     ):
         raise UnreadableError("subscriptions")
     for subscription in subscriptions:
-        read(subscription, "state")
+        if not isinstance(read(subscription, "state"), str | None):
+            raise UnreadableError("subscriptions")
     return subscriptions
 
 

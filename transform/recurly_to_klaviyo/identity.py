@@ -58,6 +58,12 @@ def email_address(account: Record) -> str | None:
     return _stripped(address) or None
 
 
+def readable_address(account: Record) -> str | None:
+    """The account's address where nothing depends on it; None when there is none to be read."""
+    address = account.get("email")
+    return _stripped(address) or None if isinstance(address, str) else None
+
+
 def _stripped(text: str) -> str:
     if text.isascii():
         return text.strip()

@@ -38,6 +38,7 @@ LINK_FIELDS: dict[str, str] = {
 """What a template may name, and what stands in its place."""
 
 _PROPERTY_OF_FIELD = {
+    "account_code": "Account Code",
     "invoice_number": "Invoice Number",
     "subscription_id": "Subscription ID",
     "plan_code": "Plan Code",

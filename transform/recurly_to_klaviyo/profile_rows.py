@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from recurly_to_klaviyo.fields import NotReadError, UnreadableError
-from recurly_to_klaviyo.identity import identity
+from recurly_to_klaviyo.identity import identity, readable_address
 from recurly_to_klaviyo.links import PROFILE, account_fields
 from recurly_to_klaviyo.person import SAME_EMAIL
 from recurly_to_klaviyo.profiles import PROPERTIES
@@ -68,8 +68,7 @@ class ProfileRows:
             if (value := self._told(name, tell, unread)) is not _LEFT_ALONE
         }
         if self._profile_links:
-            email = row.get("email")
-            fields = account_fields(person.leading, email)
+            fields = account_fields(person.leading, readable_address(person.snapshot))
             row["properties"] |= self._links.filled(self._profile_links, fields)
         if self._settings.profile_attributes and person.leading is person.snapshot:
             row |= self._attributes(person)

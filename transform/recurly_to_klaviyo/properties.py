@@ -51,5 +51,5 @@ def profile_property(name: str, *, group: str = NATIVE) -> Callable[[Rule], Rule
 
 
 def custom_field_property(field: str) -> str:
-    """The profile property that holds one of Recurly's custom fields."""
+    """The property that holds one of Recurly's custom fields, on profiles and on events."""
     return f"Recurly {field}"

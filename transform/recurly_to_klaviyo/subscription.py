@@ -24,7 +24,8 @@ _MONTHS_PER_DAY = 12 / 365
 
 def is_held(subscription: Record) -> bool:
     """Whether its plan is held now."""
-    return subscription.get("state") in HELD_STATES
+    state = subscription.get("state")
+    return isinstance(state, str) and state in HELD_STATES
 
 
 def trial_end(subscription: Record, now: datetime) -> datetime | None:

@@ -1,12 +1,32 @@
 """A simulated subscription merchant: seeded, deterministic, of any size.
 
 `Business` is the whole of it. Departments (`sales`, `contracts`, `billing`, `payments`, `refunds`,
-`cards`, `migration`) do the deeds on the `agenda`, keep the `books` in the entities of
-`entities.py`, and note each business fact in the `ledger`.
+`cards`, `customers`, `migration`) act on the `event_queue`, keep the entities of `entities.py` in
+the `registry`, and note each business fact in the `ledger`. `people_ledger` judges by person.
 """
 
-from recurly_klaviyo_sandbox.business.habits import Habits
-from recurly_klaviyo_sandbox.business.ledger import METRICS, ExpectedEvent, ExpectedProfile, Ledger
+from recurly_klaviyo_sandbox.business.ledger import (
+    DUNNING,
+    LIFECYCLE,
+    METRICS,
+    ExpectedEvent,
+    ExpectedProfile,
+    Ledger,
+)
 from recurly_klaviyo_sandbox.business.merchant import Business
+from recurly_klaviyo_sandbox.business.parameters import RESTLESS, Parameters
+from recurly_klaviyo_sandbox.business.people_ledger import REMINDERS, ExpectedPerson
 
-__all__ = ["METRICS", "Business", "ExpectedEvent", "ExpectedProfile", "Habits", "Ledger"]
+__all__ = [
+    "DUNNING",
+    "LIFECYCLE",
+    "METRICS",
+    "REMINDERS",
+    "RESTLESS",
+    "Business",
+    "ExpectedEvent",
+    "ExpectedPerson",
+    "ExpectedProfile",
+    "Ledger",
+    "Parameters",
+]

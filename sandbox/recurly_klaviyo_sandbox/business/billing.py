@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from recurly_klaviyo_sandbox.business.catalogue import TAX_RATES
+from recurly_klaviyo_sandbox.business.catalog import TAX_RATES
 from recurly_klaviyo_sandbox.business.entities import CreditPayment, Invoice, LineItem
-from recurly_klaviyo_sandbox.business.habits import DAY
+from recurly_klaviyo_sandbox.business.parameters import DAY
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business.entities import (
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
         Subscription,
         Transaction,
     )
-    from recurly_klaviyo_sandbox.business.merchant import Business
+    from recurly_klaviyo_sandbox.business.world import World
 
 NOTHING_TO_COLLECT = 3
 """Below three cents Recurly marks an invoice paid without any transaction."""
@@ -31,10 +32,10 @@ _NOT_PRODUCTS = frozenset({"carryforward", "credit", "coupon", "prepayment"})
 class Billing:
     """The department that writes invoices."""
 
-    def __init__(self, business: Business) -> None:
-        self._books = business.books
-        self._agenda = business.agenda
-        self._ledger = business.ledger
+    def __init__(self, world: World) -> None:
+        self._registry = world.registry
+        self._queue = world.queue
+        self._ledger = world.ledger
 
     def line(  # noqa: PLR0913  (a line item has many facets, all named at the call)
         self,
@@ -55,13 +56,14 @@ class Billing:
         legacy_category: str | None = None,
     ) -> LineItem:
         """One line for a bill of the account's payer, taxed where the payer lives."""
-        now = self._agenda.now if created is None else created
-        subtotal = quantity * unit
+        now = self._queue.now if created is None else created
+        decimal = item.price_decimal if item else None
+        subtotal = round(quantity * Decimal(decimal) * 100) if decimal else quantity * unit
         percent = redemption.coupon.percent if redemption else 0
         discount = round(subtotal * percent / 100)
         payer = account.payer
         return LineItem(
-            *self._books.long_head(now),
+            *self._registry.long_head(now),
             kind="charge" if unit >= 0 else "credit",
             origin=origin,
             description=description,
@@ -78,6 +80,7 @@ class Billing:
             bill_for=None if payer is account else account,
             redemption=redemption,
             legacy_category=legacy_category,
+            unit_decimal=decimal,
         )
 
     def bill(  # noqa: PLR0913  (an invoice's head, mostly named at the call)
@@ -116,12 +119,12 @@ class Billing:
         created: int | None = None,
     ) -> Invoice:
         """Enter an invoice of any kind without telling the ledger that it is a bill."""
-        now = self._agenda.now
+        now = self._queue.now
         created = now if created is None else created
         terms = NET_TERMS if manual else 0
         invoice = Invoice(
-            *self._books.long_head(now, created),
-            number=self._books.new_invoice_number(),
+            *self._registry.long_head(now, created),
+            number=self._registry.new_invoice_number(),
             kind=kind,
             origin=origin,
             state=state,
@@ -136,8 +139,8 @@ class Billing:
         for line in lines:
             line.invoice = invoice
             line.updated = now
-            self._books.enter(line)
-        return self._books.enter(invoice)
+            self._registry.enter(line)
+        return self._registry.enter(invoice)
 
     def grant_credit(self, account: Account, origin: str, lines: list[LineItem]) -> Invoice:
         """Give an account credit that its next bills use up."""
@@ -148,17 +151,30 @@ class Billing:
     def move_to(self, invoice: Invoice, state: str) -> None:
         """Change an invoice's state; nothing else moves its updated time."""
         if invoice.state == state:
-            self._books.note(invoice)
+            self._registry.note(invoice)
             return
         invoice.state = state
-        invoice.closed = self._agenda.now if state in {"paid", "failed", "closed"} else None
-        self._books.touch(invoice, self._agenda.now)
+        invoice.closed = self._queue.now if state in {"paid", "failed", "closed"} else None
+        self._registry.touch(invoice, self._queue.now)
         owed = invoice.account.owed
+        self._ledger.invoice_moved(invoice)
         if state == "past_due":
             owed[invoice.id] = invoice
-            self._books.note(invoice.account)
+            self._registry.note(invoice.account)
         elif owed.pop(invoice.id, None):
-            self._books.note(invoice.account)
+            self._registry.note(invoice.account)
+
+    def enter_transaction(self, transaction: Transaction) -> Transaction:
+        """Register a transaction with its invoice."""
+        if transaction.invoice:
+            transaction.invoice.transactions.append(transaction)
+            self._registry.note(transaction.invoice)
+        return self._registry.enter(transaction)
+
+    def touch_payment(self, payment: Transaction) -> None:
+        """Note a change to a payment that came in."""
+        self._registry.touch(payment, self._queue.now)
+        self._ledger.payment_dated_anew(payment)
 
     def credit_payment(
         self,
@@ -170,9 +186,9 @@ class Billing:
         refund: Transaction | None = None,
     ) -> None:
         """Let a credit invoice's money go somewhere, and close it once it is used up."""
-        now = self._agenda.now
+        now = self._queue.now
         payment = CreditPayment(
-            *self._books.long_head(now),
+            *self._registry.long_head(now),
             account=credit.account,
             action=action,
             original=credit,
@@ -181,14 +197,14 @@ class Billing:
             currency=credit.currency,
             amount=amount,
         )
-        self._books.enter(payment)
+        self._registry.enter(payment)
         credit.credited -= amount
         credit.credit_payments.append(payment)
         self.move_to(credit, "closed" if credit.balance >= 0 else "open")
         if applied_to:
             applied_to.credited += amount
             applied_to.credit_payments.append(payment)
-            self._books.note(applied_to)
+            self._registry.note(applied_to)
 
     def _apply_credit(self, invoice: Invoice) -> None:
         credits_left = invoice.account.credits
@@ -203,6 +219,6 @@ class Billing:
         redemption.discounted += discount
         redemption.left -= 1
         if redemption.left == 0:
-            redemption.removed = self._agenda.now
+            redemption.removed = self._queue.now
             redemption.subscription.redemption = None
-        self._books.touch(redemption, self._agenda.now)
+        self._registry.touch(redemption, self._queue.now)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.business.chance import pick
 from recurly_klaviyo_sandbox.business.entities import BillingInfo, PaymentMethod
-from recurly_klaviyo_sandbox.business.habits import DAY
+from recurly_klaviyo_sandbox.business.parameters import DAY
 
 if TYPE_CHECKING:
     from random import Random
 
     from recurly_klaviyo_sandbox.business.entities import Account
-    from recurly_klaviyo_sandbox.business.merchant import Business
+    from recurly_klaviyo_sandbox.business.world import World
 
 _CARDS = {
     "Visa": ("411111", 55),
@@ -22,21 +23,28 @@ _CARDS = {
     "Discover": ("601111", 5),
 }
 _BANKS = {
-    "USD": {"bank_account_info": 4, "eft": 1},
+    "USD": {"bank_account_info": 4, "eft": 1, "acss": 1, "becs": 1},
     "EUR": {"sepadirectdebit": 4, "iban_bank_account": 1},
     "GBP": {"bacs": 1},
 }
-_WALLETS = {"paypal_billing_agreement": 5, "apple_pay": 3, "google_pay": 2, "amazon": 1}
+_WALLETS = {
+    "paypal_billing_agreement": 5,
+    "apple_pay": 3,
+    "google_pay": 2,
+    "amazon_billing_agreement": 1,
+    "stripe_link": 1,
+    "mercadopago": 1,
+}
 _CARD_WALLETS = frozenset({"apple_pay", "google_pay"})
 
 
 class Cards:
     """Keeps every account's billing info."""
 
-    def __init__(self, business: Business) -> None:
-        self._business = business
-        self._books = business.books
-        self._agenda = business.agenda
+    def __init__(self, world: World) -> None:
+        self._parameters = world.parameters
+        self._registry = world.registry
+        self._queue = world.queue
 
     def put_on_file(self, account: Account, persona: str) -> None:
         """A new customer leaves a way to be charged."""
@@ -50,8 +58,10 @@ class Cards:
             method = self._card(rng, kind) if kind in _CARD_WALLETS else PaymentMethod(kind)
         else:
             method = self._card(rng, "credit_card")
-        now = self._agenda.now
-        account.billing = self._books.enter(BillingInfo(*self._books.head(now), account, method))
+        now = self._queue.now
+        account.billing = self._registry.enter(
+            BillingInfo(*self._registry.head(now), account, method)
+        )
         self._watch_expiry(account.billing)
 
     def replace(self, account: Account) -> None:
@@ -59,10 +69,18 @@ class Cards:
         if account.billing and account.billing.method.exp_year:
             self._change(account.billing, self._card(account.rng, account.billing.method.kind))
 
+    def pay_with_new(self, account: Account) -> None:
+        """A customer types in a new card while paying: nothing but the payment is touched."""
+        info = account.billing
+        if info and info.method.exp_year:
+            info.method = self._card(account.rng, info.method.kind)
+            self._registry.note(info.account)
+            self._watch_expiry(info)
+
     def take_off_file(self, account: Account) -> None:
         """Closing an account deletes its billing info."""
         if account.billing:
-            self._books.strike(account.billing)
+            self._registry.strike(account.billing)
             account.billing = None
 
     def _card(self, rng: Random, kind: str) -> PaymentMethod:
@@ -75,17 +93,18 @@ class Cards:
             last_four=f"{rng.randrange(10_000):04d}",
             exp_month=month + 1,
             exp_year=year,
+            bank_country=pick(rng, {"US": 98, "IN": 2}),
         )
 
     def _month(self) -> int:
-        today = self._business.today()
+        today = self._queue.today()
         return today.year * 12 + today.month - 1
 
     def _watch_expiry(self, info: BillingInfo) -> None:
         expires = info.method.expires
         if expires:
             day = datetime(expires.year, expires.month, 1, tzinfo=timezone.utc).timestamp()
-            self._agenda.at(day - 6 * DAY, self._about_to_expire, info, info.method)
+            self._queue.at(day - 6 * DAY, self._about_to_expire, info, info.method)
 
     def _about_to_expire(self, info: BillingInfo, method: PaymentMethod) -> None:
         """The card networks' Account Updater, the customer, or nobody renews the card."""
@@ -95,23 +114,15 @@ class Cards:
         who = pick(account.rng, {"updater": 45, "customer": 30, "nobody": 25})
         if who == "updater":
             year = (method.exp_year or 0) + 3
-            renewed = PaymentMethod(
-                method.kind,
-                method.card_type,
-                method.first_six,
-                method.last_four,
-                method.exp_month,
-                year,
-            )
-            self._change(info, renewed)
+            self._change(info, replace(method, exp_year=year))
         elif who == "customer":
-            self._agenda.after(account.rng.uniform(0, 20) * DAY, self.replace, account)
+            self._queue.after(account.rng.uniform(0, 20) * DAY, self.replace, account)
 
     def _change(self, info: BillingInfo, method: PaymentMethod) -> None:
         info.method = method
-        self._books.touch(info, self._agenda.now)
-        if self._business.habits.silent_card_changes:
-            self._books.note(info.account)
+        self._registry.touch(info, self._queue.now)
+        if self._parameters.silent_card_changes:
+            self._registry.note(info.account)
         else:
-            self._books.touch(info.account, self._agenda.now)
+            self._registry.touch(info.account, self._queue.now)
         self._watch_expiry(info)

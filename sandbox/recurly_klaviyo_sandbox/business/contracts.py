@@ -2,46 +2,61 @@
 
 from __future__ import annotations
 
-import calendar
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.business.chance import pick
 from recurly_klaviyo_sandbox.business.entities import (
+    HELD_STATES,
     CouponRedemption,
     SubscribedAddOn,
     Subscription,
 )
-from recurly_klaviyo_sandbox.business.habits import DAY
+from recurly_klaviyo_sandbox.business.parameters import DAY
+from recurly_klaviyo_sandbox.business.period_bills import PeriodBills
+from recurly_klaviyo_sandbox.business.periods import day_of_month, months_later
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from recurly_klaviyo_sandbox.business.entities import Account, Invoice, LineItem, Plan
-    from recurly_klaviyo_sandbox.business.merchant import Business
+    from recurly_klaviyo_sandbox.business.billing import Billing
+    from recurly_klaviyo_sandbox.business.cards import Cards
+    from recurly_klaviyo_sandbox.business.customers import Customers
+    from recurly_klaviyo_sandbox.business.entities import Account, Plan
+    from recurly_klaviyo_sandbox.business.payments import Payments
+    from recurly_klaviyo_sandbox.business.world import World
 
-_RUNNING = frozenset({"active", "canceled", "paused", "future"})
+_ENDS_BY_ITSELF = 0.03
+_HAS_CUSTOM_FIELDS = 0.2
 
 
 class Contracts:
     """The department that keeps subscriptions."""
 
-    def __init__(self, business: Business) -> None:
-        self._business = business
-        self._books = business.books
-        self._agenda = business.agenda
-        self._billing = business.billing
-        self._payments = business.payments
-        self._habits = business.habits
+    def __init__(
+        self,
+        world: World,
+        billing: Billing,
+        payments: Payments,
+        cards: Cards,
+        customers: Customers,
+    ) -> None:
+        self._registry = world.registry
+        self._ledger = world.ledger
+        self._queue = world.queue
+        self._catalog = world.catalog
+        self._parameters = world.parameters
+        self._bills = PeriodBills(world, billing, payments)
+        self._cards = cards
+        self._customers = customers
 
     def start(
         self, account: Account, plan: Plan, *, manual: bool = False, ahead: int = 0
     ) -> Subscription:
         """Put an account on a plan, now or some seconds ahead."""
-        now = self._agenda.now
+        now = self._queue.now
         begin = now + ahead
         subscription = Subscription(
-            *self._books.long_head(now),
+            *self._registry.long_head(now),
             account=account,
             plan=plan,
             state="future",
@@ -50,24 +65,28 @@ class Contracts:
             manual=manual,
             period_start=begin,
             period_end=begin,
-            anchor_day=_day_of_month(begin),
+            anchor_day=day_of_month(begin),
         )
         for add_on in plan.add_ons:
             if pick(account.rng, {True: 3, False: 7}):
                 subscription.add_ons.append(
                     SubscribedAddOn(
-                        self._books.new_id(),
+                        self._registry.new_id(),
                         add_on,
                         pick(account.rng, {1: 8, 2: 1, 3: 1}),
                         add_on.price,
                         now,
                     )
                 )
+        if account.rng.random() < _ENDS_BY_ITSELF:
+            subscription.cycles_left = account.rng.randrange(1, 6)
+        if account.rng.random() < _HAS_CUSTOM_FIELDS:
+            subscription.custom_fields = {"channel": account.rng.choice(("shop", "phone", "fair"))}
         account.subscriptions.append(subscription)
-        self._books.enter(subscription)
+        self._registry.enter(subscription)
         self._offer_coupon(subscription)
         if ahead:
-            self._agenda.at(begin, self._activate, subscription)
+            self._queue.at(begin, self._activate, subscription)
         else:
             self._activate(subscription)
         return subscription
@@ -76,36 +95,53 @@ class Contracts:
         """End a subscription at once."""
         if subscription.state == "expired":
             return
-        now = self._agenda.now
+        now = self._queue.now
         subscription.state = "expired"
         subscription.expires = now
         subscription.expiration_reason = reason
         subscription.paused = subscription.pause_cycles = None
         subscription.next_plan = None
         self._changed(subscription)
+        self._ledger.subscription_resumed(subscription)
+        self._ledger.subscription_expired(subscription)
         account = subscription.account
         fate = pick(account.rng, {"gone": 74, "closes": 14, "returns": 12})
         if fate == "closes":
-            self._agenda.after(account.rng.uniform(1, 30) * DAY, self._close_when_idle, account)
+            self._queue.after(account.rng.uniform(1, 30) * DAY, self._close_when_idle, account)
         elif fate == "returns":
-            self._agenda.after(account.rng.uniform(20, 90) * DAY, self._come_back, account)
+            self._queue.after(account.rng.uniform(20, 90) * DAY, self._come_back, account)
+
+    def close(self, account: Account) -> None:
+        """A customer goes for good; subscriptions end and the billing info is deleted."""
+        if account.closed:
+            return
+        account.closed = self._queue.now
+        if self._parameters.redacts_after is not None:
+            days = self._parameters.redacts_after
+            self._queue.after(days * DAY, self._customers.empty_cards, account)
+        self._cards.take_off_file(account)
+        for subscription in account.subscriptions:
+            self.expire(subscription, "canceled")
+        self._registry.touch(account, self._queue.now)
 
     # Periods -------------------------------------------------------------------------------------
 
     def _activate(self, subscription: Subscription) -> None:
         if subscription.state != "future":
             return
-        now = self._agenda.now
+        now = self._queue.now
         plan = subscription.plan
         subscription.state = "active"
         subscription.activated = now
         subscription.period_start = now
+        self._ledger.subscription_started(subscription)
         trial = plan.trial_days if pick(subscription.account.rng, {True: 7, False: 3}) else 0
         if trial:
             subscription.trial_start = now
             subscription.trial_end = subscription.period_end = now + trial * DAY
-            line = self._line(subscription, "plan_trial", f"Trial period for {plan.name}", 0)
-            self._bill(subscription, "purchase", [line])
+            self._ledger.trial_started(subscription)
+            line = self._bills.line(subscription, "plan_trial", f"Trial period for {plan.name}", 0)
+            self._bills.send(subscription, "purchase", [line])
             self._changed(subscription)
             self._foresee(subscription)
         else:
@@ -114,32 +150,39 @@ class Contracts:
     def _begin_period(self, subscription: Subscription, origin: str) -> None:
         subscription.period_end = self._end_of_period(subscription)
         self._changed(subscription)
-        self._bill(subscription, origin, self._period_lines(subscription, origin))
+        self._bills.send(subscription, origin, self._bills.lines_of_period(subscription, origin))
         self._foresee(subscription)
 
     def _renew(self, subscription: Subscription, period_end: int) -> None:
-        """What happens at the end of a period, unless another deed has moved that end."""
+        """What happens at the end of a period, unless another event has moved that end."""
         if subscription.state == "expired" or subscription.period_end != period_end:
             return
         if subscription.account.closed or subscription.state == "canceled":
             self.expire(subscription, "canceled")
             return
-        subscription.period_start = self._agenda.now
+        subscription.period_start = self._queue.now
         if subscription.state == "active" and subscription.pause_cycles:
             subscription.state = "paused"
-            subscription.paused = self._agenda.now
+            subscription.paused = self._queue.now
+            self._ledger.subscription_paused(subscription)
         elif subscription.state == "paused" and subscription.pause_cycles:
             subscription.pause_cycles -= 1
         if subscription.pause_cycles:
             subscription.period_end = self._end_of_period(subscription)
             self._changed(subscription)
-            self._agenda.at(
+            self._queue.at(
                 subscription.period_end, self._renew, subscription, subscription.period_end
             )
             return
         if subscription.state == "paused":
             subscription.state = "active"
-            subscription.paused = subscription.pause_cycles = None
+            subscription.pause_cycles = None  # the date of the pause is left behind (reported)
+            self._ledger.subscription_resumed(subscription)
+        if subscription.cycles_left == 0:
+            self.expire(subscription, "non renewing")
+            return
+        if subscription.cycles_left:
+            subscription.cycles_left -= 1
         if subscription.next_plan:
             self._switch_plan(subscription, subscription.next_plan)
         self._begin_period(subscription, "renewal")
@@ -147,27 +190,28 @@ class Contracts:
     def _foresee(self, subscription: Subscription) -> None:
         """Draw what the customer will do in this period."""
         end = subscription.period_end
-        self._agenda.at(end, self._renew, subscription, end)
-        habits, rng = self._habits, subscription.account.rng
+        self._ledger.period_begun(subscription)
+        self._queue.at(end, self._renew, subscription, end)
+        parameters, rng = self._parameters, subscription.account.rng
         months = min((end - subscription.period_start) / (30 * DAY), 6)
-        deeds: dict[Callable[[Subscription], None] | None, float] = {
-            self._cancel: habits.cancels,
-            self._terminate: habits.terminates,
-            self._pause: habits.pauses,
-            self._change_plan: habits.changes_plan,
-            self._change_quantity: habits.changes_quantity,
-            self._buy_items: habits.buys_items,
-            self._subscribe_again: habits.subscribes_again,
-            self._replace_card: habits.replaces_card,
-            self._edit_account: habits.edits_account,
-            self._change_email: habits.changes_email,
-            self._close_account: habits.closes_account,
-            self._credit_account: habits.gets_credit,
+        events: dict[Callable[[Subscription], None] | None, float] = {
+            self._cancel: parameters.cancels,
+            self._terminate: parameters.terminates,
+            self._pause: parameters.pauses,
+            self._change_plan: parameters.changes_plan,
+            self._change_quantity: parameters.changes_quantity,
+            self._buy_items: parameters.buys_items,
+            self._subscribe_again: parameters.subscribes_again,
+            self._replace_card: parameters.replaces_card,
+            self._edit_account: parameters.edits_account,
+            self._change_email: parameters.changes_email,
+            self._close_account: parameters.closes_account,
+            self._credit_account: parameters.gets_credit,
         }
-        deeds[None] = max(0.05, 1 / months - sum(deeds.values()))
-        deed = pick(rng, deeds)
-        if deed:
-            self._agenda.at(rng.uniform(subscription.period_start, end), deed, subscription)
+        events[None] = max(0.05, 1 / months - sum(events.values()))
+        event = pick(rng, events)
+        if event:
+            self._queue.at(rng.uniform(subscription.period_start, end), event, subscription)
 
     def _end_of_period(self, subscription: Subscription) -> int:
         plan = subscription.plan
@@ -177,75 +221,15 @@ class Contracts:
             subscription.period_start, plan.interval_length, subscription.anchor_day
         )
 
-    # Lines and bills -----------------------------------------------------------------------------
-
-    def _line(
-        self, subscription: Subscription, origin: str, description: str, unit: int
-    ) -> LineItem:
-        return self._billing.line(
-            subscription.account,
-            origin,
-            description,
-            unit,
-            subscription.quantity,
-            start=subscription.period_start,
-            end=subscription.period_end,
-            plan=subscription.plan,
-            subscription=subscription,
-            redemption=subscription.redemption if unit else None,
-        )
-
-    def _period_lines(self, subscription: Subscription, origin: str) -> list[LineItem]:
-        plan, account = subscription.plan, subscription.account
-        lines = [self._line(subscription, "plan", plan.name, subscription.unit)]
-        if origin == "purchase" and plan.setup_fee:
-            description = f"Set-up fee for {plan.name}"
-            lines.append(
-                self._billing.line(
-                    account,
-                    "setup_fee",
-                    description,
-                    plan.setup_fee,
-                    plan=plan,
-                    subscription=subscription,
-                )
-            )
-        lines += [
-            self._billing.line(
-                account,
-                "add_on",
-                extra.add_on.name,
-                extra.unit,
-                extra.quantity,
-                start=subscription.period_start,
-                end=subscription.period_end,
-                plan=plan,
-                add_on=extra.add_on,
-                subscription=subscription,
-            )
-            for extra in subscription.add_ons
-        ]
-        return lines
-
-    def _bill(self, subscription: Subscription, origin: str, lines: list[LineItem]) -> Invoice:
-        invoice = self._billing.bill(
-            subscription.account, origin, lines, manual=subscription.manual
-        )
-        way = "recurring" if origin == "renewal" else "token_api"
-        if origin == "immediate_change":
-            way = "api_sub_change"
-        self._payments.collect(invoice, way)
-        return invoice
-
     def _offer_coupon(self, subscription: Subscription) -> None:
         account = subscription.account
         if not pick(account.rng, {True: 10, False: 90}):
             return
-        coupon = account.rng.choice(self._business.catalogue.coupons)
-        now = self._agenda.now
-        subscription.redemption = self._books.enter(
+        coupon = account.rng.choice(self._catalog.coupons)
+        now = self._queue.now
+        subscription.redemption = self._registry.enter(
             CouponRedemption(
-                *self._books.long_head(now),
+                *self._registry.long_head(now),
                 account,
                 coupon,
                 subscription,
@@ -259,45 +243,48 @@ class Contracts:
         if subscription.state != "active":
             return
         subscription.state = "canceled"
-        subscription.canceled = self._agenda.now
+        subscription.canceled = self._queue.now
         subscription.expires = subscription.period_end
         self._changed(subscription)
+        self._ledger.subscription_canceled(subscription)
         if pick(subscription.account.rng, {True: 1, False: 5}):
-            middle = (self._agenda.now + subscription.period_end) // 2
-            self._agenda.at(middle, self._reactivate, subscription)
+            middle = (self._queue.now + subscription.period_end) // 2
+            self._queue.at(middle, self._reactivate, subscription)
 
     def _reactivate(self, subscription: Subscription) -> None:
         if subscription.state == "canceled":
+            self._ledger.cancellation_taken_back(subscription)
             subscription.state = "active"
             subscription.canceled = subscription.expires = None
             self._changed(subscription)
 
     def _terminate(self, subscription: Subscription) -> None:
-        if subscription.state in _RUNNING:
-            self._refund_unused(subscription, "termination")
-            self.expire(subscription, "terminated")
+        if subscription.state in HELD_STATES:
+            self._bills.refund_unused(subscription, "termination")
+            self.expire(subscription, "canceled")
 
     def _pause(self, subscription: Subscription) -> None:
         if subscription.state == "active" and not subscription.manual:
             subscription.pause_cycles = subscription.account.rng.randrange(1, 4)
+            subscription.paused = subscription.period_end
             self._changed(subscription)
 
     def _change_plan(self, subscription: Subscription) -> None:
         account = subscription.account
-        plan = pick(account.rng, {p: p.popularity for p in self._business.catalogue.plans})
+        plan = pick(account.rng, {p: p.popularity for p in self._catalog.plans})
         if subscription.state != "active" or plan is subscription.plan or account.closed:
             return
         if pick(account.rng, {"at renewal": 2, "now": 3}) == "at renewal":
             subscription.next_plan = plan
-            subscription.change_id = self._books.new_id()
-            subscription.change_created = self._agenda.now
+            subscription.change_id = self._registry.new_id()
+            subscription.change_created = self._queue.now
             self._changed(subscription)
             return
-        self._refund_unused(subscription, "immediate_change")
+        self._bills.refund_unused(subscription, "immediate_change")
         self._switch_plan(subscription, plan)
-        subscription.period_start = self._agenda.now
-        subscription.anchor_day = _day_of_month(self._agenda.now)
-        subscription.trial_end = min(subscription.trial_end or 0, self._agenda.now) or None
+        subscription.period_start = self._queue.now
+        subscription.anchor_day = day_of_month(self._queue.now)
+        subscription.trial_end = min(subscription.trial_end or 0, self._queue.now) or None
         self._begin_period(subscription, "immediate_change")
 
     def _change_quantity(self, subscription: Subscription) -> None:
@@ -306,35 +293,35 @@ class Contracts:
             self._changed(subscription)
 
     def _buy_items(self, subscription: Subscription) -> None:
-        self._business.sales.sell_items(subscription.account)
+        self._customers.sell_items(subscription.account)
 
     def _subscribe_again(self, subscription: Subscription) -> None:
         account = subscription.account
         if not account.closed:
-            self.start(account, account.rng.choice(self._business.catalogue.plans))
+            self.start(account, account.rng.choice(self._catalog.plans))
 
     def _replace_card(self, subscription: Subscription) -> None:
-        self._business.cards.replace(subscription.account)
+        self._cards.replace(subscription.account)
 
     def _edit_account(self, subscription: Subscription) -> None:
-        self._business.sales.move_house(subscription.account)
+        self._customers.move_house(subscription.account)
 
     def _change_email(self, subscription: Subscription) -> None:
-        self._business.sales.change_email(subscription.account)
+        self._customers.change_email(subscription.account)
 
     def _close_account(self, subscription: Subscription) -> None:
-        self._business.sales.close(subscription.account)
+        self.close(subscription.account)
 
     def _credit_account(self, subscription: Subscription) -> None:
-        self._business.sales.give_credit(subscription.account)
+        self._customers.give_credit(subscription.account)
 
     def _close_when_idle(self, account: Account) -> None:
-        if not any(s.state in _RUNNING for s in account.subscriptions):
-            self._business.sales.close(account)
+        if not any(s.state in HELD_STATES for s in account.subscriptions):
+            self.close(account)
 
     def _come_back(self, account: Account) -> None:
         if not account.closed:
-            self.start(account, account.rng.choice(self._business.catalogue.plans))
+            self.start(account, account.rng.choice(self._catalog.plans))
 
     def _switch_plan(self, subscription: Subscription, plan: Plan) -> None:
         subscription.plan = plan
@@ -342,40 +329,6 @@ class Contracts:
         subscription.add_ons = []
         subscription.next_plan = None
 
-    def _refund_unused(self, subscription: Subscription, origin: str) -> None:
-        """Credit for the part of the period that will not be used."""
-        length = subscription.period_end - subscription.period_start
-        unused = (subscription.period_end - self._agenda.now) / length if length else 0.0
-        cents = round(subscription.unit * subscription.quantity * unused)
-        if cents <= 0 or subscription.state in {"paused", "future"} or subscription.trial_end:
-            return
-        line = self._billing.line(
-            subscription.account,
-            "plan",
-            f"Unused time on {subscription.plan.name}",
-            -cents,
-            start=self._agenda.now,
-            end=subscription.period_end,
-            plan=subscription.plan,
-            subscription=subscription,
-        )
-        line.credit_reason = "general"
-        self._billing.grant_credit(subscription.account, origin, [line])
-
     def _changed(self, subscription: Subscription) -> None:
-        self._books.touch(subscription, self._agenda.now)
-        self._books.note(subscription.account)
-
-
-def _day_of_month(time: int) -> int:
-    return datetime.fromtimestamp(time, timezone.utc).day
-
-
-def months_later(time: int, months: int, day: int) -> int:
-    """The same time of day on that day of a later month, or on the month's last day."""
-    begin = datetime.fromtimestamp(time, timezone.utc)
-    years, month = divmod(begin.month - 1 + months, 12)
-    year = begin.year + years
-    last = calendar.monthrange(year, month + 1)[1]
-    moved = begin.replace(year=year, month=month + 1, day=min(day, last))
-    return int(moved.timestamp())
+        self._registry.touch(subscription, self._queue.now)
+        self._registry.note(subscription.account)

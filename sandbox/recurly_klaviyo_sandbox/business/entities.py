@@ -8,24 +8,26 @@ from __future__ import annotations
 import calendar
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from random import Random
 
-SLOW_METHODS = frozenset(
+CARDS = frozenset({"credit_card", "gift_card", "apple_pay", "google_pay"})
+"""Payment methods whose outcome is known at once; that of all others may come days later."""
+
+DEBITS = frozenset(
     {
-        "bacs",
-        "bank_account_info",
-        "iban_bank_account",
-        "sepadirectdebit",
-        "eft",
-        "boleto",
-        "upi_autopay",
-        "pix_automatico",
+        *("acss", "bacs", "bank_account_info", "becs", "boleto", "eft", "iban_bank_account"),
+        *("pix_automatico", "sepadirectdebit", "upi_autopay"),
     }
 )
 """Payment methods that settle days after the customer's order."""
+
+
+HELD_STATES = frozenset({"active", "canceled", "paused", "future"})
+"""States in which a subscription's plan is held; a canceled one runs to the end of its period."""
 
 
 @dataclass(eq=False)
@@ -76,12 +78,13 @@ class AddOn(Entity):
 
 @dataclass(eq=False)
 class Item(Entity):
-    """A catalogue item that is sold once."""
+    """A catalog item that is sold once."""
 
     resource: ClassVar[str] = "items"
     code: str
     name: str
     price: int
+    price_decimal: str | None = None
 
 
 @dataclass(eq=False)
@@ -118,11 +121,12 @@ class PaymentMethod:
     last_four: str | None = None
     exp_month: int | None = None
     exp_year: int | None = None
+    bank_country: str = "US"
 
     @property
     def slow(self) -> bool:
-        """Whether it settles days later."""
-        return self.kind in SLOW_METHODS
+        """Whether nobody can tell from its kind that it settles at once, as cards in India do."""
+        return self.kind not in CARDS or self.bank_country == "IN"
 
     @property
     def expires(self) -> date | None:
@@ -236,6 +240,8 @@ class Subscription(UuidEntity):
     expiration_reason: str | None = None
     paused: int | None = None
     pause_cycles: int | None = None
+    cycles_left: int | None = None
+    custom_fields: dict[str, str] = field(default_factory=dict)
     next_plan: Plan | None = None
     change_id: str = ""
     change_created: int = 0
@@ -277,11 +283,14 @@ class LineItem(UuidEntity):
     credit_reason: str | None = None
     legacy_category: str | None = None
     redemption: CouponRedemption | None = None
+    unit_decimal: str | None = None
     invoice: Invoice = field(init=False)
 
     @property
     def subtotal(self) -> int:
-        """Quantity times unit amount."""
+        """Quantity times unit amount, which may be given to a fraction of a cent."""
+        if self.unit_decimal:
+            return round(self.quantity * Decimal(self.unit_decimal) * 100)
         return self.quantity * self.unit
 
     @property

@@ -1,4 +1,4 @@
-"""The merchant's own account of what happened, in the terms of five metrics.
+"""The merchant's own account of what happened, in the terms of metrics.
 
 The departments note each business fact here at the moment it happens, from their own knowledge of
 it, and strike it when it turns out not to have been so. Nothing is derived from Recurly's records:
@@ -12,9 +12,20 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from recurly_klaviyo_sandbox.business.entities import HELD_STATES
+from recurly_klaviyo_sandbox.business.parameters import DAY
+
 if TYPE_CHECKING:
-    from recurly_klaviyo_sandbox.business.books import Books
-    from recurly_klaviyo_sandbox.business.entities import Account, Invoice, LineItem, Transaction
+    from collections.abc import Collection
+
+    from recurly_klaviyo_sandbox.business.entities import (
+        Account,
+        Invoice,
+        LineItem,
+        Subscription,
+        Transaction,
+    )
+    from recurly_klaviyo_sandbox.business.registry import Registry
 
 FAILED_PAYMENT = "Failed Payment"
 ISSUED_INVOICE = "Issued Invoice"
@@ -22,8 +33,35 @@ ORDERED_PRODUCT = "Ordered Product"
 REFUNDED_PAYMENT = "Refunded Payment"
 SUCCESSFULLY_PAID = "Successfully Paid"
 METRICS = (FAILED_PAYMENT, ISSUED_INVOICE, ORDERED_PRODUCT, REFUNDED_PAYMENT, SUCCESSFULLY_PAID)
+"""What is expected unless more is asked for."""
 
-_RUNNING = frozenset({"active", "canceled", "paused", "future"})
+STARTED_SUBSCRIPTION = "Started Subscription"
+STARTED_TRIAL = "Started Trial"
+RENEWED_SUBSCRIPTION = "Renewed Subscription"
+UPDATED_SUBSCRIPTION = "Updated Subscription"
+PAUSED_SUBSCRIPTION = "Paused Subscription"
+CANCELED_SUBSCRIPTION = "Canceled Subscription"
+EXPIRED_SUBSCRIPTION = "Expired Subscription"
+LIFECYCLE = (
+    STARTED_SUBSCRIPTION,
+    STARTED_TRIAL,
+    RENEWED_SUBSCRIPTION,
+    UPDATED_SUBSCRIPTION,
+    PAUSED_SUBSCRIPTION,
+    CANCELED_SUBSCRIPTION,
+    EXPIRED_SUBSCRIPTION,
+)
+PAST_DUE_INVOICE = "Past Due Invoice"
+FAILED_INVOICE = "Failed Invoice"
+DUNNING = (PAST_DUE_INVOICE, FAILED_INVOICE)
+
+_OF_SUBSCRIPTIONS = {
+    "renewal": ("renewed", RENEWED_SUBSCRIPTION),
+    "immediate_change": ("updated", UPDATED_SUBSCRIPTION),
+}
+
+SETTLES_WITHIN = 14 * DAY
+"""A later change to a payment is no outcome any more."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +70,7 @@ class ExpectedEvent:
 
     `time` is the event's time as the records stand now, never later than now; `times` are all the
     times it has had, so that a reader who came earlier is not blamed. `email` is the account's now.
+    `value` is None where it depends on when the record is read.
     """
 
     metric: str
@@ -39,7 +78,7 @@ class ExpectedEvent:
     recurly_id: str
     time: datetime
     times: tuple[datetime, ...]
-    value: float
+    value: float | None
     currency: str
     account_id: str
     account_code: str
@@ -69,26 +108,53 @@ class _Fact:
     metric: str
     record_id: str
     times: list[int]
-    cents: int
+    cents: int | None
     account: Account
 
 
 class Ledger:
-    """Facts by the unique id their event must carry."""
+    """Facts by the unique id their event must carry.
 
-    def __init__(self, books: Books) -> None:
-        self._books = books
+    `no_longer_shown` are unique ids of what Recurly's lists, which tell the present only, do not
+    show any more; `foreseen` those of renewals and trials' ends, without the lead at their end:
+    who read in time is not wrong to have told of either.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
         self._facts: dict[str, _Fact] = {}
         self._taken_back: set[str] = set()
+        self.no_longer_shown: set[str] = set()
+        self.foreseen: set[str] = set()
 
     # What the departments note -------------------------------------------------------------------
 
     def invoice_issued(self, invoice: Invoice) -> None:
-        """A customer was sent a bill."""
-        key = f"recurly-invoice-{invoice.id}-issued"
-        self._facts[key] = _Fact(
-            ISSUED_INVOICE, invoice.id, [invoice.created], invoice.total, invoice.account
-        )
+        """A customer was sent a bill, perhaps for another period or for a change of plan."""
+        self._note_invoice(invoice, "issued", ISSUED_INVOICE, invoice.created)
+        what = _OF_SUBSCRIPTIONS.get(invoice.origin)
+        for subscription in invoice.subscriptions if what else ():
+            word, metric = what or ("", "")
+            lines = [line for line in invoice.lines if line.subscription is subscription]
+            self._facts[f"recurly-invoice-{invoice.id}-{word}-{subscription.id}"] = _Fact(
+                metric,
+                invoice.id,
+                [invoice.created],
+                sum(line.amount for line in lines),
+                invoice.account,
+            )
+
+    def invoice_moved(self, invoice: Invoice) -> None:
+        """A bill has become past due, was given up, or is no longer past due."""
+        key = f"recurly-invoice-{invoice.id}"
+        if f"{key}-issued" not in self._facts:
+            return
+        if invoice.state == "past_due":
+            self._note_invoice(invoice, "past-due", PAST_DUE_INVOICE, invoice.due)
+        elif not invoice.dunning_events:  # nothing tells any more that it was
+            self._strike(f"{key}-past-due")
+        if invoice.state == "failed":
+            self._note_invoice(invoice, "failed", FAILED_INVOICE, invoice.updated)
 
     def product_ordered(self, line: LineItem) -> None:
         """A bill names something the customer ordered."""
@@ -98,13 +164,13 @@ class Ledger:
             ORDERED_PRODUCT, line.id, [invoice.created], line.amount, invoice.account
         )
 
-    def payment_failed(self, payment: Transaction, time: int) -> None:
+    def payment_failed(self, payment: Transaction) -> None:
         """A payment was refused."""
-        self._note_transaction(payment, "failed", FAILED_PAYMENT, time)
+        self._note_transaction(payment, "failed", FAILED_PAYMENT, _settled(payment))
 
-    def payment_received(self, payment: Transaction, time: int) -> None:
+    def payment_received(self, payment: Transaction) -> None:
         """Money came in."""
-        self._note_transaction(payment, "succeeded", SUCCESSFULLY_PAID, time)
+        self._note_transaction(payment, "succeeded", SUCCESSFULLY_PAID, _dated(payment))
 
     def payment_returned(self, payment: Transaction) -> None:
         """Money that seemed to have come in had not."""
@@ -112,11 +178,12 @@ class Ledger:
         del self._facts[key]
         self._taken_back.add(key)
 
-    def payment_dated_anew(self, payment: Transaction, time: int) -> None:
+    def payment_dated_anew(self, payment: Transaction) -> None:
         """A slow payment's only date is when its record last moved, and it moved again."""
-        fact = self._facts[f"recurly-txn-{payment.id}-succeeded"]
-        if fact.times[-1] != time:
-            fact.times.append(time)
+        for what, time in (("succeeded", _dated(payment)), ("failed", _settled(payment))):
+            fact = self._facts.get(f"recurly-txn-{payment.id}-{what}")
+            if fact and fact.times[-1] != time:
+                fact.times.append(time)
 
     def money_given_back(self, refund: Transaction, time: int) -> None:
         """A refund reached the customer."""
@@ -130,29 +197,91 @@ class Ledger:
         """The customer's bank took a payment back."""
         self._note_transaction(payment, "chargeback", REFUNDED_PAYMENT, time)
 
+    def subscription_started(self, subscription: Subscription) -> None:
+        """A subscription has become active."""
+        self._note_subscription(
+            subscription, "started", STARTED_SUBSCRIPTION, subscription.activated
+        )
+
+    def trial_started(self, subscription: Subscription) -> None:
+        """It begins with a trial."""
+        self._note_subscription(
+            subscription, "trial-started", STARTED_TRIAL, subscription.trial_start
+        )
+
+    def subscription_paused(self, subscription: Subscription) -> None:
+        """A pause has begun."""
+        what = f"paused-{subscription.paused}"
+        self._note_subscription(subscription, what, PAUSED_SUBSCRIPTION, subscription.paused)
+
+    def subscription_resumed(self, subscription: Subscription) -> None:
+        """A pause is over, and nothing tells of it any more."""
+        for key in [
+            key for key in self._facts if key.startswith(f"recurly-sub-{subscription.id}-paused-")
+        ]:
+            self._strike(key)
+
+    def subscription_canceled(self, subscription: Subscription) -> None:
+        """It will end with its period."""
+        what = f"canceled-{subscription.canceled}"
+        self._note_subscription(subscription, what, CANCELED_SUBSCRIPTION, subscription.canceled)
+
+    def cancellation_taken_back(self, subscription: Subscription) -> None:
+        """It will not, and nothing tells of the cancellation any more."""
+        self._strike(f"recurly-sub-{subscription.id}-canceled-{subscription.canceled}")
+
+    def subscription_expired(self, subscription: Subscription) -> None:
+        """It is over."""
+        self._note_subscription(subscription, "expired", EXPIRED_SUBSCRIPTION, subscription.expires)
+
+    def period_begun(self, subscription: Subscription) -> None:
+        """A period or a trial has a date by which a reminder may have been sent."""
+        trial = subscription.trial_end == subscription.period_end
+        what = "trial-ending" if trial else "renewal"
+        self.foreseen.add(f"recurly-sub-{subscription.id}-{what}-{subscription.period_end}")
+
     # What is asked of it -------------------------------------------------------------------------
 
-    def events(self, now: datetime) -> dict[str, ExpectedEvent]:
-        """All expected events by unique id; times to come are capped at `now`."""
+    def events(self, now: datetime, metrics: Collection[str] = METRICS) -> dict[str, ExpectedEvent]:
+        """Expected events of these metrics by unique id; times to come are capped at `now`."""
         present = int(now.timestamp())
-        return {key: _expected(key, fact, present) for key, fact in self._facts.items()}
+        return {
+            key: _expected(key, fact, present)
+            for key, fact in self._facts.items()
+            if fact.metric in metrics
+        }
 
     @property
     def taken_back(self) -> frozenset[str]:
         """Unique ids of facts struck since: who read them in time is not wrong to have told."""
         return frozenset(self._taken_back)
 
-    def counts(self) -> dict[str, int]:
+    def counts(self, metrics: Collection[str] = METRICS) -> dict[str, int]:
         """Expected events by metric."""
         counted = Counter(fact.metric for fact in self._facts.values())
-        return {metric: counted[metric] for metric in METRICS}
+        return {metric: counted[metric] for metric in metrics}
 
     def profiles(self, now: datetime) -> dict[str, ExpectedProfile]:
         """All expected profiles by account code, in order of (updated_at, account id)."""
         present = int(now.timestamp())
-        accounts = [a for a in self._books.accounts() if a.updated <= present]
+        accounts = [a for a in self._registry.accounts() if a.updated <= present]
         accounts.sort(key=lambda account: (account.updated, account.id))
         return {account.code: _profile(account) for account in accounts}
+
+    def _strike(self, key: str) -> None:
+        if self._facts.pop(key, None):
+            self.no_longer_shown.add(key)
+
+    def _note_invoice(self, invoice: Invoice, what: str, metric: str, time: int) -> None:
+        key = f"recurly-invoice-{invoice.id}-{what}"
+        self._facts[key] = _Fact(metric, invoice.id, [time], invoice.total, invoice.account)
+
+    def _note_subscription(
+        self, subscription: Subscription, what: str, metric: str, time: int | None
+    ) -> None:
+        key = f"recurly-sub-{subscription.id}-{what}"
+        times = [subscription.created if time is None else time]
+        self._facts[key] = _Fact(metric, subscription.id, times, None, subscription.account)
 
     def _note_transaction(self, payment: Transaction, what: str, metric: str, time: int) -> None:
         key = f"recurly-txn-{payment.id}-{what}"
@@ -167,7 +296,7 @@ def _expected(key: str, fact: _Fact, present: int) -> ExpectedEvent:
         recurly_id=fact.record_id,
         time=_moment(min(fact.times[-1], present)),
         times=tuple(_moment(min(time, present)) for time in fact.times),
-        value=fact.cents / 100,
+        value=None if fact.cents is None else fact.cents / 100,
         currency=account.currency,
         account_id=account.id,
         account_code=account.code,
@@ -175,8 +304,25 @@ def _expected(key: str, fact: _Fact, present: int) -> ExpectedEvent:
     )
 
 
+def _dated(payment: Transaction) -> int:
+    """The day the money came: as the merchant typed it, else when its outcome was known."""
+    if payment.collected is not None and payment.collected != payment.created:
+        return payment.collected
+    return _settled(payment)
+
+
+def _settled(payment: Transaction) -> int:
+    """When the outcome of a payment was known, as far as its record can tell."""
+    late = payment.updated - payment.created > SETTLES_WITHIN
+    return (
+        payment.updated
+        if payment.method.slow and not payment.refunded and not late
+        else payment.created
+    )
+
+
 def _profile(account: Account) -> ExpectedProfile:
-    running = [s.plan for s in account.subscriptions if s.state in _RUNNING]
+    running = [s.plan for s in account.subscriptions if s.state in HELD_STATES]
     expires = account.billing.method.expires if account.billing else None
     return ExpectedProfile(
         account_code=account.code,

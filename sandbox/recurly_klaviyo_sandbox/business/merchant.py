@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta, timezone
-from random import Random
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from recurly_klaviyo_sandbox.business.agenda import Agenda
 from recurly_klaviyo_sandbox.business.billing import Billing
-from recurly_klaviyo_sandbox.business.books import Books
 from recurly_klaviyo_sandbox.business.cards import Cards
-from recurly_klaviyo_sandbox.business.catalogue import Catalogue
+from recurly_klaviyo_sandbox.business.catalog import Catalog
 from recurly_klaviyo_sandbox.business.contracts import Contracts
-from recurly_klaviyo_sandbox.business.habits import DAY, Habits
+from recurly_klaviyo_sandbox.business.customers import Customers
+from recurly_klaviyo_sandbox.business.event_queue import EventQueue
 from recurly_klaviyo_sandbox.business.ledger import Ledger
 from recurly_klaviyo_sandbox.business.migration import Migration
+from recurly_klaviyo_sandbox.business.parameters import DAY, Parameters
 from recurly_klaviyo_sandbox.business.payments import Payments
+from recurly_klaviyo_sandbox.business.people_ledger import expected_people, expected_reminders
 from recurly_klaviyo_sandbox.business.refunds import Refunds
-from recurly_klaviyo_sandbox.business.sales import Sales
+from recurly_klaviyo_sandbox.business.registry import Registry
+from recurly_klaviyo_sandbox.business.sales import Arrivals, Sales
+from recurly_klaviyo_sandbox.business.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from recurly_klaviyo_sandbox.business.entities import Entity
-
-_GROWTH = 0.85
-"""Sign-ups thin out or, below one, come faster as time goes by."""
+    from recurly_klaviyo_sandbox.business.entities import Entity, Subscription
+    from recurly_klaviyo_sandbox.business.ledger import ExpectedEvent
+    from recurly_klaviyo_sandbox.business.people_ledger import ExpectedPerson
 
 
 class Business:
@@ -37,7 +38,7 @@ class Business:
             coming at about the same pace.
         days: See `accounts`.
         seed: What all chance is drawn from. Advancing in one step or in many makes no difference.
-        habits: Odds and switches.
+        parameters: Odds and options.
     """
 
     def __init__(
@@ -47,49 +48,53 @@ class Business:
         accounts: int = 400,
         days: float = 365,
         seed: int = 1,
-        habits: Habits | None = None,
+        parameters: Parameters | None = None,
     ) -> None:
         self.seed = seed
-        self.habits = habits or Habits()
+        self.parameters = parameters or Parameters()
         self.start = start.astimezone(timezone.utc)
-        self._opened = int(start.timestamp())
-        self._accounts = accounts
-        self._span = days * DAY
-        self.books = Books(seed)
-        self.agenda = Agenda(self._opened, self.habits.time_grain)
-        self.ledger = Ledger(self.books)
-        self.catalogue = Catalogue(self.books, self._opened)
-        self.billing = Billing(self)
-        self.payments = Payments(self)
-        self.refunds = Refunds(self)
-        self.cards = Cards(self)
-        self.contracts = Contracts(self)
-        self.sales = Sales(self)
-        self.migration = Migration(self)
-        self._day: tuple[int, date] = (0, self.start.date())
+        opened = int(start.timestamp())
+        self.registry = Registry(seed)
+        self.queue = EventQueue(opened, self.parameters.time_grain)
+        self.ledger = Ledger(self.registry)
+        self.catalog = Catalog(self.registry, opened)
+        world = World(seed, self.parameters, self.registry, self.queue, self.ledger, self.catalog)
+        # Each department knows those above it. Only giving up a bill works upwards: it ends the
+        # subscriptions.
+        self.billing = Billing(world)
+        self.refunds = Refunds(world, self.billing)
+        self.cards = Cards(world)
+        self.payments = Payments(world, self.billing, self.refunds, self.cards, self._expire)
+        self.customers = Customers(world, self.billing, self.payments)
+        self.contracts = Contracts(world, self.billing, self.payments, self.cards, self.customers)
+        self.migration = Migration(world, self.billing, self.payments, self.refunds)
+        self.sales = Sales(
+            world,
+            Arrivals(opened, accounts, days * DAY),
+            self.payments,
+            self.cards,
+            self.customers,
+            self.contracts,
+            self.migration,
+        )
         if accounts:
-            self.expect_sign_up(0)
+            self.sales.expect_sign_up(0)
+
+    def _expire(self, subscription: Subscription, reason: str) -> None:
+        self.contracts.expire(subscription, reason)
 
     def run_until(self, now: datetime) -> None:
         """Live on until the last second before `now`."""
-        self.agenda.run_until(int(now.timestamp()) - 1)
+        self.queue.run_until(int(now.timestamp()) - 1)
 
-    def today(self) -> date:
-        """The date it is in the simulation, in UTC."""
-        number = self.agenda.now // DAY
-        if self._day[0] != number:
-            self._day = (
-                number,
-                (datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(number)).date(),
-            )
-        return self._day[1]
+    def people(self) -> dict[str, ExpectedPerson]:
+        """What everybody's profile should say now, by the id of their oldest account."""
+        return expected_people(self.registry.accounts())
 
-    def expect_sign_up(self, number: int) -> None:
-        """Enter the arrival of customer `number` into the agenda."""
-        patience = Random(f"{self.seed}:arrival:{number}").random()
-        share = ((number + patience) / self._accounts) ** _GROWTH
-        self.agenda.at(self._opened + share * self._span, self.sales.sign_up, number)
+    def reminders(self, now: datetime, lead_days: Sequence[int] = (3,)) -> dict[str, ExpectedEvent]:
+        """The reminders that are due now, by unique id."""
+        return expected_reminders(self.registry.accounts(), now, lead_days)
 
     def take_changes(self) -> Mapping[str, Mapping[str, Entity]]:
         """What has changed since the last call, by resource and id."""
-        return self.books.take_changes()
+        return self.registry.take_changes()

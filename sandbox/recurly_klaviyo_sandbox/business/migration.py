@@ -5,26 +5,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.business.chance import pick
-from recurly_klaviyo_sandbox.business.habits import DAY
+from recurly_klaviyo_sandbox.business.parameters import DAY
 
 if TYPE_CHECKING:
+    from recurly_klaviyo_sandbox.business.billing import Billing
     from recurly_klaviyo_sandbox.business.entities import Account, LineItem
-    from recurly_klaviyo_sandbox.business.merchant import Business
+    from recurly_klaviyo_sandbox.business.payments import Payments
+    from recurly_klaviyo_sandbox.business.refunds import Refunds
+    from recurly_klaviyo_sandbox.business.world import World
 
 
 class Migration:
     """Legacy invoices, imports and balances carried forward."""
 
-    def __init__(self, business: Business) -> None:
-        self._business = business
-        self._agenda = business.agenda
-        self._billing = business.billing
-        self._catalogue = business.catalogue
+    def __init__(
+        self, world: World, billing: Billing, payments: Payments, refunds: Refunds
+    ) -> None:
+        self._queue = world.queue
+        self._catalog = world.catalog
+        self._billing = billing
+        self._payments = payments
+        self._refunds = refunds
 
     def bring_history(self, account: Account) -> None:
         """Some bills of the last year, and now and then a balance."""
         for _ in range(account.rng.randrange(1, 4)):
-            self._legacy_bill(account, self._agenda.now - account.rng.randrange(30, 400) * DAY)
+            self._legacy_bill(account, self._queue.now - account.rng.randrange(30, 400) * DAY)
         what = pick(account.rng, {"import": 3, "carryforward": 2, "gift": 1, "": 4})
         if what == "import":
             self._not_a_bill(account, "import", "one_time", "Imported balance")
@@ -34,7 +40,7 @@ class Migration:
             self._not_a_bill(account, "carryforward_gift_credit", "carryforward", "Gift balance")
 
     def _legacy_bill(self, account: Account, time: int) -> None:
-        plan = self._catalogue.plan("basic")
+        plan = self._catalog.plan("basic")
         unit = plan.prices[account.currency]
         line = self._billing.line(
             account, "plan", plan.name, unit, plan=plan, created=time, legacy_category="charge"
@@ -47,10 +53,10 @@ class Migration:
             lines.append(self._legacy_line(account, "carryforward", "Carried forward", 100, time))
         origin = pick(account.rng, {"purchase": 1, "renewal": 2})
         invoice = self._billing.bill(account, origin, lines, kind="legacy", created=time)
-        payment = self._business.payments.settled_before(invoice, time)
+        payment = self._payments.settled_before(invoice, time)
         self._billing.move_to(invoice, "paid")
         if not extra and pick(account.rng, {True: 1, False: 4}):
-            self._business.refunds.legacy_refund(payment, time + 5 * DAY)
+            self._refunds.legacy_refund(payment, time + 5 * DAY)
 
     def _legacy_line(
         self, account: Account, origin: str, description: str, cents: int, time: int

@@ -6,12 +6,23 @@ from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.business.billing import NOTHING_TO_COLLECT
 from recurly_klaviyo_sandbox.business.chance import pick
-from recurly_klaviyo_sandbox.business.entities import Decline, PaymentMethod, Transaction
-from recurly_klaviyo_sandbox.business.habits import DAY, HOUR
+from recurly_klaviyo_sandbox.business.entities import (
+    CARDS,
+    DEBITS,
+    Decline,
+    PaymentMethod,
+    Transaction,
+)
+from recurly_klaviyo_sandbox.business.parameters import DAY, HOUR
 
 if TYPE_CHECKING:
-    from recurly_klaviyo_sandbox.business.entities import Account, Invoice
-    from recurly_klaviyo_sandbox.business.merchant import Business
+    from collections.abc import Callable
+
+    from recurly_klaviyo_sandbox.business.billing import Billing
+    from recurly_klaviyo_sandbox.business.cards import Cards
+    from recurly_klaviyo_sandbox.business.entities import Account, Invoice, Subscription
+    from recurly_klaviyo_sandbox.business.refunds import Refunds
+    from recurly_klaviyo_sandbox.business.world import World
 
 DUNNING_DAYS = (3, 5, 7, 7)
 """Days between the tries to collect a past-due invoice."""
@@ -65,12 +76,22 @@ RETURNED_DEBIT = Decline(
 class Payments:
     """The department that collects."""
 
-    def __init__(self, business: Business) -> None:
-        self._business = business
-        self._books = business.books
-        self._agenda = business.agenda
-        self._ledger = business.ledger
-        self._billing = business.billing
+    def __init__(
+        self,
+        world: World,
+        billing: Billing,
+        refunds: Refunds,
+        cards: Cards,
+        expire: Callable[[Subscription, str], None],
+    ) -> None:
+        self._world = world
+        self._registry = world.registry
+        self._queue = world.queue
+        self._ledger = world.ledger
+        self._billing = billing
+        self._refunds = refunds
+        self._cards = cards
+        self._expire = expire
 
     def collect(self, invoice: Invoice, origin: str = "recurring") -> None:
         """Try to get an open bill paid, in the way its payer pays."""
@@ -85,7 +106,7 @@ class Payments:
             self._give_up(invoice)
         elif payer.billing is None:
             self._missed(invoice)
-        elif payer.billing.method.slow:
+        elif self._settles_late(payer.billing.method, payer):
             self._start_debit(invoice, payer.billing.method, origin)
         else:
             self._charge(invoice, payer.billing.method, origin)
@@ -104,18 +125,18 @@ class Payments:
         payment = self._attempt(
             account, None, "purchase", "token_api", "declined", amount, decline=decline
         )
-        self._ledger.payment_failed(payment, payment.created)
+        self._ledger.payment_failed(payment)
 
     def authorize(self, invoice: Invoice) -> None:
         """Reserve the money now, and take it when the parcel leaves."""
         account = invoice.account
-        if account.billing is None or account.billing.method.slow:
+        if account.billing is None or account.billing.method.kind in DEBITS:
             self.collect(invoice, "token_api")
             return
         hold = self._attempt(account, invoice, "authorization", "api", "success", invoice.balance)
         capture = pick(account.rng, {True: 88, False: 12})
-        deed = self._capture if capture else self._release
-        self._agenda.after(account.rng.uniform(0.5, 2) * DAY, deed, hold)
+        event = self._capture if capture else self._release
+        self._queue.after(account.rng.uniform(0.5, 2) * DAY, event, hold)
 
     def settled_before(self, invoice: Invoice, time: int) -> Transaction:
         """A payment from the time before the merchant came to Recurly."""
@@ -124,26 +145,16 @@ class Payments:
             account, invoice, "purchase", "recurring", "success", invoice.total, created=time
         )
         invoice.paid += payment.amount
-        self._ledger.payment_received(payment, _dated(payment))
+        self._ledger.payment_received(payment)
         return payment
-
-    def touch(self, payment: Transaction) -> None:
-        """Note a change to a payment that came in."""
-        self._books.touch(payment, self._agenda.now)
-        if payment.method.slow and payment.collected in {None, payment.created}:
-            self._ledger.payment_dated_anew(payment, self._agenda.now)
-
-    def enter(self, transaction: Transaction) -> Transaction:
-        """Register a transaction with its invoice."""
-        if transaction.invoice:
-            transaction.invoice.transactions.append(transaction)
-            self._books.note(transaction.invoice)
-        return self._books.enter(transaction)
 
     # Cards ---------------------------------------------------------------------------------------
 
     def _charge(self, invoice: Invoice, method: PaymentMethod, origin: str) -> None:
         account = invoice.account
+        if account.rng.random() < self._world.parameters.pays_with_new_card:
+            self._cards.pay_with_new(account)
+            method = account.billing.method if account.billing else method
         decline = self._verdict(account, method)
         if decline is None:
             payment = self._attempt(
@@ -155,15 +166,21 @@ class Payments:
         payment = self._attempt(
             account, invoice, "purchase", origin, status, invoice.balance, decline=decline
         )
-        self._ledger.payment_failed(payment, payment.created)
+        self._ledger.payment_failed(payment)
         self._missed(invoice)
+
+    def _settles_late(self, method: PaymentMethod, account: Account) -> bool:
+        """Debits do, and what is neither card nor debit at times, as PayPal's eCheck."""
+        if method.kind in DEBITS or method.kind in CARDS:
+            return method.kind in DEBITS
+        return pick(account.rng, {True: 15, False: 85})
 
     def _verdict(self, account: Account, method: PaymentMethod) -> Decline | None:
         rng = account.rng
-        today = self._business.today()
+        today = self._queue.today()
         if method.expires and method.expires < today and pick(rng, {True: 6, False: 4}):
             return EXPIRED_CARD
-        odds = self._business.habits.declines / account.reliability
+        odds = self._world.parameters.declines / account.reliability
         return pick(rng, DECLINES) if rng.random() < odds * (5 if account.owed else 1) else None
 
     def _capture(self, hold: Transaction) -> None:
@@ -177,8 +194,8 @@ class Payments:
 
     def _release(self, hold: Transaction) -> None:
         hold.status = "void"
-        hold.voided = self._agenda.now
-        self._books.touch(hold, self._agenda.now)
+        hold.voided = self._queue.now
+        self._registry.touch(hold, self._queue.now)
         if hold.invoice:
             self.collect(hold.invoice, "api")
 
@@ -190,7 +207,7 @@ class Payments:
         debit = self._attempt(account, invoice, "purchase", origin, status, invoice.balance)
         self._billing.move_to(invoice, "processing")
         rng = account.rng
-        self._agenda.after(rng.uniform(0.5, 1.5) * DAY, self._debit_submitted, debit)
+        self._queue.after(rng.uniform(0.5, 1.5) * DAY, self._debit_submitted, debit)
         end = pick(
             rng,
             {
@@ -199,32 +216,32 @@ class Payments:
                 self._debit_canceled: 2,
             },
         )
-        self._agenda.after(rng.uniform(2, 6) * DAY, end, debit)
+        self._queue.after(rng.uniform(2, 6) * DAY, end, debit)
 
     def _debit_submitted(self, debit: Transaction) -> None:
         debit.status = "processing"
-        self._books.touch(debit, self._agenda.now)
+        self._registry.touch(debit, self._queue.now)
 
     def _debit_cleared(self, debit: Transaction) -> None:
         debit.status = "success"
-        self._books.touch(debit, self._agenda.now)
+        self._registry.touch(debit, self._queue.now)
         self._received(debit)
 
     def _debit_refused(self, debit: Transaction) -> None:
         debit.status = "declined"
         debit.decline = RETURNED_DEBIT
-        self._books.touch(debit, self._agenda.now)
-        self._ledger.payment_failed(debit, debit.updated)
+        self._registry.touch(debit, self._queue.now)
+        self._ledger.payment_failed(debit)
         if debit.invoice:
             self._missed(debit.invoice)
 
     def _debit_canceled(self, debit: Transaction) -> None:
         debit.status = "void"
-        debit.voided = self._agenda.now
-        self._books.touch(debit, self._agenda.now)
+        debit.voided = self._queue.now
+        self._registry.touch(debit, self._queue.now)
         if debit.invoice:
             self._billing.move_to(debit.invoice, "pending")
-            self._agenda.after(2 * DAY, self.collect, debit.invoice)
+            self._queue.after(2 * DAY, self.collect, debit.invoice)
 
     def _debit_returned(self, debit: Transaction) -> None:
         invoice = debit.invoice
@@ -233,8 +250,8 @@ class Payments:
         self._ledger.payment_returned(debit)
         debit.status = "declined"
         debit.decline = RETURNED_DEBIT
-        self._books.touch(debit, self._agenda.now)
-        self._ledger.payment_failed(debit, debit.updated)
+        self._registry.touch(debit, self._queue.now)
+        self._ledger.payment_failed(debit)
         invoice.paid -= debit.amount
         self._missed(invoice)
 
@@ -242,15 +259,15 @@ class Payments:
 
     def _await_payment(self, invoice: Invoice) -> None:
         rng = invoice.account.rng
-        self._agenda.at(invoice.due, self._overdue, invoice)
+        self._queue.at(invoice.due, self._overdue, invoice)
         fate = pick(rng, {"whole": 86, "halves": 9, "never": 5})
         if fate == "never":
-            self._agenda.at(invoice.due + 30 * DAY, self._give_up, invoice)
+            self._queue.at(invoice.due + 30 * DAY, self._give_up, invoice)
             return
-        first = self._agenda.now + rng.uniform(3, 45) * DAY
+        first = self._queue.now + rng.uniform(3, 45) * DAY
         parts = 2 if fate == "halves" else 1
         for part in range(parts):
-            self._agenda.at(first + part * 9 * DAY, self._record_payment, invoice, parts - part)
+            self._queue.at(first + part * 9 * DAY, self._record_payment, invoice, parts - part)
 
     def _overdue(self, invoice: Invoice) -> None:
         if invoice.state == "pending":
@@ -279,7 +296,7 @@ class Payments:
     def _typed_date(self, account: Account) -> int:
         """When the merchant says the money came: today, some days ago, or mistakenly ahead."""
         days = pick(account.rng, {0: 5, -1: 2, -3: 2, -8: 1, 2: 0.5, 6: 0.5})
-        now = self._agenda.now
+        now = self._queue.now
         return now if days == 0 else (now + days * DAY) // DAY * DAY + 12 * HOUR
 
     # Whatever the way ----------------------------------------------------------------------------
@@ -299,14 +316,14 @@ class Payments:
         collected: int | None = None,
         created: int | None = None,
     ) -> Transaction:
-        now = self._agenda.now
+        now = self._queue.now
         if method is None:
             method = account.billing.method if account.billing else PaymentMethod("other")
         if created is None:
             created = now
-        return self.enter(
+        return self._billing.enter_transaction(
             Transaction(
-                *self._books.long_head(now, created),
+                *self._registry.long_head(now, created),
                 account=account,
                 invoice=invoice,
                 kind=kind,
@@ -328,17 +345,17 @@ class Payments:
             return
         invoice.paid += payment.amount
         self._billing.move_to(invoice, "paid" if invoice.balance <= 0 else invoice.state)
-        self._ledger.payment_received(payment, _dated(payment))
+        self._ledger.payment_received(payment)
         self._foresee_return(payment)
 
     def _foresee_return(self, payment: Transaction) -> None:
         """Some money goes back: draw whether, how and when."""
         rng = payment.account.rng
-        refunds = self._business.refunds
+        refunds = self._refunds
         days = rng.uniform(0.8, 25)
         if payment.manual:
             fate = pick(rng, {"kept": 97, "refund": 1, "external": 2})
-        elif payment.method.slow:
+        elif payment.method.kind not in CARDS:
             fate = pick(rng, {"kept": 95, "refund": 2.5, "returned": 2, "chargeback": 0.5})
         else:
             fate = pick(
@@ -346,15 +363,15 @@ class Payments:
                 {"kept": 94.6, "void": 0.9, "refund": 3.4, "external": 0.4, "chargeback": 0.7},
             )
         if fate == "void":
-            self._agenda.after(rng.uniform(0.2, 9) * HOUR, refunds.void, payment)
+            self._queue.after(rng.uniform(0.2, 9) * HOUR, refunds.void, payment)
         elif fate == "refund":
-            self._agenda.after(days * DAY, refunds.refund, payment)
+            self._queue.after(days * DAY, refunds.refund, payment)
         elif fate == "external":
-            self._agenda.after(days * DAY, refunds.refund_externally, payment)
+            self._queue.after(days * DAY, refunds.refund_externally, payment)
         elif fate == "chargeback":
-            self._agenda.after((10 + 2 * days) * DAY, refunds.charge_back, payment)
+            self._queue.after((10 + 2 * days) * DAY, refunds.charge_back, payment)
         elif fate == "returned":
-            self._agenda.after(days / 2 * DAY, self._debit_returned, payment)
+            self._queue.after(days / 2 * DAY, self._debit_returned, payment)
 
     def _missed(self, invoice: Invoice) -> None:
         """Payment failed: try again as the dunning campaign says, in the end give up."""
@@ -362,7 +379,9 @@ class Payments:
         if invoice.dunning_events < len(DUNNING_DAYS):
             days = DUNNING_DAYS[invoice.dunning_events]
             invoice.dunning_events += 1
-            self._agenda.after(days * DAY, self.collect, invoice)
+            if not self._world.parameters.silent_dunning:
+                self._registry.touch(invoice, self._queue.now)
+            self._queue.after(days * DAY, self.collect, invoice)
         else:
             invoice.final_dunning = True
             self._give_up(invoice)
@@ -370,13 +389,9 @@ class Payments:
     def _give_up(self, invoice: Invoice) -> None:
         if invoice.state not in {"pending", "past_due"}:
             return
-        self._business.refunds.write_off(invoice)
+        self._refunds.write_off(invoice)
         for subscription in invoice.subscriptions:
-            self._business.contracts.expire(subscription, "nonpayment")
-
-
-def _dated(payment: Transaction) -> int:
-    """The day the money came: as the merchant typed it, else as the way of payment allows."""
-    if payment.collected is not None and payment.collected != payment.created:
-        return payment.collected
-    return payment.updated if payment.method.slow else payment.created
+            unpaid = (
+                "nonpayment_trial" if subscription.trial_end == subscription.period_start else ""
+            )
+            self._expire(subscription, unpaid or "nonpayment")

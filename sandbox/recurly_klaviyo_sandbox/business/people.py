@@ -42,10 +42,10 @@ COMPANIES = (
     "Weber Maschinenbau GmbH",
     "Atelier Moreau",
     "Riverside Dental",
-    "Pine Street Books",
+    "Pine Street Registry",
     "Solveig Yoga",
     "Cobalt Analytics",
-    "Green Gate Farm",
+    "Green Http Farm",
     "Ōtani Coffee",
 )
 MAIL_DOMAINS = ("mail", "post", "inbox", "letters")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.business.chance import pick
-from recurly_klaviyo_sandbox.business.entities import LineItem, PaymentMethod, Transaction
-from recurly_klaviyo_sandbox.business.habits import DAY, HOUR
+from recurly_klaviyo_sandbox.business.entities import DEBITS, LineItem, PaymentMethod, Transaction
+from recurly_klaviyo_sandbox.business.parameters import DAY, HOUR
 
 if TYPE_CHECKING:
+    from recurly_klaviyo_sandbox.business.billing import Billing
     from recurly_klaviyo_sandbox.business.entities import Account, Invoice
-    from recurly_klaviyo_sandbox.business.merchant import Business
+    from recurly_klaviyo_sandbox.business.world import World
 
 _SMALLEST_PARTIAL = 200
 
@@ -18,12 +19,11 @@ _SMALLEST_PARTIAL = 200
 class Refunds:
     """The department that gives back."""
 
-    def __init__(self, business: Business) -> None:
-        self._business = business
-        self._books = business.books
-        self._agenda = business.agenda
-        self._ledger = business.ledger
-        self._billing = business.billing
+    def __init__(self, world: World, billing: Billing) -> None:
+        self._registry = world.registry
+        self._queue = world.queue
+        self._ledger = world.ledger
+        self._billing = billing
 
     def void(self, payment: Transaction) -> None:
         """Refund a payment before it has settled: no refund transaction, the payment is void."""
@@ -31,11 +31,11 @@ class Refunds:
             return
         credit = self._credit_for(payment, payment.amount, "refund")
         payment.status = "void"
-        payment.voided = self._agenda.now
+        payment.voided = self._queue.now
         payment.voided_by = credit
         payment.refunded = payment.amount
-        self._business.payments.touch(payment)
-        self._ledger.payment_voided(payment, self._agenda.now)
+        self._billing.touch_payment(payment)
+        self._ledger.payment_voided(payment, self._queue.now)
         self._billing.credit_payment(credit, payment.amount, "refund")
 
     def refund(self, payment: Transaction) -> None:
@@ -53,17 +53,17 @@ class Refunds:
         elif amount < left or not whole:
             way = "open_amount_refund"
         credit = self._credit_for(payment, amount, way)
-        pending = payment.method.slow
+        pending = payment.method.kind in DEBITS
         outcome = pick(rng, {"success": 96, "declined": 4})
         refund = self._enter_refund(
             payment, credit, amount, "pending" if pending else outcome, payment.method, "api"
         )
         if pending:
-            self._agenda.after(rng.uniform(2, 5) * DAY, self._refund_settled, refund, outcome)
+            self._queue.after(rng.uniform(2, 5) * DAY, self._refund_settled, refund, outcome)
         else:
             self._refund_settled(refund, outcome)
         if pick(rng, {True: 1, False: 4}):
-            self._agenda.after(rng.uniform(1, 20) * DAY, self.refund, payment)
+            self._queue.after(rng.uniform(1, 20) * DAY, self.refund, payment)
 
     def refund_externally(self, payment: Transaction) -> None:
         """Note a refund that was made outside Recurly, on the day the merchant says."""
@@ -74,7 +74,7 @@ class Refunds:
         refund = self._enter_refund(
             payment, credit, amount, "success", PaymentMethod("other"), "refunded_externally"
         )
-        refund.collected = (self._agenda.now - 2 * DAY) // DAY * DAY + 12 * HOUR
+        refund.collected = (self._queue.now - 2 * DAY) // DAY * DAY + 12 * HOUR
         self._refund_settled(refund, "success")
 
     def charge_back(self, payment: Transaction) -> None:
@@ -82,11 +82,11 @@ class Refunds:
         if payment.status != "success" or payment.refunded:
             return
         payment.status = "chargeback"
-        self._business.payments.touch(payment)
+        self._billing.touch_payment(payment)
         self._ledger.payment_charged_back(payment, payment.updated)
 
     def write_off(self, invoice: Invoice) -> None:
-        """Give a bill up: it has failed, and a credit invoice takes it off the books."""
+        """Give a bill up: it has failed, and a credit invoice takes it off the registry."""
         balance = invoice.balance
         line = self._open_amount(
             invoice.account, f"Write-off of invoice #{invoice.number}", balance, "write_off"
@@ -116,7 +116,7 @@ class Refunds:
 
     def _refund_settled(self, refund: Transaction, outcome: str) -> None:
         refund.status = outcome
-        self._books.touch(refund, self._agenda.now)
+        self._registry.touch(refund, self._queue.now)
         credit, payment = refund.invoice, refund.original
         if credit is None or payment is None:
             return
@@ -126,7 +126,7 @@ class Refunds:
             self._billing.credit_payment(credit, refund.amount, "refund", refund=refund)
         else:
             payment.refunded -= refund.amount
-            self._business.payments.touch(payment)
+            self._billing.touch_payment(payment)
 
     def _enter_refund(  # noqa: PLR0913, PLR0917  (a transaction's head)
         self,
@@ -138,13 +138,13 @@ class Refunds:
         origin: str,
         created: int | None = None,
     ) -> Transaction:
-        now = self._agenda.now
+        now = self._queue.now
         created = now if created is None else created
         payment.refunded += amount
-        self._business.payments.touch(payment)
-        return self._business.payments.enter(
+        self._billing.touch_payment(payment)
+        return self._billing.enter_transaction(
             Transaction(
-                *self._books.long_head(now, created),
+                *self._registry.long_head(now, created),
                 account=payment.account,
                 invoice=credit,
                 kind="refund",
@@ -176,11 +176,11 @@ class Refunds:
 
     def _mirror(self, line: LineItem) -> LineItem:
         """The credit of a charge; it keeps the charge's origin."""
-        now = self._agenda.now
+        now = self._queue.now
         line.refunded_quantity = line.quantity
-        self._books.touch(line, now)
+        self._registry.touch(line, now)
         return LineItem(
-            *self._books.long_head(now),
+            *self._registry.long_head(now),
             kind="credit",
             origin=line.origin,
             description=line.description,

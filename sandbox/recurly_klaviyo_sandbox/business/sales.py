@@ -1,135 +1,120 @@
-"""Customers: how they come, what they buy besides, how they change and go."""
+"""Customers: how they come."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from recurly_klaviyo_sandbox.business import people
-from recurly_klaviyo_sandbox.business.catalogue import price_in
 from recurly_klaviyo_sandbox.business.chance import pick
 from recurly_klaviyo_sandbox.business.entities import (
     Account,
     Acquisition,
-    LineItem,
     ShippingAddress,
 )
-from recurly_klaviyo_sandbox.business.habits import DAY
+from recurly_klaviyo_sandbox.business.parameters import DAY
 
 if TYPE_CHECKING:
+    from recurly_klaviyo_sandbox.business.cards import Cards
+    from recurly_klaviyo_sandbox.business.contracts import Contracts
+    from recurly_klaviyo_sandbox.business.customers import Customers
     from recurly_klaviyo_sandbox.business.entities import Plan
-    from recurly_klaviyo_sandbox.business.merchant import Business
+    from recurly_klaviyo_sandbox.business.migration import Migration
+    from recurly_klaviyo_sandbox.business.payments import Payments
+    from recurly_klaviyo_sandbox.business.world import World
+
+
+_GROWTH = 0.85
+"""Sign-ups thin out or, below one, come faster as time goes by."""
+
+
+class Arrivals(NamedTuple):
+    """From `opened` on, within `span` seconds, come `accounts` customers; later as many again."""
+
+    opened: int
+    accounts: int
+    span: float
+
+    def time(self, seed: int, number: int) -> float:
+        """When customer `number` comes."""
+        patience = Random(f"{seed}:arrival:{number}").random()
+        share = ((number + patience) / self.accounts) ** _GROWTH
+        return float(self.opened + share * self.span)
 
 
 class Sales:
-    """The department that knows the customers."""
+    """The department that wins customers."""
 
-    def __init__(self, business: Business) -> None:
-        self._business = business
-        self._books = business.books
-        self._agenda = business.agenda
-        self._billing = business.billing
-        self._payments = business.payments
+    def __init__(  # noqa: PLR0913, PLR0917  (a new customer has to do with every department)
+        self,
+        world: World,
+        arrivals: Arrivals,
+        payments: Payments,
+        cards: Cards,
+        customers: Customers,
+        contracts: Contracts,
+        migration: Migration,
+    ) -> None:
+        self._world = world
+        self._arrivals = arrivals
+        self._registry = world.registry
+        self._queue = world.queue
+        self._payments = payments
+        self._cards = cards
+        self._customers = customers
+        self._contracts = contracts
+        self._migration = migration
         self._accounts: list[Account] = []
         self._parents: list[Account] = []
 
+    def expect_sign_up(self, number: int) -> None:
+        """Enter the arrival of customer `number` into the queue."""
+        self._queue.at(self._arrivals.time(self._world.seed, number), self.sign_up, number)
+
     def sign_up(self, number: int) -> None:
         """A customer arrives; the next one is on the way."""
-        rng = Random(f"{self._business.seed}:{number}")
-        self._business.expect_sign_up(number + 1)
-        persona = pick(rng, self._business.habits.personas)
+        rng = Random(f"{self._world.seed}:{number}")
+        self.expect_sign_up(number + 1)
+        persona = pick(rng, self._world.parameters.personas)
         account = self._open_account(rng, number, persona)
         if persona != "lead":
             self._settle_in(account, persona)
 
     def _settle_in(self, account: Account, persona: str) -> None:
-        rng, business = account.rng, self._business
+        rng = account.rng
         if persona == "child":
-            business.contracts.start(account, self._some_plan(rng), manual=False)
+            self._contracts.start(account, self._some_plan(rng), manual=False)
             return
         if persona == "migrated":
-            business.cards.put_on_file(account, pick(rng, {"card": 4, "bank": 1}))
-            business.migration.bring_history(account)
+            self._cards.put_on_file(account, pick(rng, {"card": 4, "bank": 1}))
+            self._migration.bring_history(account)
         elif persona != "invoiced":
-            business.cards.put_on_file(account, persona)
+            self._cards.put_on_file(account, persona)
         if pick(rng, {True: 1, False: 9}):
             self._payments.verify(account)
         if persona == "shopper":
-            self.sell_items(account)
+            self._customers.sell_items(account)
             return
         plan = self._some_plan(rng)
         if persona in {"card", "wallet"} and pick(rng, {True: 5, False: 95}):
             self._payments.decline_before_invoice(account, plan.prices[account.currency])
         ahead = pick(rng, {0: 96, 9 * DAY: 2, 40 * DAY: 2})
-        business.contracts.start(account, plan, manual=persona == "invoiced", ahead=ahead)
-
-    def sell_items(self, account: Account) -> None:
-        """A one-time purchase, at times a very long one."""
-        if account.closed:
-            return
-        rng = account.rng
-        size = pick(rng, {1: 70, 2: 15, 3: 9, 7: 4, self._business.habits.largest_purchase: 2})
-        lines = [self._item_line(account) for _ in range(size)]
-        odd = pick(rng, {"": 90, "prepayment": 5, "tiny": 2, "zero": 3})
-        if odd == "prepayment":
-            lines = [self._billing.line(account, "prepayment", "Prepayment", 5000)]
-        elif odd == "tiny":
-            lines = [self._billing.line(account, "debit", "Rounding adjustment", 2)]
-        elif odd == "zero":
-            lines = [self._billing.line(account, "one_time", "Free sample", 0)]
-        invoice = self._billing.bill(account, odd if odd == "prepayment" else "purchase", lines)
-        if odd == "" and pick(rng, {True: 1, False: 3}) and not account.parent:
-            self._payments.authorize(invoice)
-        else:
-            self._payments.collect(invoice, "api")
-
-    def move_house(self, account: Account) -> None:
-        """A customer changes their address."""
-        if account.closed:
-            return
-        moved = people.address(account.rng, account.currency)
-        account.address = replace(moved, country=account.address.country)
-        self._books.touch(account, self._agenda.now)
-
-    def change_email(self, account: Account) -> None:
-        """A customer changes their e-mail address."""
-        if account.closed or account.email is None:
-            return
-        account.email = f"new{self._agenda.now}.{account.email}"
-        self._books.touch(account, self._agenda.now)
-
-    def give_credit(self, account: Account) -> None:
-        """A goodwill credit, used up by the next bills."""
-        if account.closed:
-            return
-        line = self._billing.line(account, "credit", "Sorry for the delay", -500)
-        line.tax = 0
-        line.credit_reason = "service"
-        self._billing.grant_credit(account, "credit", [line])
-
-    def close(self, account: Account) -> None:
-        """A customer goes for good; subscriptions end and the billing info is deleted."""
-        if account.closed:
-            return
-        account.closed = self._agenda.now
-        self._business.cards.take_off_file(account)
-        for subscription in account.subscriptions:
-            self._business.contracts.expire(subscription, "canceled")
-        self._books.touch(account, self._agenda.now)
+        self._contracts.start(account, plan, manual=persona == "invoiced", ahead=ahead)
 
     def _open_account(self, rng: Random, number: int, persona: str) -> Account:
-        now = self._agenda.now
+        now = self._queue.now
         first, last = rng.choice(people.FIRST_NAMES), rng.choice(people.LAST_NAMES)
         parent = self._some_parent(rng) if persona == "child" else None
         currency = parent.currency if parent else pick(rng, {"USD": 70, "EUR": 20, "GBP": 10})
-        placeholders = self._business.habits.placeholder_emails
+        placeholders = self._world.parameters.placeholder_emails
         email = people.email(rng, number, first, last, placeholders=placeholders)
-        if self._accounts and rng.random() < self._business.habits.shares_email:
-            email = rng.choice(self._accounts).email
+        twin = None
+        if self._accounts and rng.random() < self._world.parameters.shares_email:
+            twin = rng.choice(self._accounts)
+            email = twin.email
         address = people.address(rng, currency)
         account = Account(
-            *self._books.head(now),
+            *self._registry.head(now),
             code=people.account_code(rng, number, last),
             email=email,
             first_name=first,
@@ -143,34 +128,28 @@ class Sales:
             parent=parent,
         )
         if pick(rng, {True: 1, False: 5}):
-            account.shipping = self._books.enter(
-                ShippingAddress(*self._books.head(now), account, address)
+            account.shipping = self._registry.enter(
+                ShippingAddress(*self._registry.head(now), account, address)
             )
         channel = pick(rng, {"": 6, **dict.fromkeys(people.CHANNELS, 1)})
         if channel:
-            self._books.enter(Acquisition(*self._books.head(now), account, channel))
+            self._registry.enter(Acquisition(*self._registry.head(now), account, channel))
         self._accounts.append(account)
         if persona in {"invoiced", "card"} and number % 10 == 0:
             self._parents.append(account)
         if parent and not parent.has_children:
             parent.has_children = True
-        return self._books.enter(account)
+        if twin and rng.random() < self._world.parameters.closes_superfluous:
+            superfluous = rng.choice([account, twin])
+            self._queue.after(rng.uniform(3, 60) * DAY, self._contracts.close, superfluous)
+        if email is None and rng.random() < self._world.parameters.adds_email:
+            self._queue.after(rng.uniform(1, 60) * DAY, self._customers.change_email, account)
+        return self._registry.enter(account)
 
     def _some_parent(self, rng: Random) -> Account | None:
         candidates = [parent for parent in self._parents[-50:] if not parent.closed]
         return rng.choice(candidates) if candidates else None
 
     def _some_plan(self, rng: Random) -> Plan:
-        catalogue = self._business.catalogue
-        return rng.choices(catalogue.plans, catalogue.popularity)[0]
-
-    def _item_line(self, account: Account) -> LineItem:
-        item = account.rng.choice(self._business.catalogue.items)
-        return self._billing.line(
-            account,
-            "one_time",
-            item.name,
-            price_in(account.payer.currency, item.price),
-            pick(account.rng, {1: 8, 2: 1, 4: 1}),
-            item=item,
-        )
+        catalog = self._world.catalog
+        return rng.choices(catalog.plans, catalog.popularity)[0]

@@ -6,6 +6,6 @@ from recurly_klaviyo_sandbox.klaviyo.account import (
     SeenEvent,
     TriggeredFlow,
 )
-from recurly_klaviyo_sandbox.klaviyo.switches import Switches
+from recurly_klaviyo_sandbox.klaviyo.options import Options
 
-__all__ = ["DEFAULT_KEY", "KlaviyoAccount", "SeenEvent", "Switches", "TriggeredFlow"]
+__all__ = ["DEFAULT_KEY", "KlaviyoAccount", "Options", "SeenEvent", "TriggeredFlow"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,13 +11,14 @@ import orjson
 from recurly_klaviyo_sandbox.faults import FaultInjection
 from recurly_klaviyo_sandbox.klaviyo import background, endpoints
 from recurly_klaviyo_sandbox.klaviyo.events import NewEvent
-from recurly_klaviyo_sandbox.klaviyo.gate import Gate
+from recurly_klaviyo_sandbox.klaviyo.feed import render_feed
+from recurly_klaviyo_sandbox.klaviyo.http import Http
 from recurly_klaviyo_sandbox.klaviyo.limits import RateLimiter
 from recurly_klaviyo_sandbox.klaviyo.metrics import API, RECURLY
+from recurly_klaviyo_sandbox.klaviyo.options import Options
 from recurly_klaviyo_sandbox.klaviyo.profiles import Identifiers
 from recurly_klaviyo_sandbox.klaviyo.sandbox_pages import SandboxPages
 from recurly_klaviyo_sandbox.klaviyo.state import State
-from recurly_klaviyo_sandbox.klaviyo.switches import Switches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -64,8 +64,8 @@ class KlaviyoAccount:
     `app` is the complete application: the activity feed, the sandbox's own pages, and the API
     behind fault injection, which is also there as `network`. Keyword arguments beside the clock,
     the key and `real_time` (seconds since 1970, by which limits are counted) are the fields of
-    `Switches`, which can also be changed later through `switches`. `lock` guards `state`. What
-    `gate.before_each_request` is set to happens between a client's requests.
+    `Options`, which can also be changed later through `options`. `lock` guards `state`. What
+    `http.before_each_request` is set to happens between a client's requests.
     """
 
     def __init__(
@@ -74,17 +74,17 @@ class KlaviyoAccount:
         clock: Clock,
         api_key: str = DEFAULT_KEY,
         real_time: Callable[[], float] = time.time,
-        **switches: Any,
+        **options: Any,
     ) -> None:
         self.api_key = api_key
-        self.switches = replace(Switches(), **switches)
-        self.state = State(clock, self.switches)
+        self.options = replace(Options(), **options)
+        self.state = State(clock, self.options)
         self._keys = {api_key: endpoints.SCOPES}
-        self.lock = threading.RLock()
-        limiter = RateLimiter(real_time, self.switches)
-        self.gate = Gate(self.state, self._keys, limiter, self.lock)
-        self.network = FaultInjection(self.gate)
-        self.app = SandboxPages(self, self.network)
+        self.lock = self.state.lock
+        limiter = RateLimiter(real_time, self.options)
+        self.http = Http(self.state, self._keys, limiter)
+        self.network = FaultInjection(self.http)
+        self.app = SandboxPages(self.network, self.state, self.summary)
 
     def add_key(self, key: str, scopes: Iterable[str]) -> None:
         """A further private key that may do less."""
@@ -248,6 +248,10 @@ class KlaviyoAccount:
                     for index, moment in enumerate(times)
                 ]
             )
+
+    def feed(self) -> str:
+        """The activity feed as one HTML page that needs nothing else."""
+        return render_feed(self.state)
 
     def summary(self) -> dict[str, Any]:
         """Numbers for other processes, as served at /_sandbox/summary."""

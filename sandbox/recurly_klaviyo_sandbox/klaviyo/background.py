@@ -15,7 +15,7 @@ def settle(state: State, *, everything: bool = False) -> None:
     """Do what is due by now, or `everything` that is still to be done."""
     now = state.now()
     state.jobs.progress(
-        state.switches,
+        state.options,
         now,
         lambda job: profile_intake.work(state, job),
         everything=everything,
@@ -28,4 +28,4 @@ def settle(state: State, *, everything: bool = False) -> None:
 
 def poll(state: State, job: ImportJob) -> None:
     """Somebody reads a job's status, which moves it on."""
-    state.jobs.poll(job, state.switches, state.now(), lambda due: profile_intake.work(state, due))
+    state.jobs.poll(job, state.options, state.now(), lambda due: profile_intake.work(state, due))

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Call(NamedTuple):
-    """A request that passed the gate: authenticated, allowed, within limits, well addressed.
+    """A request that passed the http: authenticated, allowed, within limits, well addressed.
 
     `base` is the scheme and host the client used; `path` holds what the path names.
     """

@@ -87,14 +87,6 @@ ENDPOINTS = (
         Allowed("metric", {"metric": fields.METRIC, "flow": fields.FLOW}, include=_FLOWS),
     ),
     Endpoint(
-        "POST",
-        "/api/metric-aggregates",
-        ("metrics:read",),
-        Budget(3, 60),
-        reads.query_metric_aggregates,
-        Allowed("metric-aggregate", {"metric-aggregate": frozenset({"data", "dates", "id"})}),
-    ),
-    Endpoint(
         "GET",
         "/api/events",
         ("events:read",),

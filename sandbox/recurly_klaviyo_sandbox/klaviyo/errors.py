@@ -12,6 +12,7 @@ import uuid
 from typing import Any, NamedTuple
 
 INVALID = "Invalid input."
+_GUIDES = "https://developers.klaviyo.com/en/docs/"
 
 
 class Problem(NamedTuple):
@@ -61,15 +62,18 @@ class Refusal(Exception):  # noqa: N818  (what Klaviyo does, not what went wrong
         return cls.one(400, "invalid", INVALID, detail, parameter=name)
 
     @classmethod
-    def invalid(cls, problems: list[Problem]) -> Refusal:
-        """400 for a body, naming every problem with its pointer (documented)."""
-        return cls(
-            400,
-            [
-                _error(400, "invalid", INVALID, problem.detail, {"pointer": problem.pointer}, None)
-                for problem in problems
-            ],
-        )
+    def invalid(cls, problems: list[Problem], *, bulk: bool = False) -> Refusal:
+        """400 for a body, naming every problem with its pointer (documented).
+
+        Recorded: the errors of a bulk request have no `links`.
+        """
+        errors = [
+            _error(400, "invalid", INVALID, problem.detail, {"pointer": problem.pointer})
+            for problem in problems
+        ]
+        for error in errors if bulk else ():
+            del error["links"]
+        return cls(400, errors)
 
 
 def _error(  # noqa: PLR0913, PLR0917  (the members of the object)
@@ -78,16 +82,19 @@ def _error(  # noqa: PLR0913, PLR0917  (the members of the object)
     title: str,
     detail: str,
     source: dict[str, str],
-    meta: dict[str, Any] | None,
+    meta: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The members that published answers of real accounts have (reported)."""
-    return {
+    """An error object (recorded): `links` and `meta` are there but for 401 and 404."""
+    error: dict[str, Any] = {
         "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{status} {code} {detail} {source}")),
         "status": status,
         "code": code,
         "title": title,
         "detail": detail,
         "source": source,
-        "links": {},
-        "meta": meta or {},
     }
+    if status not in {401, 404}:
+        error |= {"links": {}, "meta": meta or {}}
+    if status == 429:  # noqa: PLR2004  (HTTP)
+        error["links"] = {"type": f"{_GUIDES}rate_limits_and_error_handling"}
+    return error

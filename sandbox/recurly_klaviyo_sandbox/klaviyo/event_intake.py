@@ -51,7 +51,7 @@ def take_bulk(state: State, body: bytes) -> None:
         entries, found = diagnosis.salvage(body, EventJobBody, _WAY, BulkEntry)
     found.extend(_entry_problems(entries, state))
     if found:
-        raise Refusal.invalid(found)
+        raise Refusal.invalid(found, bulk=True)
     now = state.now()
     stored: list[NewEvent] = []
     for _, entry in entries:
@@ -93,7 +93,7 @@ def take_single(state: State, body: bytes, revision: str) -> None:
     found += [
         Problem(f"{base}/profile/data{problem.pointer}", problem.detail)
         for problem in rules.event_profile_problems(
-            profile, refuse_phones=state.switches.refuse_event_phones
+            profile, refuse_phones=state.options.refuse_event_phones
         )
     ]
     if found:
@@ -109,7 +109,7 @@ def _entry_problems(entries: list[tuple[int, BulkEntry]], state: State) -> list[
     seen: set[tuple[str | None, str, str]] = set()
     count = 0
     now = state.now()
-    refuse_phones = state.switches.refuse_event_phones
+    refuse_phones = state.options.refuse_event_phones
     for index, entry in entries:
         profile = entry.attributes.profile.data
         for problem in rules.event_profile_problems(profile, refuse_phones=refuse_phones):
@@ -158,7 +158,7 @@ def _person(
 ) -> Profile | None:
     """The profile that gets the events, created or updated; None when they are dropped."""
     attributes = profile.attributes
-    if _domain(attributes.email or None) in state.switches.dropped_domains:
+    if _domain(attributes.email or None) in state.options.dropped_domains:
         return None  # documented: dropped silently
     # Assumed: with an unknown id they are dropped.
     find = state.profiles.get
@@ -175,14 +175,14 @@ def _person(
 
 def _identified(state: State, attributes: EventProfileAttributes, now: float) -> Profile | None:
     """The profile that the identifiers mean, new if need be, with all of them."""
-    book, switches = state.profiles, state.switches
+    book, options = state.profiles, state.options
     identifiers = profiles.identifiers(attributes)
     try:
-        person = book.find(identifiers, external_id_merges=switches.external_id_merges)
+        person = book.find(identifiers, external_id_merges=options.external_id_merges)
     except IdentityConflictError as conflict:
-        if switches.event_conflict == "drop":
+        if options.event_conflict == "drop":
             return None
-        person, identifiers = conflict.decide(identifiers, switches.event_conflict)
+        person, identifiers = conflict.decide(identifiers, options.event_conflict)
     if person is None and attributes.anonymous_id and not identifiers:
         person = book.with_anonymous_id(attributes.anonymous_id)
     if person is None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from recurly_klaviyo_sandbox.klaviyo.options import Options
     from recurly_klaviyo_sandbox.klaviyo.shapes import ImportedProfile
-    from recurly_klaviyo_sandbox.klaviyo.switches import Switches
 
 LIFETIME = 7 * 86_400.0  # documented: a job expires after seven days
 
@@ -86,12 +86,12 @@ class ImportJobs:
         return job
 
     def poll(
-        self, job: ImportJob, switches: Switches, now: float, work: Callable[[ImportJob], None]
+        self, job: ImportJob, options: Options, now: float, work: Callable[[ImportJob], None]
     ) -> None:
         """A status read: the job moves on, and ends once it was read often enough."""
         if not job.open:
             return
-        if job.polls >= switches.job_polls:
+        if job.polls >= options.job_polls:
             self._end(job, now, work)
         else:
             job.polls += 1
@@ -100,7 +100,7 @@ class ImportJobs:
 
     def progress(
         self,
-        switches: Switches,
+        options: Options,
         now: float,
         work: Callable[[ImportJob], None],
         *,
@@ -111,9 +111,9 @@ class ImportJobs:
             job
             for job in self._by_id.values()
             if job.open
-            and (everything or now >= job.created + switches.job_duration.total_seconds())
+            and (everything or now >= job.created + options.job_duration.total_seconds())
         ]
-        if switches.import_order == "reversed":
+        if options.import_order == "reversed":
             due.reverse()
         for job in due:
             self._end(job, now, work)

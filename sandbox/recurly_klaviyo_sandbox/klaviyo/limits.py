@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from recurly_klaviyo_sandbox.klaviyo.switches import Switches
+    from recurly_klaviyo_sandbox.klaviyo.options import Options
 
 SECOND, MINUTE = 1.0, 60.0
 
@@ -41,14 +41,15 @@ class RateLimiter:
     """
 
     real_time: Callable[[], float]
-    switches: Switches
+    options: Options
     _windows: dict[str, _Windows] = field(default_factory=dict)
 
     def admit(self, endpoint: str, budget: Budget) -> tuple[int | None, dict[str, str]]:
         """Count one request: (seconds to wait or None, headers of the answer).
 
-        Documented: a refused request gets `Retry-After` and nothing else, all others the three
-        RateLimit headers, of which Remaining and Reset speak of the steady window.
+        Recorded: a refused request gets `Retry-After` and nothing else, all others the three
+        RateLimit headers, of which Remaining and Reset speak of the window that Limit names
+        first: the burst window. In 2023 it was the steady one, as the documentation still says.
         Assumed: refused requests do not count.
         """
         now = self.real_time()
@@ -67,13 +68,21 @@ class RateLimiter:
             return max(1, math.ceil(max(waits))), {}
         windows.burst.used += 1
         windows.steady.used += 1
+        steady = self.options.first_window == "steady" or (
+            self.options.first_window == "alternating" and windows.steady.used % 2 == 0
+        )
+        window, length, limit = (
+            (windows.steady, MINUTE, budget.steady)
+            if steady
+            else (windows.burst, SECOND, budget.burst)
+        )
         return None, {
-            "RateLimit-Limit": f"{budget.burst}, {budget.burst};w=1, {budget.steady};w=60",
-            "RateLimit-Remaining": str(budget.steady - windows.steady.used),
-            "RateLimit-Reset": str(math.ceil(windows.steady.start + MINUTE - now)),
+            "RateLimit-Limit": f"{limit}, {budget.burst};w=1, {budget.steady};w=60",
+            "RateLimit-Remaining": str(limit - window.used),
+            "RateLimit-Reset": str(int(window.start + length - now)),
         }
 
     def _roll(self, window: _Window, length: float, now: float) -> None:
         if now >= window.start + length:
             window.used = 0
-            window.start = now - now % length if self.switches.window_start == "calendar" else now
+            window.start = now - now % length if self.options.window_start == "calendar" else now

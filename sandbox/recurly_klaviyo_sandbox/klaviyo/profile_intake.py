@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import orjson
 
 from recurly_klaviyo_sandbox.klaviyo import diagnosis, profiles, rules, values
-from recurly_klaviyo_sandbox.klaviyo.errors import Problem, Refusal
+from recurly_klaviyo_sandbox.klaviyo.errors import INVALID, Problem, Refusal
 from recurly_klaviyo_sandbox.klaviyo.jobs import ImportError_, ImportJob
 from recurly_klaviyo_sandbox.klaviyo.profiles import Identifiers, IdentityConflictError, Profile
 from recurly_klaviyo_sandbox.klaviyo.shapes import (
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 PROFILES_PER_REQUEST = 10_000  # documented
 _WAY = ("data", "attributes", "profiles", "data")
 _ROWS = f"/{'/'.join(_WAY)}"
+_ID = re.compile("[0-9A-Z]{26}")  # recorded: a ULID
 _decode_job = msgspec.json.Decoder(ImportJobBody).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -58,7 +60,7 @@ def take_import(state: State, body: bytes) -> ImportJob:
         detail = f"A request holds at most {PROFILES_PER_REQUEST:,} profiles, not {len(rows):,}."
         found.append(Problem(_ROWS, detail))
     if found:
-        raise Refusal.invalid(found)
+        raise Refusal.invalid(found, bulk=True)
     for identifier in lists:
         if state.lists.get(identifier) is None:
             raise Refusal.not_found("list", identifier)
@@ -68,7 +70,7 @@ def take_import(state: State, body: bytes) -> ImportJob:
 def work(state: State, job: ImportJob) -> None:
     """Do what a job has to do: write its rows, keep an error for each that fails."""
     order = list(enumerate(job.rows))
-    if state.switches.import_order == "reversed":
+    if state.options.import_order == "reversed":
         order.reverse()
     now = state.now()
     for index, row in order:
@@ -97,12 +99,12 @@ def _import_row(
         reason = state.jobs.refusals.get(identifiers.email.lower())
         if reason is not None:
             return "/attributes/email", reason
-        if state.switches.drop_test_profiles and _is_test(state, identifiers.email):
+        if state.options.drop_test_profiles and _is_test(state, identifiers.email):
             return None
     try:
         profile = _profile_for(state, row.id or None, identifiers, now)
     except IdentityConflictError as conflict:
-        winner = state.switches.import_conflict
+        winner = state.options.import_conflict
         if winner == "error":
             return "/attributes/email", "Duplicate email found."  # documented wording
         profile, own = conflict.decide(identifiers, "id" if row.id else winner)
@@ -113,9 +115,7 @@ def _import_row(
         return "/attributes/phone_number", values.PHONE_DETAIL  # assumed: nothing else identifies
     profiles.merge(profile, attributes, nulls_clear=False)
     if row.meta and row.meta.patch_properties:
-        profiles.patch(
-            profile, row.meta.patch_properties, unset=state.switches.bulk_unset_effective
-        )
+        profiles.patch(profile, row.meta.patch_properties, unset=state.options.bulk_unset_effective)
     profile.updated = now
     profile.lists += tuple(name for name in job.lists if name not in profile.lists)
     job.profiles.append(profile.number)
@@ -140,7 +140,7 @@ def _profile_for(
             raise IdentityConflictError(holders)
         book.identify(profile, identifiers)
         return profile
-    found = book.find(identifiers, external_id_merges=state.switches.external_id_merges)
+    found = book.find(identifiers, external_id_merges=state.options.external_id_merges)
     if found is None:
         if not identifiers:
             return None
@@ -152,12 +152,12 @@ def _profile_for(
 
 
 def _is_test(state: State, email: str) -> bool:
-    return email.rpartition("@")[2].lower() in state.switches.dropped_domains
+    return email.rpartition("@")[2].lower() in state.options.dropped_domains
 
 
 def _payload(state: State, row: ImportedProfile) -> dict[str, Any]:
     payload: dict[str, Any] = orjson.loads(_encode(row))
-    return payload["attributes"] if state.switches.original_payload == "attributes" else payload
+    return payload["attributes"] if state.options.original_payload == "attributes" else payload
 
 
 def upsert(state: State, body: bytes) -> tuple[Profile, bool]:
@@ -176,7 +176,7 @@ def upsert(state: State, body: bytes) -> tuple[Profile, bool]:
     try:
         profile = _profile_for(state, sent.id or None, identifiers, now)
     except IdentityConflictError as conflict:
-        if state.switches.conflict_status == 409:  # noqa: PLR2004  (the HTTP status)
+        if state.options.conflict_status == 409:  # noqa: PLR2004  (the HTTP status)
             person, *others = conflict.holders.values()
             raise duplicate(next(each for each in others if each is not person)) from conflict
         problem = Problem("/data/attributes/email", "Duplicate email found.")
@@ -225,7 +225,7 @@ def change(state: State, identifier: str, body: bytes) -> Profile:
         problems.append(Problem("/data/id", "The id differs from the one in the path."))
     if problems:
         raise Refusal.invalid(problems)
-    profile = _known(state, identifier)
+    profile = known(state, identifier)
     taken = _holder(state, sent.attributes, beside=profile)
     if taken is not None:
         raise duplicate(taken)
@@ -250,8 +250,8 @@ def take_merge(state: State, body: bytes) -> Profile:
     if len(sources) != 1 or sources[0].id == sent.id:
         pointer = "/data/relationships/profiles/data"
         raise Refusal.invalid([Problem(pointer, "Send one source, which is another profile.")])
-    _, destination = (_known(state, identifier) for identifier in (sources[0].id, sent.id))
-    due = state.now() + state.switches.merge_duration.total_seconds()
+    _, destination = (known(state, identifier) for identifier in (sources[0].id, sent.id))
+    due = state.now() + state.options.merge_duration.total_seconds()
     state.merges.append(Merge(sources[0].id, sent.id, due))
     return destination
 
@@ -261,13 +261,22 @@ def merge(state: State, source_id: str, destination_id: str) -> None:
     source, destination = state.profiles.get(source_id), state.profiles.get(destination_id)
     if source is None or destination is None or source is destination:
         return
-    switches = state.switches
-    state.profiles.merge(source, destination, ids_resolve=switches.merged_ids_resolve)
-    state.events.reassign(source.number, destination.number, keys_known=switches.merged_keys_known)
+    options = state.options
+    state.profiles.merge(source, destination, ids_resolve=options.merged_ids_resolve)
+    state.events.reassign(source.number, destination.number, keys_known=options.merged_keys_known)
     destination.updated = state.now()
 
 
-def _known(state: State, identifier: str) -> Profile:
+def known(state: State, identifier: str) -> Profile:
+    """The profile with that id.
+
+    Raises:
+        Refusal: 404, or 400 for what is no id at all (recorded of events; assumed of profiles).
+    """
+    if not _ID.fullmatch(identifier):
+        raise Refusal.one(
+            400, "invalid", INVALID, f"'{identifier}' is not a valid id.", pointer="/data/id"
+        )
     profile = state.profiles.get(identifier)
     if profile is None:
         raise Refusal.not_found("profile", identifier)

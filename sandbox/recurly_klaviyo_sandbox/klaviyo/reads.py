@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING, Any
 
-from recurly_klaviyo_sandbox.klaviyo import aggregates, background, resources, values
+from recurly_klaviyo_sandbox.klaviyo import background, profile_intake, resources, values
 from recurly_klaviyo_sandbox.klaviyo.calls import Answer, Call
 from recurly_klaviyo_sandbox.klaviyo.errors import Refusal
 
@@ -29,28 +29,24 @@ _SQL = {"greater-than": ">", "greater-or-equal": ">=", "less-than": "<", "less-o
 
 def get_accounts(state: State, call: Call) -> Answer:
     """GET /api/accounts: one element (documented)."""
-    data = [resources.account(state.switches, call.query.fields, call.base)]
-    return Answer(200, resources.collection(data, call.query, call.url, state.switches))
+    data = [resources.account(state.options, call.query.fields, call.base)]
+    return Answer(200, resources.collection(data, call.query, call.url, state.options))
 
 
 def get_metrics(state: State, call: Call) -> Answer:
     """GET /api/metrics: no filter by name, pages of 200 (documented)."""
+    # Recorded: a filter by integration.category is taken and filters nothing.
+    names = [each for each in call.query.conditions if each.field == "integration.name"]
     wanted = [
         metric
         for metric in state.metrics
-        if all(_integration(metric.integration, condition) for condition in call.query.conditions)
+        if all(metric.integration == condition.text for condition in names)
     ]
     page, following = _page(wanted, call, METRICS_PER_PAGE)
     data = [resources.metric(metric, call.query.fields, call.base) for metric in page]
     return Answer(
-        200, resources.collection(data, call.query, call.url, state.switches, following=following)
+        200, resources.collection(data, call.query, call.url, state.options, following=following)
     )
-
-
-def _integration(name: str, condition: Condition) -> bool:
-    if condition.field == "integration.name":
-        return name == condition.text
-    return ("Internal" if name == "API" else "eCommerce") == condition.text
 
 
 def get_metric(state: State, call: Call) -> Answer:
@@ -58,12 +54,7 @@ def get_metric(state: State, call: Call) -> Answer:
     metric = state.metrics.get(call.path["id"])
     if metric is None:
         raise Refusal.not_found("metric", call.path["id"])
-    return Answer(200, {"data": resources.metric(metric, call.query.fields, call.base)})
-
-
-def query_metric_aggregates(state: State, call: Call) -> Answer:
-    """POST /api/metric-aggregates."""
-    return Answer(200, aggregates.document(aggregates.answer(state, call.body), call.base))
+    return resources.one(resources.metric(metric, call.query.fields, call.base), call)
 
 
 def get_events(state: State, call: Call) -> Answer:
@@ -90,22 +81,22 @@ def get_events(state: State, call: Call) -> Answer:
     following = (page[-1].time, page[-1].number) if len(found) > len(page) else None
     data = [resources.event(event, state, query.fields, call.base) for event in page]
     included: list[dict[str, Any]] = []
-    if "metric" in query.include:
-        numbers = dict.fromkeys(event.metric for event in page)
-        included += [
-            resources.metric(state.metrics.number(number), query.fields, call.base)
-            for number in numbers
-        ]
     if "profile" in query.include:
         numbers = dict.fromkeys(event.profile for event in page)
         included += [
             resources.profile(state.profiles.number(number), query.fields, call.base)
             for number in numbers
         ]
+    if "metric" in query.include:
+        numbers = dict.fromkeys(event.metric for event in page)
+        included += [
+            resources.metric(state.metrics.number(number), query.fields, call.base)
+            for number in numbers
+        ]
     return Answer(
         200,
         resources.collection(
-            data, query, call.url, state.switches, following=following, included=included
+            data, query, call.url, state.options, following=following, included=included
         ),
     )
 
@@ -154,7 +145,7 @@ def get_profiles(state: State, call: Call) -> Answer:
     page, following = _page(found, call, query.page_size)
     data = [resources.profile(profile, query.fields, call.base) for profile in page]
     return Answer(
-        200, resources.collection(data, query, call.url, state.switches, following=following)
+        200, resources.collection(data, query, call.url, state.options, following=following)
     )
 
 
@@ -199,11 +190,9 @@ def _profile_key(name: str) -> Callable[[Profile], Any]:
 
 def get_profile(state: State, call: Call) -> Answer:
     """GET /api/profiles/{id}."""
-    profile = state.profiles.get(call.path["id"])
-    if profile is None:
-        raise Refusal.not_found("profile", call.path["id"])
-    document = {"data": resources.profile(profile, call.query.fields, call.base)}
-    return Answer(200, document | _included_lists(state, call, profile.lists))
+    profile = profile_intake.known(state, call.path["id"])
+    data = resources.profile(profile, call.query.fields, call.base)
+    return resources.one(data, call, **_included_lists(state, call, profile.lists))
 
 
 def _included_lists(state: State, call: Call, identifiers: Sequence[str]) -> dict[str, Any]:
@@ -229,8 +218,8 @@ def get_import_job(state: State, call: Call) -> Answer:
     """GET /api/profile-bulk-import-jobs/{job_id}: the read that moves a job on."""
     job = _job(state, call.path["id"])
     background.poll(state, job)
-    document = {"data": resources.import_job(job, call.query.fields, call.base)}
-    return Answer(200, document | _included_lists(state, call, job.lists))
+    data = resources.import_job(job, call.query.fields, call.base)
+    return resources.one(data, call, **_included_lists(state, call, job.lists))
 
 
 def get_import_jobs(state: State, call: Call) -> Answer:
@@ -248,7 +237,7 @@ def get_import_jobs(state: State, call: Call) -> Answer:
     page, following = _page(found, call, query.page_size)
     data = [resources.import_job(job, query.fields, call.base) for job in page]
     return Answer(
-        200, resources.collection(data, query, call.url, state.switches, following=following)
+        200, resources.collection(data, query, call.url, state.options, following=following)
     )
 
 
@@ -258,7 +247,7 @@ def get_import_errors(state: State, call: Call) -> Answer:
     page, following = _page(job.errors, call, call.query.page_size)
     data = [resources.import_error(error, call.query.fields) for error in page]
     return Answer(
-        200, resources.collection(data, call.query, call.url, state.switches, following=following)
+        200, resources.collection(data, call.query, call.url, state.options, following=following)
     )
 
 
@@ -271,7 +260,7 @@ def get_import_profiles(state: State, call: Call) -> Answer:
         for number in page
     ]
     return Answer(
-        200, resources.collection(data, call.query, call.url, state.switches, following=following)
+        200, resources.collection(data, call.query, call.url, state.options, following=following)
     )
 
 
@@ -293,7 +282,7 @@ def get_lists(state: State, call: Call) -> Answer:
     page, following = _page(found, call, call.query.page_size)
     data = [resources.profile_list(each, call.query.fields, call.base) for each in page]
     return Answer(
-        200, resources.collection(data, call.query, call.url, state.switches, following=following)
+        200, resources.collection(data, call.query, call.url, state.options, following=following)
     )
 
 
@@ -312,7 +301,7 @@ def get_list(state: State, call: Call) -> Answer:
     if "profile_count" in call.query.additional:
         members = sum(found.id in profile.lists for profile in state.profiles)
         data["attributes"]["profile_count"] = members
-    return Answer(200, {"data": data})
+    return resources.one(data, call)
 
 
 def _page(items: Sequence[Any], call: Call, size: int) -> tuple[Sequence[Any], tuple[int] | None]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from recurly_klaviyo_sandbox.klaviyo.calls import Answer
 from recurly_klaviyo_sandbox.klaviyo.profiles import ATTRIBUTES, LOCATION
 from recurly_klaviyo_sandbox.klaviyo.query import cursor, query_string, thin
 from recurly_klaviyo_sandbox.klaviyo.values import to_iso
@@ -14,29 +15,30 @@ from recurly_klaviyo_sandbox.klaviyo.values import to_iso
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from recurly_klaviyo_sandbox.klaviyo.calls import Call
     from recurly_klaviyo_sandbox.klaviyo.events import StoredEvent
     from recurly_klaviyo_sandbox.klaviyo.jobs import ImportError_, ImportJob
     from recurly_klaviyo_sandbox.klaviyo.lists import ProfileList
     from recurly_klaviyo_sandbox.klaviyo.metrics import Metric
+    from recurly_klaviyo_sandbox.klaviyo.options import Options
     from recurly_klaviyo_sandbox.klaviyo.profiles import Profile
     from recurly_klaviyo_sandbox.klaviyo.query import Query
     from recurly_klaviyo_sandbox.klaviyo.state import State
-    from recurly_klaviyo_sandbox.klaviyo.switches import Switches
 
 
-def account(switches: Switches, fields: Mapping[str, frozenset[str]], base: str) -> dict[str, Any]:
+def account(options: Options, fields: Mapping[str, frozenset[str]], base: str) -> dict[str, Any]:
     """The account."""
     return {
         "type": "account",
         "id": "SandBx",
         "attributes": thin(
             {
-                "test_account": switches.test_account,
+                "test_account": options.test_account,
                 "contact_information": {
-                    "default_sender_name": switches.organization_name,
+                    "default_sender_name": options.organization_name,
                     "default_sender_email": "store@sandbox.test",
                     "website_url": None,
-                    "organization_name": switches.organization_name,
+                    "organization_name": options.organization_name,
                     "street_address": {
                         "address1": None,
                         "address2": None,
@@ -47,19 +49,20 @@ def account(switches: Switches, fields: Mapping[str, frozenset[str]], base: str)
                     },
                 },
                 "industry": None,
-                "timezone": switches.timezone,
-                "preferred_currency": switches.preferred_currency,
+                "timezone": options.timezone,
+                "preferred_currency": options.preferred_currency,
                 "public_api_key": "SandBx",
                 "locale": "en-US",
             },
             fields.get("account"),
         ),
-        "links": {"self": f"{base}/api/accounts/SandBx"},
+        "links": {"self": f"{base}/api/accounts/SandBx/"},
     }
 
 
 def metric(stored: Metric, fields: Mapping[str, frozenset[str]], base: str) -> dict[str, Any]:
     """A metric with its integration, by which same names are told apart."""
+    here = f"{base}/api/metrics/{stored.id}/"
     api = stored.integration == "API"
     return {
         "type": "metric",
@@ -74,14 +77,13 @@ def metric(stored: Metric, fields: Mapping[str, frozenset[str]], base: str) -> d
                     "id": "0eMvjm" if api else "6aBcDe",
                     "key": "api" if api else stored.integration.lower(),
                     "name": stored.integration,
-                    "category": {"object": "category", "id": "0", "name": "Internal"}
-                    if api
-                    else {"object": "category", "id": "1", "name": "eCommerce"},
+                    "category": "API" if api else "eCommerce",
                 },
             },
             fields.get("metric"),
         ),
-        "links": {"self": f"{base}/api/metrics/{stored.id}"},
+        "relationships": {"flow-triggers": {"data": [], "links": _related(here, "flow-triggers")}},
+        "links": {"self": here},
     }
 
 
@@ -91,6 +93,8 @@ def profile(stored: Profile, fields: Mapping[str, frozenset[str]], base: str) ->
         "email": stored.email,
         "phone_number": stored.phone_number,
         "external_id": stored.external_id,
+        "anonymous_id": None,
+        "whatsapp_bsuid": None,
         **{name: stored.attributes.get(name) for name in ATTRIBUTES},
         "created": to_iso(stored.created),
         "updated": to_iso(stored.updated),
@@ -98,18 +102,16 @@ def profile(stored: Profile, fields: Mapping[str, frozenset[str]], base: str) ->
         "location": {name: stored.location.get(name) for name in LOCATION},
         "properties": stored.properties,
     }
-    related = f"{base}/api/profiles/{stored.id}"
+    here = f"{base}/api/profiles/{stored.id}/"
     return {
         "type": "profile",
         "id": stored.id,
         "attributes": thin(attributes, fields.get("profile")),
         "relationships": {
-            name: {
-                "links": {"self": f"{related}/relationships/{name}", "related": f"{related}/{name}"}
-            }
-            for name in ("lists", "segments")
+            name: {"links": _related(here, name)}
+            for name in ("lists", "segments", "push-tokens", "conversation")
         },
-        "links": {"self": related},
+        "links": {"self": here},
     }
 
 
@@ -119,17 +121,15 @@ def event(
     fields: Mapping[str, frozenset[str]],
     base: str,
 ) -> dict[str, Any]:
-    """An event; its value shows as `$value` among the properties (reported)."""
-    switches = state.switches
+    """An event; its value, 0 if it has none, and its unique_id show as properties (recorded)."""
     properties = orjson.loads(stored.properties)
-    if switches.show_value and stored.value is not None:
-        properties["$value"] = stored.value
-        if stored.currency:
-            properties["$value_currency"] = stored.currency
-    if switches.show_event_id:
+    value = stored.value or 0
+    properties["$value"] = int(value) if value == int(value) else value
+    if stored.currency:
+        properties["$value_currency"] = stored.currency
+    if state.options.show_event_id:
         properties["$event_id"] = str(stored.key)
-    identifier = stored.id
-    here = f"{base}/api/events/{identifier}"
+    here = f"{base}/api/events/{stored.id}/"
     attributes = {
         "timestamp": stored.time,
         "event_properties": properties,
@@ -138,13 +138,10 @@ def event(
     }
     return {
         "type": "event",
-        "id": identifier,
+        "id": stored.id,
         "attributes": thin(attributes, fields.get("event")),
         "relationships": {
-            name: {
-                "data": {"type": name, "id": other},
-                "links": {"self": f"{here}/relationships/{name}", "related": f"{here}/{name}"},
-            }
+            name: {"data": {"type": name, "id": other}, "links": _related(here, name)}
             for name, other in (
                 ("profile", state.profiles.number(stored.profile).id),
                 ("metric", state.metrics.number(stored.metric).id),
@@ -158,7 +155,7 @@ def import_job(
     stored: ImportJob, fields: Mapping[str, frozenset[str]], base: str
 ) -> dict[str, Any]:
     """An import job."""
-    here = f"{base}/api/profile-bulk-import-jobs/{stored.id}"
+    here = f"{base}/api/profile-bulk-import-jobs/{stored.id}/"
     attributes = {
         "status": stored.status,
         "created_at": to_iso(stored.created),
@@ -176,12 +173,10 @@ def import_job(
         "relationships": {
             "lists": {
                 "data": [{"type": "list", "id": identifier} for identifier in stored.lists],
-                "links": {"self": f"{here}/relationships/lists", "related": f"{here}/lists"},
+                "links": _related(here, "lists"),
             },
-            "profiles": {
-                "links": {"self": f"{here}/relationships/profiles", "related": f"{here}/profiles"}
-            },
-            "import-errors": {"links": {"related": f"{here}/import-errors"}},
+            "profiles": {"links": _related(here, "profiles")},
+            "import-errors": {"links": {"related": f"{here}import-errors/"}},
         },
         "links": {"self": here},
     }
@@ -217,15 +212,25 @@ def profile_list(
         "type": "list",
         "id": stored.id,
         "attributes": thin(attributes, fields.get("list")),
-        "links": {"self": f"{base}/api/lists/{stored.id}"},
+        "links": {"self": f"{base}/api/lists/{stored.id}/"},
     }
+
+
+def _related(here: str, name: str) -> dict[str, str]:
+    return {"self": f"{here}relationships/{name}/", "related": f"{here}{name}/"}
+
+
+def one(data: dict[str, Any], call: Call, *, status: int = 200, **beside: Any) -> Answer:
+    """The answer that is a single resource."""
+    here = call.url + query_string(call.query.parameters)
+    return Answer(status, {"data": data, **beside, "links": {"self": here}})
 
 
 def collection(  # noqa: PLR0913  (the members of a page)
     data: list[dict[str, Any]],
     query: Query,
     url: str,
-    switches: Switches,
+    options: Options,
     *,
     following: tuple[Any, ...] | None = None,
     included: list[dict[str, Any]] | None = None,
@@ -236,11 +241,11 @@ def collection(  # noqa: PLR0913  (the members of a page)
     """
     links: dict[str, Any] = {"self": url + query_string(query.parameters)}
     rest = tuple(pair for pair in query.parameters if pair[0] != "page[cursor]")
-    if switches.absent_links == "null":
+    if options.absent_links == "null":
         links.update(next=None, prev=None)
     if following is not None:
         links["next"] = url + query_string((*rest, ("page[cursor]", cursor(following))))
     document: dict[str, Any] = {"data": data, "links": links}
-    if included:
-        document["included"] = included
+    if query.include:
+        document["included"] = included or []
     return document

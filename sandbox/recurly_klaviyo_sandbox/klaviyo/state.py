@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from threading import RLock
 from typing import TYPE_CHECKING, NamedTuple
 
 from recurly_klaviyo_sandbox.klaviyo.events import EventLog
@@ -13,7 +14,7 @@ from recurly_klaviyo_sandbox.klaviyo.profiles import ProfileBook
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.clock import Clock
-    from recurly_klaviyo_sandbox.klaviyo.switches import Switches
+    from recurly_klaviyo_sandbox.klaviyo.options import Options
 
 
 class Consent(NamedTuple):
@@ -35,10 +36,14 @@ class Merge(NamedTuple):
 
 @dataclass
 class State:
-    """Everything stored, the clock it is stored by, and the switches that rule it."""
+    """Everything stored, the clock it is stored by, and the options that rule it.
+
+    Whoever looks at it from another thread than the server's holds `lock`.
+    """
 
     clock: Clock
-    switches: Switches
+    options: Options
+    lock: RLock = field(default_factory=RLock)
     profiles: ProfileBook = field(default_factory=ProfileBook)
     metrics: Metrics = field(default_factory=Metrics)
     events: EventLog = field(default_factory=EventLog)
@@ -53,4 +58,4 @@ class State:
 
     def visible_until(self) -> float:
         """Events received later are not visible yet (documented: up to minutes)."""
-        return self.now() - self.switches.visibility_lag.total_seconds()
+        return self.now() - self.options.visibility_lag.total_seconds()

@@ -10,7 +10,6 @@ import re
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo, available_timezones
 
 import orjson
 
@@ -28,7 +27,7 @@ EARLIEST = datetime(1990, 1, 1, tzinfo=timezone.utc)  # documented
 LATEST_AHEAD = timedelta(days=366)  # documented: one year at most
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
-EMAIL_DETAIL = "Invalid email address."
+EMAIL_DETAIL = "Invalid email address"  # recorded
 PHONE_DETAIL = "Invalid phone number format (Example of a valid format: +12345678901)."
 
 _EMAIL = re.compile(
@@ -81,12 +80,6 @@ def epoch_second(text: str) -> int | None:
     return int((moment - EPOCH).total_seconds())
 
 
-def has_offset(text: str) -> bool:
-    """Whether an ISO 8601 time says its offset from UTC."""
-    match = _TIME.fullmatch(text)
-    return match is not None and match.group(4) is not None
-
-
 def _offset(text: str | None) -> timedelta:
     if text in (None, "Z", "z"):
         return timedelta(0)
@@ -96,24 +89,8 @@ def _offset(text: str | None) -> timedelta:
 
 
 def to_iso(epoch: float) -> str:
-    """A moment as Klaviyo writes it: ISO 8601 with offset, whole seconds."""
-    return (EPOCH + timedelta(seconds=int(epoch))).isoformat()
-
-
-def is_zone(name: str) -> bool:
-    """Whether aggregates take this IANA zone (documented, with its three exceptions)."""
-    return name not in {"Factory", "Europe/Kyiv", "Pacific/Kanton"} and name in _zones()
-
-
-@lru_cache(maxsize=1)
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
-
-
-@lru_cache(maxsize=64)
-def zone(name: str) -> ZoneInfo:
-    """The zone of that name."""
-    return ZoneInfo(name)
+    """A moment as Klaviyo writes it: ISO 8601 with offset, and microseconds if there are any."""
+    return (EPOCH + timedelta(seconds=epoch)).isoformat()
 
 
 def flaws(raw: bytes, *, count: int | None = PROPERTIES) -> list[Flaw]:

@@ -32,33 +32,34 @@ def bulk_create_events(state: State, call: Call) -> Answer:
 def bulk_import_profiles(state: State, call: Call) -> Answer:
     """POST /api/profile-bulk-import-jobs: 202 and the queued job."""
     job = profile_intake.take_import(state, call.body)
-    return Answer(202, {"data": resources.import_job(job, call.query.fields, call.base)})
+    return resources.one(resources.import_job(job, call.query.fields, call.base), call, status=202)
 
 
 def import_profile(state: State, call: Call) -> Answer:
     """POST /api/profile-import: 201 for a new profile, 200 for an updated one."""
     profile, new = profile_intake.upsert(state, call.body)
-    document = {"data": resources.profile(profile, call.query.fields, call.base)}
-    return Answer(201 if new else 200, document)
+    data = resources.profile(profile, call.query.fields, call.base)
+    return resources.one(data, call, status=201 if new else 200)
 
 
 def create_profile(state: State, call: Call) -> Answer:
     """POST /api/profiles: 201, or 409 when the person is known."""
     profile = profile_intake.create(state, call.body)
-    return Answer(201, {"data": resources.profile(profile, call.query.fields, call.base)})
+    return resources.one(resources.profile(profile, call.query.fields, call.base), call, status=201)
 
 
 def update_profile(state: State, call: Call) -> Answer:
     """PATCH /api/profiles/{id}."""
     profile = profile_intake.change(state, call.path["id"], call.body)
-    return Answer(200, {"data": resources.profile(profile, call.query.fields, call.base)})
+    return resources.one(resources.profile(profile, call.query.fields, call.base), call)
 
 
 def merge_profiles(state: State, call: Call) -> Answer:
     """POST /api/profile-merge: 201 before anything is merged (documented)."""
     destination = profile_intake.take_merge(state, call.body)
-    here = f"{call.base}/api/profiles/{destination.id}"
-    return Answer(201, {"data": {"type": "profile", "id": destination.id, "links": {"self": here}}})
+    here = f"{call.base}/api/profiles/{destination.id}/"
+    data = {"type": "profile", "id": destination.id, "links": {"self": here}}
+    return resources.one(data, call, status=201)
 
 
 def create_list(state: State, call: Call) -> Answer:
@@ -69,7 +70,8 @@ def create_list(state: State, call: Call) -> Answer:
     created = state.lists.create(
         attributes.name, state.now(), attributes.opt_in_process or "double_opt_in"
     )
-    return Answer(201, {"data": resources.profile_list(created, call.query.fields, call.base)})
+    data = resources.profile_list(created, call.query.fields, call.base)
+    return resources.one(data, call, status=201)
 
 
 def subscribe_profiles(state: State, call: Call) -> Answer:
@@ -92,7 +94,7 @@ def subscribe_profiles(state: State, call: Call) -> Answer:
         if not (email or phone):
             found.append(Problem(f"{base}/{index}/attributes", "Send 'email' or 'phone_number'."))
     if found:
-        raise Refusal.invalid(found)
+        raise Refusal.invalid(found, bulk=True)
     target = ""
     if job.relationships and job.relationships.list and job.relationships.list.data:
         target = job.relationships.list.data.id

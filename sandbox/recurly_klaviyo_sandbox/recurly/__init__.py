@@ -4,8 +4,8 @@
 `records` renders the business's entities, `limiter` counts, and `site` answers.
 """
 
+from recurly_klaviyo_sandbox.recurly.options import Options
 from recurly_klaviyo_sandbox.recurly.site import RecurlySite
 from recurly_klaviyo_sandbox.recurly.store import Row, Store
-from recurly_klaviyo_sandbox.recurly.switches import Switches
 
-__all__ = ["RecurlySite", "Row", "Store", "Switches"]
+__all__ = ["Options", "RecurlySite", "Row", "Store"]

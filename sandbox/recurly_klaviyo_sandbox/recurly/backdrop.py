@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from recurly_klaviyo_sandbox.recurly.moments import shown
-from recurly_klaviyo_sandbox.recurly.records import catalogue, customers
+from recurly_klaviyo_sandbox.recurly.records import catalog, customers
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business import Business
@@ -24,10 +24,10 @@ class Backdrop:
 
     def __init__(self, store: Store, business: Business) -> None:
         self._store = store
-        self._books = business.books
-        self._plans = business.catalogue.plans
+        self._registry = business.registry
+        self._plans = business.catalog.plans
         self._time = int(business.start.timestamp())
-        self._accounts = business.books.accounts()[:5]
+        self._accounts = business.registry.accounts()[:5]
 
     def put(self) -> None:
         """Put all of them."""
@@ -199,7 +199,7 @@ class Backdrop:
             "external_products",
             "product00001",
             name="Starter in the App Store",
-            plan=catalogue.plan_mini(plan),
+            plan=catalog.plan_mini(plan),
             external_product_references=[reference],
         )
         self._store.put("external_product_references", {"_product_id": "product00001", **reference})
@@ -248,7 +248,7 @@ class Backdrop:
 
     def _metered(self) -> None:
         subscriptions = cast(
-            "list[Subscription]", list(self._books.registers["subscriptions"].values())
+            "list[Subscription]", list(self._registry.entities["subscriptions"].values())
         )
         metered = [
             (subscription, extra.add_on)

@@ -1,4 +1,4 @@
-"""One Recurly site: its records, its switches, and what it answers."""
+"""One Recurly site: its records, its options, and what it answers."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from recurly_klaviyo_sandbox.recurly.endpoints import LISTINGS, PARENTS, SINGLES
 from recurly_klaviyo_sandbox.recurly.errors import Refusal, bad_parameter, not_found
 from recurly_klaviyo_sandbox.recurly.limiter import Limiter
 from recurly_klaviyo_sandbox.recurly.moments import shown
+from recurly_klaviyo_sandbox.recurly.options import Options
 from recurly_klaviyo_sandbox.recurly.queries import read_query
 from recurly_klaviyo_sandbox.recurly.store import Row, Store
-from recurly_klaviyo_sandbox.recurly.switches import Switches
 from recurly_klaviyo_sandbox.recurly.tables import TABLES
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Answer:
 
 
 class RecurlySite:
-    """The site as an ASGI application: `app`, with injected trouble from `network`.
+    """The site as an ASGI application: `app`, with injected fault from `network`.
 
     Args:
         clock: Its present.
@@ -68,7 +68,7 @@ class RecurlySite:
         sub_second: Store updated and created times with fractions of a second, which are not
             shown, as a database would.
         commit_lag: A row becomes visible up to so long after the time it bears.
-        switches: See `Switches`.
+        options: See `Options`.
     """
 
     def __init__(  # noqa: PLR0913  (all but the clock have defaults)
@@ -82,17 +82,17 @@ class RecurlySite:
         embedded_line_items: int = 500,
         sub_second: bool = True,
         commit_lag: timedelta = timedelta(0),
-        **switches: Any,
+        **options: Any,
     ) -> None:
         self.clock = clock
         self.business = business
         self.api_key = api_key
-        self.switches = Switches(sandbox_mode=mode == "sandbox", **switches)
+        self.options = Options(sandbox_mode=mode == "sandbox", **options)
         self.commit_lag = commit_lag
         self._embedded_line_items = embedded_line_items
         self._sub_second = sub_second
         self.store = Store(clock, self._render, embedded_line_items=embedded_line_items)
-        self.limiter = Limiter(clock, self.switches.per_minute)
+        self.limiter = Limiter(clock, self.options.per_minute)
         self.network = FaultInjection(self._serve)
         self._put_site(subdomain, mode)
         if business:
@@ -110,7 +110,7 @@ class RecurlySite:
             return
         with self.store.lock:
             for resource, entities in self.business.take_changes().items():
-                register = self.business.books.registers[resource]
+                register = self.business.registry.entities[resource]
                 kept = [entity for key, entity in entities.items() if key in register]
                 for key in entities.keys() - register.keys():
                     self.store.delete(resource, key)
@@ -152,10 +152,10 @@ class RecurlySite:
     ) -> Answer:
         """Answer one request, which may be the first to notice that time has passed."""
         with self.store.lock:
-            if self.switches.advance_per_request:
-                self.advance(self.switches.advance_per_request)
-            if self.switches.before_each_request:
-                self.switches.before_each_request()
+            if self.options.advance_per_request:
+                self.advance(self.options.advance_per_request)
+            if self.options.before_each_request:
+                self.options.before_each_request()
             self.store.commit_late()
             try:
                 answer = self._answer(method, path, query_string, headers, base_url.rstrip("/"))
@@ -172,9 +172,9 @@ class RecurlySite:
         if method not in {"GET", "HEAD"}:
             raise Refusal(405, "bad_request", "This sandbox can only be read")
         endpoint, scope = self._route(path)
-        if endpoint.path in self.switches.missing_features:
+        if endpoint.path in self.options.missing_features:
             raise Refusal(422, "missing_feature", "Your site does not have this feature enabled")
-        if endpoint.path in self.switches.forbidden:
+        if endpoint.path in self.options.forbidden:
             raise Refusal(403, "invalid_permissions", "The API key lacks permission for this")
         if isinstance(endpoint, Listing):
             return self._list(endpoint, scope, method, path, query_string, base_url)
@@ -194,17 +194,17 @@ class RecurlySite:
         if kind.lower() != "basic" or not key:
             raise Refusal(401, "unauthorized", "An API key is required")
         if key != self.api_key:
-            status = self.switches.wrong_key_status
+            status = self.options.wrong_key_status
             kind = "unauthorized" if status == 401 else "invalid_api_key"  # noqa: PLR2004  (HTTP)
             raise Refusal(status, kind, "The API key is not valid")
 
     def _limit(self, method: str) -> None:
-        self.limiter.per_minute = self.switches.per_minute
-        counts = method == "GET" or self.switches.sandbox_mode
-        counts = counts or (method == "HEAD" and self.switches.head_counts)
+        self.limiter.per_minute = self.options.per_minute
+        counts = method == "GET" or self.options.sandbox_mode
+        counts = counts or (method == "HEAD" and self.options.head_counts)
         if not self.limiter.admit(counts=counts):
             refusal = Refusal(429, "rate_limited", "You have made too many API requests")
-            if self.switches.retry_after:
+            if self.options.retry_after:
                 refusal.headers["Retry-After"] = str(self.limiter.seconds_until_capacity())
             raise refusal
 
@@ -258,7 +258,7 @@ class RecurlySite:
         following = b"null"
         if has_more:
             last_id, last_value, _ = rows[-1]
-            prefix = base_url if self.switches.absolute_next else ""
+            prefix = base_url if self.options.absolute_next else ""
             following = orjson.dumps(prefix + request.next_page(path, last_id, last_value))
         body = b'{"object":"list","has_more":%s,"next":%s,"data":[%s]}' % (
             b"true" if has_more else b"false",
@@ -284,12 +284,12 @@ class RecurlySite:
             "ETag": f'W/"{zlib.crc32(body):08x}{len(body):x}"',
         }
         ok = answer.status < 400  # noqa: PLR2004  (HTTP)
-        if ok or self.switches.errors_carry_limits:
+        if ok or self.options.errors_carry_limits:
             headers |= self.limiter.headers()
-        if self.switches.deprecated:
+        if self.options.deprecated:
             headers |= {"Recurly-Deprecated": "TRUE", "Recurly-Sunset-Date": "2030-01-01"}
         accepts_gzip = "gzip" in asked.get("accept-encoding", "")
-        if self.switches.compress and accepts_gzip and len(body) > _GZIP_FROM_BYTES:
+        if self.options.compress and accepts_gzip and len(body) > _GZIP_FROM_BYTES:
             body = gzip.compress(body, 1)
             headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
         return Answer(
@@ -301,7 +301,7 @@ class RecurlySite:
     def _render(self, resource: str, record_id: str) -> bytes:
         if self.business is None:
             raise KeyError(record_id)
-        entity = self.business.books.registers[resource][record_id]
+        entity = self.business.registry.entities[resource][record_id]
         return orjson.dumps(records.record(entity, self._embedded_line_items))
 
     def _row(self, entity: Entity) -> Row:

@@ -1,12 +1,13 @@
 """Comparing what should be in Klaviyo with what is there.
 
 A 202 of Klaviyo does not mean stored, so nobody can know without looking. Fed by the same pipeline
-as the writer, the auditor takes the same rows and sends none of them:
+as the writer, an audit takes the same rows and sends none of them:
 
-    rows ──▶ expectations (a temporary file) ──┐
-                                               ├──▶ comparison ──▶ findings ──▶ report
-    Klaviyo ──▶ queries ──▶ reader ────────────┘        │
-                                                        └──▶ repair ──▶ writer (what is missing)
+    rows ──▶ expected ──┐
+                        ├──▶ comparison ──▶ days, zones, findings ──▶ report
+    Klaviyo ──▶ found ──┘         │
+                                  └──▶ repair ──▶ writer (what is missing)
 
-It asks as little as it can: counts and sums per day first, single events only of days that differ.
+Both sides lie in one temporary SQLite file. Klaviyo shows the unique_id of every event, a thousand
+events a page, so each audited metric is read whole, and a handful of SELECTs say what differs.
 """

@@ -12,23 +12,36 @@ from target_klaviyo.text import counted, enumeration
 if TYPE_CHECKING:
     from datetime import date, datetime
 
-    from target_klaviyo.audit.timezones import Amount
+    from target_klaviyo.audit.days import Amount
 
 
 class Difference(str, Enum):
-    """How an event differs. The last three are explained: they need no mending, or allow none."""
+    """How an event differs. The last four are explained: they need no mending, or allow none."""
 
     MISSING = "missing"  # should be there and is not
     UNEXPECTED = "unexpected"  # is there and should not be
-    MOVED = "moved"  # is there, but under another day
-    ALTERED = "altered"  # is there, with another value
+    MOVED = "moved"  # is there, with another time
+    ALTERED = "altered"  # is there, with another value or currency
+    ELSEWHERE = "elsewhere"  # is there, under another profile
     DROPPED = "dropped"  # went to a domain whose events Klaviyo drops without a word
     REJECTED = "rejected"  # is in the rejects file, with its reason
     PENDING = "pending"  # so young that Klaviyo may not show it yet
+    VANISHED = "vanished"  # is there, and the source no longer shows what it was made of
 
 
-EXPLAINED = frozenset({Difference.DROPPED, Difference.REJECTED, Difference.PENDING})
+EXPLAINED = frozenset(
+    {Difference.DROPPED, Difference.REJECTED, Difference.PENDING, Difference.VANISHED}
+)
 """Kinds that leave an audit clean."""
+
+WORDS = {each: each.value for each in Difference} | {
+    Difference.ELSEWHERE: "under another profile",
+    Difference.DROPPED: "dropped by Klaviyo without a word",
+    Difference.REJECTED: "in the rejects file",
+    Difference.PENDING: "too young to be visible",
+    Difference.VANISHED: "no longer shown by the source",
+}
+"""Each after a number of events, as sentences have it."""
 
 _KEPT = (Difference.UNEXPECTED, Difference.MOVED, Difference.ALTERED)
 """What no sending mends."""
@@ -39,20 +52,21 @@ class Finding:
     """One event that differs; times in seconds since 1970.
 
     Attributes:
-        key: what it was matched by: the property `audit_key`, empty without one.
-        who: an identifier of its profile.
+        who: an identifier of its person, as expected; empty when it is not.
+        found_who: one of the profile it is stored under; empty when it is not there.
     """
 
     difference: Difference
     metric: str
-    key: str
     unique_id: str
     who: str
+    found_who: str
     time: int | None
     found_time: int | None
     value: float | None
     found_value: float | None
     currency: str | None
+    found_currency: str | None
     reason: str
 
 
@@ -61,25 +75,35 @@ class Day:
     """A day of the Klaviyo account, in numbers.
 
     Attributes:
-        explained: how many of the expected ones are absent for a known reason.
-        differs: whether it was read event by event and something was found.
-        note: why its numbers differ although its events agree, or cannot be compared.
+        expected: what should be there.
+        found: what is there.
+        absent: how many of the expected are not there for a known reason.
+        vanished: how many of the found are there for a known reason.
+        missing: how many of the expected are not there, or not where they should be.
+        surplus: how many of the found should not be there.
+        differs: whether anything is wrong.
     """
 
     day: date
     expected: Amount
     found: Amount
-    explained: int = 0
+    absent: int = 0
+    vanished: int = 0
+    missing: int = 0
+    surplus: int = 0
     differs: bool = False
-    note: str = ""
+
+    @property
+    def in_place(self) -> int:
+        """Events that are there and should be."""
+        return self.found.count - self.surplus - self.vanished
 
 
 class SourceDay(NamedTuple):
-    """A day of the source's zone; `explained` ones of the expected are absent for a reason."""
+    """A day of the source's zone."""
 
     expected: int
     found: int
-    explained: int = 0
 
 
 @dataclass
@@ -92,23 +116,26 @@ class MetricResult:
         source_days: day of the source's zone -> counts; empty without a zone.
         counts: findings by difference.
         findings: the first of each difference, for the report.
-        unexplained: days whose sum differs although nothing about single events can be said.
-        sums: sum of the expected values by currency; nothing without values.
-        comparable: whether those are all in the account's currency. Klaviyo's sum is one over
-            all currencies, which it may convert, so beside others it means nothing.
+        expected_sums: sum of the expected values by currency; nothing without values.
+        found_sums: the same of the found values.
         followed: events stored under an earlier time than the source tells by now, rightly.
+        formerly_true: events that are there, rightly, because an earlier read found them true.
+        without_unique_id: found events that do not show it.
+        without_value: found events that do not show their value, which is then not compared.
     """
 
     name: str
     id: str | None
     days: list[Day]
-    source_days: dict[date, SourceDay] = field(default_factory=dict)
-    counts: Counter[Difference] = field(default_factory=Counter)
-    findings: list[Finding] = field(default_factory=list)
-    unexplained: int = 0
-    sums: dict[str, float] = field(default_factory=dict)
-    comparable: bool = True
-    followed: int = 0
+    source_days: dict[date, SourceDay]
+    counts: Counter[Difference]
+    findings: list[Finding]
+    expected_sums: dict[str, float]
+    found_sums: dict[str, float]
+    followed: int
+    formerly_true: int
+    without_unique_id: int
+    without_value: int
 
     @property
     def expected(self) -> int:
@@ -123,9 +150,10 @@ class MetricResult:
     @property
     def agrees(self) -> bool:
         """Whether nothing is wrong that is not explained."""
-        return not self.unexplained and not any(
-            count for difference, count in self.counts.items() if difference not in EXPLAINED
-        )
+        return self.counts.keys() <= EXPLAINED
+
+
+FORMER_ADDRESS = "a profile under a former address"
 
 
 @dataclass(frozen=True)
@@ -133,7 +161,8 @@ class ProfileDifference:
     """A property of a profile that is not as it should be; None is absent.
 
     Attributes:
-        name: of the property or attribute; empty when the whole profile is missing.
+        name: of the property or attribute; empty when the whole profile is missing, and
+            `FORMER_ADDRESS` when a second one is the same person's.
         reason: why, where known; such a difference is explained.
     """
 
@@ -263,6 +292,11 @@ class AuditResult:
                 "Klaviyo does not show all that was sent again: audit once more in an hour, and if "
                 "nothing has changed by then, ask Klaviyo's support about one of the events"
             )
+        if counts[Difference.ELSEWHERE]:
+            advice.append(
+                "events under another profile stay there: where both profiles are one person's, "
+                "merge them in Klaviyo"
+            )
         kept = [each for each in _KEPT if counts[each]]
         if kept:
             names = enumeration(each.value for each in kept)
@@ -270,43 +304,28 @@ class AuditResult:
                 f"{names} events cannot be repaired, because Klaviyo keeps the first event it gets "
                 "under a unique_id and deletes none"
             )
-        if any(metric.unexplained for metric in self.metrics):
-            advice.append(
-                "days with another sum cannot be repaired, because Klaviyo does not show which "
-                "event it is: look at their values in Klaviyo"
-            )
         return advice
 
     def _wrong(self) -> list[str]:
-        counts = self.counts
         found = [
-            f"{counted(counts[difference], 'event')} {difference.value}"
-            for difference in Difference
-            if difference not in EXPLAINED and counts[difference]
+            f"{counted(self.counts[each], 'event')} {WORDS[each]}"
+            for each in Difference
+            if each not in EXPLAINED and self.counts[each]
         ]
-        unexplained = sum(metric.unexplained for metric in self.metrics)
-        if unexplained:
-            found.append(f"{counted(unexplained, 'day')} with another sum")
         if self.profiles.differing:
             found.append(f"{counted(self.profiles.differing, 'profile')} altered")
         return found
 
     def _explained(self) -> list[str]:
-        counts = self.counts
-        words = {
-            Difference.DROPPED: "dropped by Klaviyo without a word",
-            Difference.REJECTED: "in the rejects file",
-            Difference.PENDING: "too young to be visible",
-        }
         found = [
-            f"{counted(counts[difference], 'event')} {said}"
-            for difference, said in words.items()
-            if counts[difference]
+            f"{counted(self.counts[each], 'event')} {WORDS[each]}"
+            for each in Difference
+            if each in EXPLAINED and self.counts[each]
         ]
         if self.profiles.explained:
-            found.append(
-                counted(self.profiles.explained, "profile") + " that Klaviyo does not keep"
-            )
+            differs = "differs" if self.profiles.explained == 1 else "differ"
+            profiles = counted(self.profiles.explained, "profile")
+            found.append(f"{profiles} that {differs} for a known reason")
         refused = sum(each.count for each in self.rejections)
         if refused:
             found.append(counted(refused, "row") + " that cannot be sent at all")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
+import select
 from datetime import datetime, timezone
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.audit.auditor import Auditor
-from target_klaviyo.audit.inquiry import Inquiry
-from target_klaviyo.audit.options import AuditOptions
-from target_klaviyo.audit.rejected import RowCollector, rejected_rows
+from target_klaviyo.audit.klaviyo_side import KlaviyoSide
 from target_klaviyo.audit.repair import Repairer
 from target_klaviyo.errors import AuditDiffers
 from target_klaviyo.klaviyo.exchange import Api
@@ -24,69 +23,121 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from target_klaviyo.audit.findings import AuditResult
+    from target_klaviyo.audit.rejected import RejectedRows
     from target_klaviyo.config import Settings
+    from target_klaviyo.errors import RowRejected
     from target_klaviyo.klaviyo.client import Client
-    from target_klaviyo.rows.contract import Origin, RowReceiver
+    from target_klaviyo.rows.contract import EventRow, Origin, ProfileRow
+    from target_klaviyo.singer.transforms import Transform
     from target_klaviyo.writing.writer import Writer
+
+LOOK_FOR_SIGNALS_SECONDS = 0.5
 
 logger = logging.getLogger("target-klaviyo")
 
 
-def audit_consumer(  # noqa: PLR0913  (what the target lends)
-    settings: Settings,
-    *,
-    client: Client,
-    router_for: Callable[[RowReceiver], Callable[[str, object, Origin], None]],
-    make_writer: Callable[[], Writer],
-    shutdown: Shutdown | None = None,
-    clock: Callable[[], float] = monotonic,
-    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
-) -> Auditor:
-    """The consumer for the modes audit and repair.
+class AuditConsumer:
+    """The consumer of rows that compares them with what Klaviyo holds.
 
     Args:
-        settings: the settings.
+        settings: of the run.
+        transform: what the rows are made by, if by one.
         client: sends requests.
-        router_for: makes a function that turns records into rows for a receiver.
-        make_writer: makes a writer, for a repair.
+        rejected: the rows of the rejects file.
+        writer: sends what is missing, in a repair; None in an audit.
         shutdown: knows of signals, and how to wait.
         clock: seconds of a monotonic clock.
         now: the present, in UTC.
     """
-    check_packages()
-    shutdown = shutdown or Shutdown()
-    collector = RowCollector()
-    repairer = Repairer(
-        make_writer=make_writer,
-        event_stream=min(settings.event_streams, default="events"),
-        profile_stream=min(settings.profile_streams, default="profiles"),
-        settle=settings.settle,
-        wait=shutdown.wait,
-        clock=clock,
-    )
 
-    def conclude(auditor: Auditor) -> None:
-        result = auditor.compare()
-        if settings.mode == "repair":
-            result = repairer.repair(auditor, result)
-        publish(result, settings.report_path)
+    def __init__(  # noqa: PLR0913  (what the target lends)
+        self,
+        settings: Settings,
+        *,
+        transform: Transform | None,
+        client: Client,
+        rejected: RejectedRows,
+        writer: Writer | None,
+        shutdown: Shutdown | None = None,
+        clock: Callable[[], float] = monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+    ) -> None:
+        check_packages()
+        self._settings = settings
+        self._rejected = rejected
+        self._writer = writer
+        self._shutdown = shutdown or Shutdown()
+        self._clock = clock
+        api = Api(client, wait=self._shutdown.wait, clock=clock)
+        self._auditor = Auditor(KlaviyoSide(api), settings, transform, now)
 
-    return Auditor(
-        inquiry=Inquiry(Api(client, wait=shutdown.wait, clock=clock)),
-        options=AuditOptions(
-            first=settings.audit_from,
-            last=settings.audit_to,
-            source_timezone=settings.source_timezone,
-            settle=settings.settle,
-            profiles=settings.audit_profiles,
-            audit_key="Recurly ID",
-            keep_payloads=settings.mode == "repair",
-        ),
-        shutdown=shutdown,
-        rejects=lambda: rejected_rows(settings.rejects_path, router_for(collector), collector),
-        conclude=conclude,
-        now=now,
-    )
+    # Rows in.
+
+    def count_read(self, label: str) -> None:
+        """A row was read."""
+
+    def take_event(self, row: EventRow) -> None:
+        """Expect an event."""
+        self._auditor.expect_event(row)
+
+    def take_profile(self, row: ProfileRow) -> None:
+        """Expect a profile."""
+        self._auditor.expect_profile(row)
+
+    def take_reject(self, label: str, rejection: RowRejected, origin: Origin) -> None:
+        """Count what cannot be sent; an audit adds nothing to the rejects file."""
+        del origin
+        self._auditor.count_rejection(label, rejection)
+
+    def take_state(self, value: bytes) -> None:
+        """An audit moves no bookmark."""
+
+    def poll(self, source: Any = None) -> None:
+        """Wait until `source` can be read; rows need no waiting for room."""
+        self._shutdown.raise_if_requested()
+        while source is not None:
+            ready, _, _ = select.select([source], [], [], LOOK_FOR_SIGNALS_SECONDS)
+            self._shutdown.raise_if_requested()
+            if ready:
+                return
+
+    # The end.
+
+    def finish(self, *, all_taken: bool) -> None:
+        """Compare, mend what can be mended, and write the report.
+
+        Raises:
+            AuditDiffers: not all agrees; its sentence names the report.
+        """
+        del all_taken
+        self._auditor.explain(self._rejected)
+        result = self._auditor.compare()
+        if self._writer is not None:
+            repairer = Repairer(self._auditor, self._settings, self._shutdown.wait, self._clock)
+            sent = repairer.send(self._writer)
+            self._writer = None  # it has finished
+            self._auditor.explain(self._rejected)
+            result = repairer.look_again(result, sent)
+        publish(result, self._settings.report_path)
+        self._auditor.close()
+
+    def drain(self) -> None:
+        """Finish what a repair has under way."""
+        if self._writer is not None:
+            self._writer.drain()
+        self._auditor.close()
+
+    def abort(self) -> None:
+        """Send nothing more."""
+        if self._writer is not None:
+            self._writer.abort()
+        self._auditor.close()
+
+    def interrupt(self, signum: int) -> None:
+        """A signal came: end any waiting, a repair's too."""
+        self._shutdown.request(signum)
+        if self._writer is not None:
+            self._writer.interrupt(signum)
 
 
 def publish(result: AuditResult, path: Path) -> None:

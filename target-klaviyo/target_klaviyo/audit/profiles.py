@@ -1,102 +1,151 @@
-"""Comparing profiles, property by property (pure)."""
+"""The audit of the profiles, or of a sample of them: property by property."""
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from target_klaviyo.audit.findings import ProfileDifference
-from target_klaviyo.rows.identity import IDENTIFIER_KINDS, comparable
+from target_klaviyo.audit.expected import anchors, who
+from target_klaviyo.audit.findings import FORMER_ADDRESS, ProfileDifference, ProfilesResult
+from target_klaviyo.audit.klaviyo_side import PROFILES_PER_PAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Mapping
 
+    from target_klaviyo.audit.expected import ExpectedProfile, ExpectedRows
+    from target_klaviyo.audit.klaviyo_side import KlaviyoSide
     from target_klaviyo.rows.contract import ProfileRow
 
+    FoundProfile = Mapping[str, Any]
+    FoundProfiles = Mapping[tuple[str, str], list[dict[str, Any]]]
+
 SILENT = "Klaviyo keeps no profiles for addresses at example.com and test.com"
+ERASED = "the source no longer knows this person, whose address it has erased"
 
 
-def lookup(row: ProfileRow) -> tuple[str, str]:
-    """(kind, value) of the identifier to look a profile up by, as Klaviyo's filters want it."""
-    return row.identity[0]
-
-
-def spellings(row: ProfileRow) -> set[tuple[str, str]]:
-    """The same, an address also as it came: whether filters mind its case is not documented."""
-    kind, value = lookup(row)
-    as_it_came = orjson.loads(row.attributes).get(kind)
-    return {(kind, value), (kind, as_it_came if isinstance(as_it_came, str) else value)}
-
-
-def batches(
-    lookups: Iterable[tuple[str, str]], max_values: int, max_chars: int
-) -> Iterator[tuple[str, list[str]]]:
-    """Lookups gathered by kind into (kind, values) that one question can hold."""
-    of_kind: dict[str, list[str]] = {}
-    for kind, value in lookups:
-        of_kind.setdefault(kind, []).append(value)
-    for kind, values in of_kind.items():
-        batch: list[str] = []
-        size = 0
-        for value in dict.fromkeys(values):
-            if batch and (len(batch) >= max_values or size + len(value) > max_chars):
-                yield kind, batch
-                batch, size = [], 0
-            batch.append(value)
-            size += len(value) + 3
-        if batch:
-            yield kind, batch
-
-
-def index(found: Iterable[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """Profiles as Klaviyo shows them, by each of their identifiers; external ids may be shared."""
-    indexed: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for profile in found:
-        for kind in IDENTIFIER_KINDS:
-            value = profile.get(kind)
-            if isinstance(value, str) and value:
-                indexed.setdefault(comparable(kind, value), []).append(profile)
-    return indexed
-
-
-def differences(
-    row: ProfileRow, found: Sequence[dict[str, Any]], *, silent: bool, rejected: str | None
-) -> list[ProfileDifference]:
-    """What differs between a profile as it should be and as it is.
+class ProfileAudit:
+    """Compares profiles, a page at a time.
 
     Args:
-        row: as it should be.
-        found: the profiles under its identifier; of several the one that fits best counts.
-        silent: its address is at a domain that Klaviyo drops without a word.
-        rejected: the reason it stands in the rejects file with, if it does.
+        klaviyo: what Klaviyo holds.
+        expected: what should be there.
+        size: how many profiles to compare; -1 means all.
     """
-    who = row.identity[0][1]
-    reason = rejected or ""
-    if not found:
-        return [ProfileDifference(who, "", "a profile", None, reason or (SILENT if silent else ""))]
-    compared = [list(_properties(who, row, profile, reason)) for profile in found]
-    return min(compared, key=len)
+
+    def __init__(self, klaviyo: KlaviyoSide, expected: ExpectedRows, size: int) -> None:
+        self._klaviyo = klaviyo
+        self._expected = expected
+        self._size = size
+        self._differing: set[str] = set()
+        self._sent: frozenset[str] = frozenset()
+
+    def check(self) -> ProfilesResult:
+        """Compare the sample."""
+        result = ProfilesResult(expected=self._expected.profile_count())
+        self._differing.clear()
+        sample = self._expected.sample(self._size)
+        while wanted := list(islice(sample, PROFILES_PER_PAGE)):
+            found = self._klaviyo.profiles(
+                lookup for each in wanted for lookup in _lookups(each.row)
+            )
+            for each in wanted:
+                result.checked += 1
+                wrong = differences(each, found)
+                result.differences += wrong
+                if any(not difference.reason for difference in wrong):
+                    self._differing.add(who(each.row.identity))
+        return result
+
+    def differing(self) -> Iterator[ProfileRow]:
+        """The profiles that differ for no known reason, marked as sent from now on."""
+        self._sent = frozenset(self._differing)
+        for name in sorted(self._sent):
+            profile = self._expected.profile(name)
+            if profile is not None:
+                yield profile.row
+
+    def sent_and_differing(self) -> bool:
+        """Whether a profile that was sent again is not as it should be yet."""
+        return not self._sent.isdisjoint(self._differing)
 
 
-def _properties(
-    who: str, row: ProfileRow, found: dict[str, Any], reason: str
+def differences(expected: ExpectedProfile, found: FoundProfiles) -> list[ProfileDifference]:
+    """What differs between a profile as it should be and as it is (pure).
+
+    A person is looked up by our anchors, external ids, and by the row's own identifier. The
+    profile under that one is the person's; without it, the anchored one is, under a former address.
+
+    Args:
+        expected: as it should be; what its row does not mention is not compared.
+        found: profiles by each of their identifiers; of several the one that fits best counts.
+    """
+    row = expected.row
+    name = row.identity[0][1]
+    present = list(found.get(row.identity[0], []))
+    ids = {profile["id"] for profile in present}
+    former = {
+        profile["id"]: profile
+        for anchor in anchors(row)
+        for profile in found.get(("external_id", anchor), [])
+        if profile["id"] not in ids
+    }
+    if not present and not former:
+        reason = expected.reason or (SILENT if expected.silent else "")
+        return [ProfileDifference(name, "", "a profile", None, reason)]
+    compared = [
+        list(_differing_properties(name, expected, profile, is_former=not present))
+        for profile in present or former.values()
+    ]
+    best = min(compared, key=len)
+    if present:
+        best += [
+            ProfileDifference(name, FORMER_ADDRESS, None, shown(profile), expected.reason)
+            for profile in former.values()
+        ]
+    return best
+
+
+def shown(profile: FoundProfile) -> str:
+    """The identifier a person would look for."""
+    named = (profile.get(kind) for kind in ("email", "phone_number", "external_id", "id"))
+    return str(next(filter(None, named), ""))
+
+
+def _lookups(row: ProfileRow) -> Iterator[tuple[str, str]]:
+    """What to look the row's person up by, as (kind, value).
+
+    An address also as it came: whether filters mind its case is not documented.
+    """
+    for anchor in anchors(row):
+        yield "external_id", anchor
+    kind, value = row.identity[0]
+    yield kind, value
+    as_it_came = orjson.loads(row.attributes).get(kind)
+    if isinstance(as_it_came, str):
+        yield kind, as_it_came
+
+
+def _differing_properties(
+    name: str, expected: ExpectedProfile, found: FoundProfile, *, is_former: bool
 ) -> Iterator[ProfileDifference]:
-    wanted = _flat(orjson.loads(row.attributes))
-    for name in row.cleared_properties:
-        wanted[f"properties.{name}"] = None
-    for name in row.cleared_attributes:
-        wanted[name] = None
-    there = _flat(found)
-    for name, value in sorted(wanted.items()):
-        if name == "email":
+    row = expected.row
+    wanted, there = _flat(row.fields()), _flat(found)
+    was_erased = row.identity[0][0] == "external_id" and bool(found.get("email"))
+    for key, value in sorted(wanted.items()):
+        present = there.get(key)
+        if key == "email" and not is_former:
             continue  # found by it, or beside another identifier a matter of Klaviyo's merging
-        if not _alike(value, there.get(name)):
-            shown = name.removeprefix("properties.")
-            yield ProfileDifference(who, shown, value, there.get(name), reason)
+        if key == "external_id" and present:
+            continue  # an anchor, or a stranger's, which is left alone
+        if not _alike(value, present):
+            erased = ERASED if was_erased and value is None else ""
+            shown_name = key.removeprefix("properties.")
+            yield ProfileDifference(name, shown_name, value, present, expected.reason or erased)
 
 
-def _flat(attributes: dict[str, Any]) -> dict[str, Any]:
+def _flat(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Attributes with `properties.X` and `location.X` beside them; lists stay lists."""
     flat: dict[str, Any] = {}
     for name, value in attributes.items():

@@ -1,4 +1,4 @@
-"""The temporary SQLite file that an audit keeps its events and profiles in.
+"""The temporary SQLite file in which an audit lays what should be beside what is.
 
 Memory stays flat whatever their number; the file is SQLite's own, unnamed, and gone with the
 process.
@@ -7,53 +7,67 @@ process.
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import orjson
-
-if TYPE_CHECKING:
-    from target_klaviyo.rows.identity import Identity
 
 _SCHEMA = """
 CREATE TABLE metrics (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+
 CREATE TABLE expected (
   number INTEGER PRIMARY KEY,
   metric INTEGER NOT NULL,
   unique_id TEXT NOT NULL,
   who TEXT NOT NULL,            -- the identifier that decides, as 'kind:value'
-  identity BLOB NOT NULL,       -- all of them, as JSON
-  time INTEGER NOT NULL,        -- where it is looked for; follows a stored time between these two:
-  earliest INTEGER NOT NULL,
-  latest INTEGER NOT NULL,      -- the time that the source tells
+  id TEXT, email TEXT, phone_number TEXT, external_id TEXT,
+  time INTEGER NOT NULL,        -- what the source tells by now
+  earliest INTEGER NOT NULL,    -- what an earlier read may have told, at the least
+  latest INTEGER NOT NULL,      -- and at the most
+  place INTEGER,                -- where it counts: where it is stored if that is right; else NULL
+                                -- for an event that need not be there, and `time` for all others
   value REAL,
   currency TEXT,
-  key TEXT NOT NULL,            -- the property by which Klaviyo's event is known again, or ''
   silent INTEGER NOT NULL,      -- goes to a domain whose events Klaviyo drops
-  profile BLOB,
-  payload BLOB,
+  was_true INTEGER NOT NULL,    -- no longer true: may be there, need not
   reason TEXT,                  -- from the rejects file
-  pair INTEGER,                 -- the found event it is
   sent INTEGER NOT NULL DEFAULT 0,
   UNIQUE (metric, unique_id, who)
 );
-CREATE INDEX expected_time ON expected (metric, time);
+CREATE TABLE payloads (number INTEGER PRIMARY KEY, profile BLOB NOT NULL, payload BLOB NOT NULL);
+
 CREATE TABLE found (
   number INTEGER PRIMARY KEY,
-  id TEXT NOT NULL,
+  id TEXT NOT NULL UNIQUE,      -- pages may overlap while events arrive
+  metric INTEGER NOT NULL,
+  unique_id TEXT,               -- NULL when Klaviyo does not show it
+  person TEXT NOT NULL,
   time INTEGER NOT NULL,
-  key TEXT NOT NULL,
-  unique_id TEXT NOT NULL,
   value REAL,
   currency TEXT,
-  identity BLOB NOT NULL,
-  pair INTEGER
+  owned INTEGER NOT NULL        -- bears the properties by which our events are told from others
 );
-CREATE INDEX found_key ON found (key, time);
-CREATE INDEX found_time ON found (time);
+CREATE INDEX found_by_id ON found (metric, unique_id);
+CREATE TABLE people (
+  id TEXT PRIMARY KEY, email TEXT, phone_number TEXT, external_id TEXT
+) WITHOUT ROWID;
+
+CREATE TABLE pairs (expected INTEGER PRIMARY KEY, found INTEGER NOT NULL UNIQUE);
+CREATE VIEW ours AS SELECT * FROM found
+WHERE owned OR number IN (SELECT found FROM pairs)
+OR number IN (SELECT found FROM findings WHERE kind = 'elsewhere');
+CREATE TABLE vanishing (metric TEXT PRIMARY KEY);  -- what the source stops showing in time
+CREATE TABLE findings (
+  metric INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  expected INTEGER,
+  found INTEGER,
+  lacks_at INTEGER,             -- when an expected event is not where it should be
+  stands_at INTEGER             -- when the found one stands there instead
+);
+CREATE INDEX findings_by_kind ON findings (metric, kind);
+
 CREATE TABLE profiles (
   who TEXT PRIMARY KEY,
-  identity BLOB NOT NULL,
+  identity BLOB NOT NULL,       -- all identifiers, as JSON
   profile_id TEXT,
+  also_known_as BLOB NOT NULL,
   attributes BLOB NOT NULL,
   cleared_properties BLOB NOT NULL,
   cleared_attributes BLOB NOT NULL,
@@ -61,74 +75,18 @@ CREATE TABLE profiles (
   rank BLOB NOT NULL,
   reason TEXT
 );
-CREATE INDEX profiles_rank ON profiles (rank);
-CREATE TABLE spans (start INTEGER PRIMARY KEY, end INTEGER NOT NULL);
-CREATE TABLE findings (
-  metric INTEGER NOT NULL, kind TEXT NOT NULL, expected INTEGER, found INTEGER
-);
-CREATE INDEX findings_metric ON findings (metric, kind);
+CREATE INDEX profiles_by_rank ON profiles (rank);
+CREATE TABLE anchors (          -- external ids under which a person may be known in Klaviyo
+  who TEXT NOT NULL, external_id TEXT NOT NULL, PRIMARY KEY (who, external_id)
+) WITHOUT ROWID;
 """
 
 
 def open_store() -> sqlite3.Connection:
     """An empty store."""
-    database = sqlite3.connect("", isolation_level=None)
-    database.execute("PRAGMA journal_mode = OFF")
-    database.execute("PRAGMA synchronous = OFF")
-    database.execute("PRAGMA cache_size = -16384")
-    database.executescript(_SCHEMA)
-    return database
-
-
-class Candidate(NamedTuple):
-    """An event to be matched, expected or found.
-
-    Attributes:
-        earliest: the earliest time it may be stored under.
-        latest: the latest; both are `time` unless that moves as the source record changes.
-    """
-
-    number: int
-    key: str
-    unique_id: str
-    time: int
-    value: float | None
-    currency: str | None
-    identity: Identity
-    earliest: int
-    latest: int
-
-
-EXPECTED = "number, key, unique_id, time, value, currency, identity, earliest, latest"
-"""What `read_candidate` reads of an expected event."""
-
-FOUND = "number, key, unique_id, time, value, currency, identity, time, time"
-"""The same of a found one."""
-
-
-def who(identity: Identity) -> str:
-    """The identifier that decides whose row it is."""
-    kind, value = identity[0]
-    return f"{kind}:{value}"
-
-
-def read_candidate(row: tuple[Any, ...]) -> Candidate:
-    """An event from its row in the store."""
-    number, key, unique_id, time, value, currency, identity, earliest, latest = row
-    return Candidate(
-        number, key, unique_id, time, value, currency, read_identity(identity), earliest, latest
-    )
-
-
-def read_identity(serialised: bytes) -> Identity:
-    """An identity from its JSON."""
-    return tuple((kind, value) for kind, value in orjson.loads(serialised))
-
-
-def shown(identity: Identity) -> str:
-    """The identifier a person would look for."""
-    known = dict(identity)
-    for kind in ("email", "phone_number", "external_id", "id"):
-        if kind in known:
-            return known[kind]
-    return ""
+    store = sqlite3.connect("", isolation_level=None)
+    store.execute("PRAGMA journal_mode = OFF")
+    store.execute("PRAGMA synchronous = OFF")
+    store.execute("PRAGMA cache_size = -16384")
+    store.executescript(_SCHEMA)
+    return store

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
 
 from target_klaviyo.audit.findings import Difference, ZoneVerdict
-from target_klaviyo.audit.timezones import DAY, LIKELY_ZONES, midnight, zone_that_agrees
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Sequence
 
-    from target_klaviyo.audit.findings import Finding, MetricResult
-    from target_klaviyo.audit.timezones import Amount
+    from target_klaviyo.audit.findings import MetricResult
+
+MIN_MOVES = 3
+"""Fewer moved events than that are evidence of nothing."""
 
 _OUT_OF_PLACE = (Difference.MISSING, Difference.UNEXPECTED, Difference.MOVED)
+_UTC = ZoneInfo("UTC")
+_LIKELY = (
+    "UTC",
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Los_Angeles",
+    "Europe/London",
+    "Europe/Berlin",
+    "Europe/Helsinki",
+    "Asia/Kolkata",
+    "Asia/Shanghai",
+    "Asia/Tokyo",
+    "Australia/Sydney",
+)
 
 
 def judge_zones(
     metrics: Sequence[MetricResult],
-    expected: Callable[[], Sequence[Sequence[tuple[int, Amount]]]],
+    moves: Sequence[tuple[int, int]],
     *,
     account: ZoneInfo,
     source: ZoneInfo | None,
@@ -29,33 +45,51 @@ def judge_zones(
 
     Args:
         metrics: the metrics compared.
-        expected: tells, per metric, the slots of its expected events.
+        moves: (expected, found) times of moved events. They alone are evidence of a zone: what is
+            missing, or there without a source, has no other place to stand at.
         account: zone of the Klaviyo account.
         source: zone of the source's reports, when it was told.
     """
-    in_place = not any(
-        metric.counts[difference] for metric in metrics for difference in _OUT_OF_PLACE
-    )
     sentences = [_who_counts_how(account, source)]
     differing, is_cause = 0, False
     if source is not None and source.key != account.key:
-        differing = sum(_differing_days(metric) for metric in metrics)
-        agree_there = all(_agrees_in(source, metric, account) for metric in metrics)
-        is_cause = bool(differing) and in_place and agree_there
+        differing = sum(map(_differing_days, metrics))
+        is_cause = bool(differing) and not any(
+            metric.counts[difference] for metric in metrics for difference in _OUT_OF_PLACE
+        )
         sentences.append(_of_both_groupings(metrics, differing, is_cause=is_cause))
-    suggested = None
-    if not in_place:
-        preferred = [source.key] if source else []
-        suggested, sentence = _suggestion(metrics, expected, account, preferred)
-        sentences += [sentence] if sentence else []
-    return ZoneVerdict(
-        account.key,
-        source.key if source else None,
-        differing,
-        is_cause,
-        suggested,
-        tuple(sentences),
-    )
+    suggested, sentence = misread_zone(moves, account, source)
+    sentences += [sentence] if sentence else []
+    source_name = source.key if source else None
+    return ZoneVerdict(account.key, source_name, differing, is_cause, suggested, tuple(sentences))
+
+
+def misread_zone(
+    moves: Sequence[tuple[int, int]], account: ZoneInfo, source: ZoneInfo | None
+) -> tuple[str | None, str]:
+    """The zone whose local times, taken for another's, would have moved the events so.
+
+    Returns:
+        Its name and the sentence that says so; None and nothing when no zone explains all moves.
+    """
+    if len(moves) < MIN_MOVES:
+        return None, ""
+    preferred = (source.key,) if source else ()
+    for name in dict.fromkeys((*preferred, *_LIKELY, *sorted(available_timezones()))):
+        zone = ZoneInfo(name)
+        for taken_for in dict.fromkeys((_UTC, account)):
+            if all(_misread(time, zone, taken_for) == found for time, found in moves):
+                return name, (
+                    f"The moved events stand just where they would if local times of {name} had "
+                    f"been taken for times in {taken_for.key}."
+                )
+    return None, ""
+
+
+def _misread(time: int, zone: ZoneInfo, taken_for: ZoneInfo) -> int:
+    """The moment at which clocks of another zone show what the zone's clocks show at a time."""
+    local = datetime.fromtimestamp(time, zone)
+    return int(local.replace(tzinfo=taken_for, fold=0).timestamp())
 
 
 def _who_counts_how(account: ZoneInfo, source: ZoneInfo | None) -> str:
@@ -82,20 +116,6 @@ def _differing_days(metric: MetricResult) -> int:
     return sum(there.get(day, 0) != feed.get(day, 0) for day in there.keys() | feed.keys())
 
 
-def _agrees_in(source: ZoneInfo, metric: MetricResult, account: ZoneInfo) -> bool:
-    """Whether, counted in the source's zone, every day holds what is expected and not explained.
-
-    At the edges of the period a day of the source lies partly outside, where nothing was judged.
-    """
-    start = midnight(metric.days[0].day, account)
-    end = midnight(metric.days[-1].day + DAY, account)
-    return all(
-        counts.found == counts.expected - counts.explained
-        for day, counts in metric.source_days.items()
-        if start <= midnight(day, source) and midnight(day + DAY, source) <= end
-    )
-
-
 def _of_both_groupings(metrics: Sequence[MetricResult], differing: int, *, is_cause: bool) -> str:
     if not differing:
         return "No count of a day differs for it."
@@ -112,53 +132,3 @@ def _of_both_groupings(metrics: Sequence[MetricResult], differing: int, *, is_ca
         f"Seen so, {days}, {so}: the time zones are the cause, and no event is out of place. "
         f"Counted in one zone, in either, {agrees}."
     )
-
-
-def _suggestion(
-    metrics: Sequence[MetricResult],
-    expected: Callable[[], Sequence[Sequence[tuple[int, Amount]]]],
-    account: ZoneInfo,
-    preferred: Sequence[str],
-) -> tuple[str | None, str]:
-    """A zone that would make the days agree, and the sentence that says so."""
-    found = [{day.day: day.found.count for day in metric.days} for metric in metrics]
-    name = zone_that_agrees(expected(), found, preferred)
-    if name is not None:
-        return name, (
-            "The counts per day differ, but would agree if the source's days were those of "
-            f"{name}: it looks as if its local times had been taken for times in {account.key}."
-        )
-    moved = [
-        each
-        for metric in metrics
-        for each in metric.findings
-        if each.difference is Difference.MOVED
-    ]
-    name = _zone_of_shift(moved, preferred)
-    if name is None:
-        return None, ""
-    return name, (
-        "The moved events stand just where they would if local times of "
-        f"{name} had been taken for UTC."
-    )
-
-
-def _zone_of_shift(moved: Iterable[Finding], preferred: Sequence[str]) -> str | None:
-    """The zone whose offset, at each event's time, is how far that event was moved."""
-    shifts = [
-        (each.time, each.found_time - each.time)
-        for each in moved
-        if each.time is not None and each.found_time is not None
-    ]
-    if not shifts:
-        return None
-    for name in dict.fromkeys((*preferred, *LIKELY_ZONES, *sorted(available_timezones()))):
-        zone = ZoneInfo(name)
-        if all(_offset(zone, time) == shift for time, shift in shifts):
-            return name
-    return None
-
-
-def _offset(zone: ZoneInfo, moment: int) -> float:
-    offset = datetime.fromtimestamp(moment, timezone.utc).astimezone(zone).utcoffset()
-    return offset.total_seconds() if offset is not None else 0.0

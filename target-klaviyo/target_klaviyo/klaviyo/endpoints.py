@@ -99,9 +99,6 @@ ACCOUNTS = Endpoint(
 METRICS = Endpoint(
     "list of metrics", "GET", "/api/metrics", 10, 150, ("metrics:read",), answers_with="list"
 )
-AGGREGATES = Endpoint(
-    "metric aggregates", "POST", "/api/metric-aggregates", 3, 60, ("metrics:read",)
-)
 EVENTS = Endpoint(
     "list of events", "GET", "/api/events", 350, 3500, ("events:read",), answers_with="list"
 )

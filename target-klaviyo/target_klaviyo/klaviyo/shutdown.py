@@ -16,23 +16,17 @@ class Shutdown:
 
     Args:
         sleep: lets seconds pass; by default real ones, which a signal cuts short.
-
-    Attributes:
-        listener: told of a signal too, while somebody else is at work.
     """
 
     def __init__(self, sleep: Callable[[float], object] | None = None) -> None:
         self._came = threading.Event()
         self._sleep = sleep or self._came.wait
         self._signum = 0
-        self.listener: Callable[[int], None] | None = None
 
     def request(self, signum: int) -> None:
         """A signal came; safe in its handler."""
         self._signum = signum
         self._came.set()
-        if self.listener is not None:
-            self.listener(signum)
 
     def raise_if_requested(self) -> None:
         """Raise RunInterrupted when a signal came."""

@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from target_klaviyo.audit.findings import EXPLAINED, Difference
+from target_klaviyo.audit.findings import EXPLAINED, Difference, SourceDay
+from target_klaviyo.text import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from target_klaviyo.audit.findings import AuditResult, Day, Finding, MetricResult
 
 PROFILE_DIFFERENCES_LISTED = 1_000
+NO_SOURCE_DAY = SourceDay(0, 0)
 _SEVERAL = 2
 
 
@@ -59,41 +63,71 @@ def _totals(result: AuditResult) -> dict[str, int]:
 
 
 def _metric(metric: MetricResult) -> dict[str, Any]:
+    one_currency = len(metric.expected_sums.keys() | metric.found_sums.keys()) < _SEVERAL
     return {
         "name": metric.name,
         "id": metric.id,
         "agrees": metric.agrees,
         "expected": metric.expected,
         "found": metric.found,
-        "expected_sums": {currency: round(total, 2) for currency, total in metric.sums.items()},
-        "found_sum": _found_sum(metric),
+        "expected_sums": _rounded(metric.expected_sums),
+        "found_sums": _rounded(metric.found_sums),
         "stored_under_an_earlier_time": metric.followed,
+        "formerly_true": metric.formerly_true,
+        "without_unique_id": metric.without_unique_id,
+        "without_value": metric.without_value,
+        "notes": list(_notes(metric)),
         "findings_by_kind": {each.value: metric.counts[each] for each in Difference},
-        "days": [
-            _day(day, one_currency=len(metric.sums) < _SEVERAL, comparable=metric.comparable)
-            for day in metric.days
-        ],
+        "days": [_day(day, one_currency=one_currency) for day in metric.days],
         "days_both_ways": _days_both_ways(metric),
         "findings": [_finding(each) for each in metric.findings],
     }
 
 
-def _found_sum(metric: MetricResult) -> float | None:
-    """Klaviyo's sum, if it can be set beside the expected one."""
-    return round(sum(day.found.value for day in metric.days), 2) if metric.comparable else None
+def _notes(metric: MetricResult) -> Iterator[str]:
+    """What is to be known about a metric's numbers, in sentences."""
+    if metric.followed:
+        stand = "stands" if metric.followed == 1 else "stand"
+        yield (
+            f"{counted(metric.followed, 'event')} {stand} under an earlier time than the source "
+            "tells by now: rightly, since Klaviyo keeps the time of the first sending."
+        )
+    if metric.formerly_true:
+        was = "was" if metric.formerly_true == 1 else "were"
+        yield (
+            f"{counted(metric.formerly_true, 'event')} {was} true when an earlier run read them, "
+            "and may stay."
+        )
+    if metric.without_unique_id:
+        which = "All" if metric.without_unique_id == metric.found else "Some"
+        yield (
+            f"{which} of Klaviyo's events do not show their unique_id "
+            f"({metric.without_unique_id:,}): they were compared by profile, time and value."
+        )
+    if metric.without_value:
+        yield (
+            f"Klaviyo does not show the value of {counted(metric.without_value, 'event')}: "
+            "not compared."
+        )
 
 
-def _day(day: Day, *, one_currency: bool, comparable: bool) -> dict[str, Any]:
-    """A day; several currencies have no sum, and of a foreign one Klaviyo's means nothing."""
+def _rounded(sums: Mapping[str, float]) -> dict[str, float]:
+    return {currency: round(total, 2) for currency, total in sums.items()}
+
+
+def _day(day: Day, *, one_currency: bool) -> dict[str, Any]:
+    """A day; amounts in several currencies have no sum."""
     return {
         "day": day.day.isoformat(),
         "expected": day.expected.count,
         "found": day.found.count,
         "expected_value": round(day.expected.value, 2) if one_currency else None,
-        "found_value": round(day.found.value, 2) if comparable else None,
-        "explained": day.explained,
+        "found_value": round(day.found.value, 2) if one_currency else None,
+        "in_place": day.in_place,
+        "explained": day.absent + day.vanished,
+        "missing": day.missing,
+        "surplus": day.surplus,
         "differs": day.differs,
-        **({"note": day.note} if day.note else {}),
     }
 
 
@@ -105,9 +139,9 @@ def _days_both_ways(metric: MetricResult) -> list[dict[str, Any]]:
     return [
         {
             "day": day.isoformat(),
-            "source_report": metric.source_days.get(day, (0, 0))[0],
+            "source_report": metric.source_days.get(day, NO_SOURCE_DAY).expected,
             "klaviyo_feed": feed.get(day, 0),
-            "klaviyo_in_source_zone": metric.source_days.get(day, (0, 0))[1],
+            "klaviyo_in_source_zone": metric.source_days.get(day, NO_SOURCE_DAY).found,
         }
         for day in sorted(metric.source_days.keys() | feed.keys())
     ]
@@ -117,14 +151,15 @@ def _finding(finding: Finding) -> dict[str, Any]:
     return {
         "kind": finding.difference.value,
         "explained": finding.difference in EXPLAINED,
-        "key": finding.key,
         "unique_id": finding.unique_id,
-        "profile": finding.who,
+        "profile": finding.who or finding.found_who,
+        "found_profile": finding.found_who or None,
         "time": _iso(finding.time),
         "found_time": _iso(finding.found_time),
         "value": finding.value,
         "found_value": finding.found_value,
-        "currency": finding.currency,
+        "currency": finding.currency or finding.found_currency,
+        "found_currency": finding.found_currency,
         "reason": finding.reason,
     }
 

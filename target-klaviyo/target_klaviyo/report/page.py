@@ -19,20 +19,22 @@ if TYPE_CHECKING:
 DIFFERENCES = {
     "missing": "Missing",
     "unexpected": "Unexpected",
-    "moved": "Moved to another day",
+    "moved": "Stored with another time",
     "altered": "Stored with another value",
+    "elsewhere": "Stored under another profile",
     "dropped": "Dropped by Klaviyo",
     "rejected": "In the rejects file",
     "pending": "Too young to judge",
+    "vanished": "No longer shown by the source",
 }
 PARTS = {
-    "in-place": "in place",
-    "explained": "absent, explained",
+    "in_place": "in place",
+    "explained": "explained",
     "missing": "missing",
     "surplus": "unexpected",
 }
 LISTED_DAYS = 120
-NONE = "\N{EN DASH}"
+NOTHING = "\N{EN DASH}"
 
 
 def page(document: Mapping[str, Any]) -> str:
@@ -47,6 +49,7 @@ def page(document: Mapping[str, Any]) -> str:
         money=_money,
         day=_day,
         shown=_shown,
+        shifted=_shifted,
         moment=lambda text: _moment(text, zone),
     )
     source = files("target_klaviyo.report").joinpath("page.html.jinja").read_text("utf-8")
@@ -68,7 +71,7 @@ def _number(value: float) -> str:
 
 
 def _money(value: float | None) -> str:
-    return NONE if value is None else f"{value:,.2f}"
+    return NOTHING if value is None else f"{value:,.2f}"
 
 
 def _day(text: str) -> str:
@@ -78,7 +81,7 @@ def _day(text: str) -> str:
 def _moment(text: str | None, zone: ZoneInfo) -> str:
     """A moment in the account's zone, as Klaviyo's activity feed shows it."""
     if text is None:
-        return NONE
+        return NOTHING
     return f"{parse_timestamp(text).astimezone(zone):%d %b %Y %H:%M:%S}"
 
 
@@ -89,3 +92,8 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_shown(each) for each in value) + "]"
     return str(value)
+
+
+def _shifted(days: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Days that the source's report and Klaviyo's feed count differently."""
+    return [day for day in days if day["source_report"] != day["klaviyo_feed"]]

@@ -10,14 +10,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-_WRONG = ("missing", "unexpected", "moved", "altered")
-_EXPLAINED = ("dropped", "rejected", "pending")
+_WRONG = ("missing", "unexpected", "moved", "altered", "elsewhere")
+_EXPLAINED = ("dropped", "rejected", "pending", "vanished")
 _HEADINGS = ("metric", "expected", "found", *_WRONG, "explained")
 
 
 def table(document: Mapping[str, Any]) -> Iterator[str]:
     """The lines: a row per metric, the profiles, the time zones; no customer's data."""
-    yield from aligned([_HEADINGS, *(_row(metric) for metric in document["metrics"])])
+    metrics = document["metrics"]
+    shown = [metric for metric in metrics if metric["expected"] or metric["found"]]
+    yield from aligned([_HEADINGS, *map(_row, shown or metrics)])
+    for metric in shown:
+        for note in metric["notes"]:
+            yield f"{metric['name']}: {note}"
+    empty = [metric["name"] for metric in metrics if metric not in shown]
+    if shown and empty:
+        yield f"Nothing expected and nothing found: {', '.join(empty)}."
     profiles = document["profiles"]
     yield (
         f"Profiles: {profiles['checked']:,} of {profiles['expected']:,} compared, "

@@ -53,7 +53,9 @@ class EventRow:
         payload: the JSON:API resource of the event, as JSON.
         backfill: the event is history: recorded without triggering flows.
         earliest: the earliest its time can have been, when that moves as the source record
-            changes; None when it does not. Klaviyo is never told.
+            changes; `time` when it does not. Klaviyo is never told.
+        latest: the latest its time can have been, likewise.
+        was_true: not to be written now, but an earlier read may have written it.
     """
 
     origin: Origin
@@ -66,8 +68,10 @@ class EventRow:
     profile: bytes
     payload: bytes
     warnings: list[str]
+    earliest: datetime
+    latest: datetime
+    was_true: bool = False
     epoch: int = 0
-    earliest: datetime | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -78,10 +82,10 @@ class ProfileRow:
         attributes: what is set, as JSON: Klaviyo's attributes with `properties`, no nulls.
         cleared_properties: names of properties to clear.
         cleared_attributes: names of attributes to clear, `location.city` for one within.
-        also_known_as: further external ids of the same person, by which Klaviyo may know them;
-            never sent.
         parts: the rows merged into this one, oldest first; empty for a row as it came.
         alone: never merged, so that a refusal concerns this row and no other.
+        also_known_as: further external ids under which Klaviyo may know this person. Klaviyo is
+            never told.
     """
 
     origin: Origin
@@ -91,18 +95,18 @@ class ProfileRow:
     cleared_properties: frozenset[str]
     cleared_attributes: frozenset[str]
     warnings: list[str]
-    also_known_as: frozenset[str] = frozenset()
     epoch: int = 0
     parts: list[ProfileRow] = field(default_factory=list)
     alone: bool = False
+    also_known_as: tuple[str, ...] = ()
 
     @property
     def claims(self) -> Identity:
         """Every identifier whose profile the row may change."""
         if not self.also_known_as:
             return self.identity
-        further = sorted(("external_id", each) for each in self.also_known_as)
-        return (*self.identity, *(each for each in further if each not in self.identity))
+        further = (("external_id", each) for each in self.also_known_as)
+        return tuple(dict.fromkeys((*self.identity, *further)))
 
     def fields(self) -> dict[str, Any]:
         """What the row sets, and a null for each single field that it clears."""

@@ -36,8 +36,8 @@ def merge_profiles(earlier: ProfileRow, later: ProfileRow) -> ProfileRow | None:
         cleared_properties,
         cleared_attributes,
         [],
-        (later if "external_id" in dict(later.identity) else earlier).also_known_as,
         epoch=earlier.epoch,
+        also_known_as=(later if "external_id" in dict(later.identity) else earlier).also_known_as,
         parts=[*(earlier.parts or [earlier]), *(later.parts or [later])],
     )
 

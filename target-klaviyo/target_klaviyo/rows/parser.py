@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any
@@ -42,18 +42,19 @@ EVENT_FIELDS = frozenset(
         "unique_id",
         "time",
         "earliest_time",
+        "latest_time",
         "profile",
         "properties",
         "value",
         "value_currency",
+        "was_true",
     }
 )
 TEXT_ATTRIBUTES = frozenset(
     {"first_name", "last_name", "organization", "locale", "title", "image", "_kx"}
 )
-_PERSON_FIELDS = TEXT_ATTRIBUTES | {"location", "properties"} | frozenset(IDENTIFIER_KINDS)
-PROFILE_FIELDS = _PERSON_FIELDS | {"also_known_as"}
-EVENT_PROFILE_FIELDS = _PERSON_FIELDS | {"anonymous_id"}
+PROFILE_FIELDS = TEXT_ATTRIBUTES | {"location", "properties"} | frozenset(IDENTIFIER_KINDS)
+EVENT_PROFILE_FIELDS = PROFILE_FIELDS | {"anonymous_id"}
 
 _CURRENCY_CHARS = 3
 
@@ -84,7 +85,8 @@ class RowParser:
         if row.get("time") is None:
             raise RowRejected("The event has no time.")
         time, time_text = self._time(row["time"], "The event's time")
-        earliest = self._earliest(row.get("earliest_time"), time)
+        earliest = self._bound(row, "earliest_time", min, time)
+        latest = self._bound(row, "latest_time", max, time)
         properties = _object(row.get("properties"), "The event's properties")
         if len(properties) > MAX_EVENT_PROPERTIES:
             raise RowRejected("The event has more than 400 properties.")
@@ -119,6 +121,8 @@ class RowParser:
             payload,
             warnings,
             earliest=earliest,
+            latest=latest,
+            was_true=row.get("was_true") is True,
         )
 
     def parse_profile(self, row: object, origin: Origin) -> ProfileRow:
@@ -129,7 +133,7 @@ class RowParser:
         """
         if not isinstance(row, Mapping):
             raise RowRejected("The profile is not an object.")
-        _refuse_unknown(row, PROFILE_FIELDS, "a profile")
+        _refuse_unknown(row, PROFILE_FIELDS | {"also_known_as"}, "a profile")
         identifiers, warnings = read_identifiers(row)
         attributes, cleared_properties, cleared_attributes = without_nulls(
             _fields(row, TEXT_ATTRIBUTES)
@@ -147,7 +151,7 @@ class RowParser:
             _shared(cleared_properties),
             _shared(cleared_attributes),
             warnings,
-            _also_known_as(row, identifiers.get("external_id")),
+            also_known_as=_other_ids(row.get("also_known_as")),
         )
 
     def _time(self, value: object, what: str) -> tuple[datetime, str]:
@@ -158,31 +162,39 @@ class RowParser:
             raise RowRejected(f"{what} lies more than a year ahead.")
         return time, text
 
-    def _earliest(self, value: object, time: datetime) -> datetime | None:
-        """The earliest time, None when it is no earlier: a source's clock may be ahead of ours."""
-        if value is None:
-            return None
-        earliest, _ = self._time(value, "The event's earliest_time")
-        return earliest if earliest < time else None
+    def _bound(
+        self,
+        row: Mapping[str, Any],
+        name: str,
+        outermost: Callable[[datetime, datetime], datetime],
+        time: datetime,
+    ) -> datetime:
+        """The earliest or latest time; `time` itself where there is none, or none beyond it.
 
-
-def _also_known_as(row: Mapping[str, Any], external_id: str | None) -> frozenset[str]:
-    """The person's further external ids: they mean something only beside the one that is sent."""
-    listed = row.get("also_known_as") or []
-    if not isinstance(listed, list) or not all(isinstance(each, str) and each for each in listed):
-        raise RowRejected("The profile's also_known_as is not a list of texts.")
-    if listed and external_id is None:
-        raise RowRejected("The profile has an also_known_as, but no external_id beside it.")
-    return frozenset(listed) - {external_id} if listed else _NOBODY_ELSE
-
-
-_NOBODY_ELSE: frozenset[str] = frozenset()
+        A source's clock may be ahead of ours.
+        """
+        if row.get(name) is None:
+            return time
+        bound, _ = self._time(row[name], f"The event's {name}")
+        return outermost(bound, time)
 
 
 @lru_cache(maxsize=1024)
 def _shared(names: frozenset[str]) -> frozenset[str]:
     """One set for all rows that clear the same names, as most rows of a source do."""
     return names
+
+
+def _other_ids(value: object) -> tuple[str, ...]:
+    """Further external ids of the person.
+
+    Raises:
+        RowRejected: they are no array of texts.
+    """
+    ids = [] if value is None else value
+    if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
+        raise RowRejected("The profile's also_known_as is not an array of texts.")
+    return tuple(ids)
 
 
 def _event_profile(profile: object) -> tuple[Identity, bytes, list[str]]:

@@ -25,7 +25,12 @@ GROUP = "target_klaviyo.transforms"
 
 
 class Transform(Protocol):
-    """What a transform offers; it raises ValueError for a wrong setting when it is built."""
+    """What a transform offers; it raises ValueError for a wrong setting when it is built.
+
+    An audit asks it for three more attributes, each of which may be absent: `metrics`, the names of
+    all that it can make; `vanishing_metrics`, those whose events outlive their source records;
+    `event_scope`, properties that tell its events from those of another site in the same account.
+    """
 
     streams: frozenset[str]
 

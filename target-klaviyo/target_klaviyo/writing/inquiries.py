@@ -45,7 +45,9 @@ class Case:
     def identifiers(self) -> Identifiers:
         """What the row says about whose it is."""
         identity = dict(self.row.identity)
-        return Identifiers(identity["external_id"], identity.get("email"), self.row.also_known_as)
+        return Identifiers(
+            identity["external_id"], identity.get("email"), frozenset(self.row.also_known_as)
+        )
 
     @property
     def spellings(self) -> set[str]:

@@ -101,7 +101,9 @@ class Writer:
             self._tracker.check_reject_share()
 
     def take_event(self, row: EventRow) -> None:
-        """Take an event."""
+        """Take an event; one that is no longer true is not for Klaviyo."""
+        if row.was_true:
+            return
         self._events.add(row)
 
     def take_profile(self, row: ProfileRow) -> None:

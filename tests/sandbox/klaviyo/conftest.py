@@ -159,11 +159,11 @@ def _stage() -> Iterator[tuple[_Stage, str]]:
 
 @pytest.fixture
 def open_account(_stage: tuple[_Stage, str]) -> Callable[..., tuple[KlaviyoAccount, Client]]:
-    """Opens an account with given switches and puts it on the server."""
+    """Opens an account with given options and puts it on the server."""
     stage, url = _stage
 
-    def build(**switches: Any) -> tuple[KlaviyoAccount, Client]:
-        chosen = {"clock": StoppedClock(NOW), "limits": False, **switches}
+    def build(**options: Any) -> tuple[KlaviyoAccount, Client]:
+        chosen = {"clock": StoppedClock(NOW), "limits": False, **options}
         account = KlaviyoAccount(**chosen)
         stage.app = account.app
         return account, Client(url, account.api_key)

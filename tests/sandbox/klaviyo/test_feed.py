@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from recurly_klaviyo_sandbox import feed
-from recurly_klaviyo_sandbox.feed import render_feed
+from recurly_klaviyo_sandbox.klaviyo import feed
+from recurly_klaviyo_sandbox.klaviyo.feed import render_feed
 from recurly_klaviyo_sandbox.server import LocalServer
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def test_hostile_names_are_harmless(
     client.send(bodies.entry(profile, event))
     metric = account.state.metrics.named(HOSTILE)
     assert metric is not None
-    pages = [render_feed(account)]
+    pages = [render_feed(account.state)]
     pages += [client.get(path).text for path in ("/feed", f"/feed/{metric.id}", "/feed.html")]
     for text in pages:
         assert text.count("<script") == text.count(f"<script>{RENEWAL}</script>") <= 1
@@ -194,7 +194,7 @@ def test_one_page_holds_it_all(
     """The page to save has every metric with its latest events and needs no other file."""
     events = [bodies.event(str(number)) for number in range(60)]
     client.send(bodies.entry(bodies.profile(), *events, bodies.event("x", metric="Failed Payment")))
-    text = render_feed(account, latest=10)
+    text = render_feed(account.state, latest=10)
     assert len(_whos(text)) == 11
     assert "Failed Payment" in text
     assert not re.findall(r'(?:src|href)="(?!#|data:)', text.replace('href="/feed', ""))

@@ -74,24 +74,6 @@ def test_it_sends_events_and_reads_them_back(official: Any, bodies: type[Bodies]
     assert metric.data.attributes.integration["name"] == "API"
 
 
-def test_it_aggregates(official: Any, bodies: type[Bodies]) -> None:
-    """query_metric_aggregates reads dates and numbers."""
-    _send(official, bodies.entry(bodies.profile(), bodies.event(value=3)))
-    (metric,) = official.Metrics.get_metrics().data
-    attributes = {
-        "metric_id": metric.id,
-        "measurements": ["count", "sum_value"],
-        "interval": "day",
-        "timezone": "America/New_York",
-        "filter": ["greater-or-equal(datetime,2026-10-31)", "less-than(datetime,2026-11-03)"],
-    }
-    question = {"data": {"type": "metric-aggregate", "attributes": attributes}}
-    answer = official.Metrics.query_metric_aggregates(question).data.attributes
-    assert len(answer.dates) == 3
-    (row,) = answer.data
-    assert row.measurements == {"count": [0, 1, 0], "sum_value": [0, 3, 0]}
-
-
 def test_it_imports_profiles_and_follows_the_job(
     account: KlaviyoAccount, official: Any, bodies: type[Bodies]
 ) -> None:

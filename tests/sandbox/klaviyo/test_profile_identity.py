@@ -142,7 +142,9 @@ def test_a_profile_can_be_changed_by_id(client: Client, bodies: type[Bodies]) ->
     assert patch(external_id="acct-1").status_code == 200
     body = {"data": bodies.profile(None, external_id="acct-1")}
     assert client.post("/api/profiles", body).status_code == 409
-    other = {"data": {"type": "profile", "id": "x", "attributes": {}}}
+    other: Any = {"data": {"type": "profile", "id": "x", "attributes": {}}}
     assert client.call("PATCH", f"/api/profiles/{ann}", json=other).status_code == 400
-    unknown = client.call("PATCH", "/api/profiles/x", json=other)
+    assert client.call("PATCH", "/api/profiles/x", json=other).status_code == 400
+    other["data"]["id"] = "01AAAAAAAAAAAAAAAAAAAAAAAA"
+    unknown = client.call("PATCH", f"/api/profiles/{other['data']['id']}", json=other)
     assert unknown.status_code == 404

@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from target_klaviyo.audit.mode import AuditConsumer
+from target_klaviyo.audit.rejected import RejectedRows
+from target_klaviyo.config import read_settings
 from target_klaviyo.errors import AuditDiffers
+from target_klaviyo.klaviyo.client import Client
+from target_klaviyo.rows.contract import Origin
+from target_klaviyo.rows.parser import RowParser
+from target_klaviyo.singer.router import RecordRouter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
+
+    from target_klaviyo.rows.contract import RowKind
 
 METRICS = ("Failed Payment", "Issued Invoice", "Successfully Paid")
 
 
 @dataclass
-class Outcome:
+class Verdict:
     """What an audit left behind."""
 
     agrees: bool
@@ -37,13 +47,34 @@ class Outcome:
         return found
 
     def named(self, kind: str) -> set[str]:
-        """Keys of the findings of a kind, of all metrics."""
+        """Unique ids of the findings of a kind, of all metrics."""
         return {
-            finding["key"]
+            finding["unique_id"]
             for metric in self.report["metrics"]
             for finding in metric["findings"]
             if finding["kind"] == kind
         }
+
+
+@dataclass
+class Knowledge:
+    """A transform, as far as an audit asks it: what it knows of its own rows."""
+
+    metrics: frozenset[str] = frozenset()
+    vanishing_metrics: frozenset[str] = frozenset()
+    event_scope: Mapping[str, str] = field(default_factory=dict)
+    streams: frozenset[str] = frozenset()
+
+    def rows(
+        self, stream: str, record: Mapping[str, Any]
+    ) -> Iterable[tuple[RowKind, dict[str, Any]]]:
+        """No rows."""
+        del stream, record
+        return ()
+
+    def summary(self) -> list[str]:
+        """Nothing to say."""
+        return []
 
 
 @dataclass
@@ -70,7 +101,7 @@ class Shop:
         """Write all rows."""
         self.site.sync(self.messages())
 
-    def audit(self, mode: str = "audit", **config: Any) -> Outcome:
+    def audit(self, mode: str = "audit", **config: Any) -> Verdict:
         """Audit, or repair; a difference is no error here."""
         page = self.site.folder / "audit.html"
         states: list[Any] = []
@@ -81,15 +112,35 @@ class Shop:
             ).states
         except AuditDiffers as difference:
             agrees, sentence = False, str(difference)
-        report = json.loads(page.with_suffix(".json").read_bytes())
-        return Outcome(agrees, sentence or report["sentence"], report, page, states)
+        return _verdict(page, agrees=agrees, sentence=sentence, states=states)
 
-    def unique_ids(self, keys: Sequence[str]) -> list[str]:
-        """The unique_ids under which the events of these keys are sent."""
-        wanted = set(keys)
-        return [
-            row["unique_id"] for row in self.events if row["properties"]["Recurly ID"] in wanted
-        ]
+    def audit_knowing(self, knowledge: Knowledge) -> Verdict:
+        """Audit, for a transform that knows this of its own rows."""
+        page = self.site.folder / "audit.html"
+        settings = read_settings({**self.site.config, "mode": "audit", "report_path": str(page)})
+        parser = RowParser(now=datetime.now(timezone.utc), live_window=settings.live_window)
+        consumer = AuditConsumer(
+            settings,
+            transform=knowledge,
+            client=Client.configured(settings),
+            rejected=RejectedRows(settings, None, parser),
+            writer=None,
+        )
+        router = RecordRouter(settings, None, parser, consumer, Counter())
+        for stream, rows in (("events", self.events), ("profiles", self.profiles)):
+            for row in rows:
+                router.route(stream, row, Origin(stream, b"{}", b"{}"))
+        agrees, sentence = True, ""
+        try:
+            consumer.finish(all_taken=True)
+        except AuditDiffers as difference:
+            agrees, sentence = False, str(difference)
+        return _verdict(page, agrees=agrees, sentence=sentence, states=[])
+
+
+def _verdict(page: Path, *, agrees: bool, sentence: str, states: list[Any]) -> Verdict:
+    report = json.loads(page.with_suffix(".json").read_bytes())
+    return Verdict(agrees, sentence or report["sentence"], report, page, states)
 
 
 def event(number: int, time: datetime, email: str, metric: str, **changes: Any) -> dict[str, Any]:
@@ -117,6 +168,12 @@ def profile(number: int, email: str) -> dict[str, Any]:
             "Recurly Plans": ["Gold", "Silver"] if number % 3 else [],
         },
     }
+
+
+@pytest.fixture
+def knowing() -> type[Knowledge]:
+    """Makes what a transform knows of its own rows."""
+    return Knowledge
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from target_klaviyo.audit import search
-
 DAY = timedelta(days=1)
 METRIC = "Successfully Paid"
 
@@ -23,7 +21,6 @@ def _debit(shop: Any, *, sent_as: datetime, earliest: datetime | None, now: date
     row = {
         **shop.events[2],
         "unique_id": "debit",
-        "properties": {"Recurly ID": "debit"},
         "time": sent_as.isoformat(),
     }
     shop.events.append(row)
@@ -99,7 +96,6 @@ def test_a_day_that_agreed_by_chance_is_looked_at_too(shop: Any) -> None:
     lost = {
         **shop.events[2],
         "unique_id": "lost",
-        "properties": {"Recurly ID": "lost"},
         "time": _noon(20).isoformat(),
     }
     shop.events.append(lost)
@@ -128,7 +124,7 @@ def test_dropped_events_on_days_that_are_read_count_once(shop: Any) -> None:
     next_day = datetime.fromisoformat(dropped["time"]) + DAY
     shop.events.append(
         {**dropped, "profile": {"email": "a@shop.io"}, "unique_id": "gone"}
-        | {"properties": {"Recurly ID": "gone"}, "time": next_day.isoformat()}
+        | {"time": next_day.isoformat()}
     )
     shop.sync()
     shop.account.delete_events(["gone"])
@@ -137,41 +133,14 @@ def test_dropped_events_on_days_that_are_read_count_once(shop: Any) -> None:
     assert verdict.report["totals"]["dropped"] == 5
 
 
-def test_days_within_the_period_are_read_within_the_same_bounds(shop: Any) -> None:
-    """An event that may stand under any day of a long period does not have all of them read."""
-    _debit(shop, sent_as=_noon(40), earliest=_noon(300), now=_noon(5))
-    proto = shop.events[2]
-    shop.events += [
-        {
-            **proto,
-            "unique_id": f"o{number}",
-            "properties": {"Recurly ID": f"o{number}"},
-            "time": (_noon(50) - number * DAY).isoformat(),
-        }
-        for number in range(search.MOST_EXTRA_PAGES + 20)
-    ]
+@pytest.mark.parametrize(("apart", "said"), [(1, "1 second"), (90_060, "1 day and 1 hour")])
+def test_another_time_is_named_with_its_distance(shop: Any, apart: int, said: str) -> None:
+    """An event is where it was stored to the second, or it is moved."""
+    row = {**shop.events[2], "unique_id": "late", "time": _noon(20).isoformat()}
+    shop.events.append(row)
     shop.sync()
-    shop.account.delete_events(["debit"])
-    before = shop.site.requests("/api/events")
+    row["time"] = (_noon(20) - timedelta(seconds=apart)).isoformat()
     verdict = shop.audit()
-    assert verdict.named("missing") == {"debit"}
-    assert verdict.report["totals"]["unexpected"] == 0
-    assert shop.site.requests("/api/events") - before <= search.MOST_EXTRA_PAGES + 20
-
-
-def test_days_outside_the_period_are_read_within_bounds(shop: Any) -> None:
-    """A hundred pages per metric at most; beyond, the finding says that not all were read."""
-    _debit(shop, sent_as=_noon(40), earliest=_noon(300), now=_noon(5))
-    proto = shop.events[2]
-    others = [
-        {**proto, "unique_id": f"o{number}", "time": (_noon(50) - number * DAY).isoformat()}
-        for number in range(search.MOST_EXTRA_PAGES + 20)
-    ]
-    shop.site.events(*others)
-    shop.account.delete_events(["debit"])
-    before = shop.site.requests("/api/events")
-    verdict = shop.audit(audit_from=_noon(10).date().isoformat())
-    (finding,) = (each for each in verdict.metric(METRIC)["findings"] if each["kind"] == "missing")
-    assert finding["key"] == "debit"
-    assert "may stand under more" in finding["reason"]
-    assert shop.site.requests("/api/events") - before <= search.MOST_EXTRA_PAGES + 20
+    (finding,) = verdict.metric(METRIC)["findings"]
+    assert (finding["kind"], finding["unique_id"]) == ("moved", "late")
+    assert finding["reason"] == f"stored {said} later"

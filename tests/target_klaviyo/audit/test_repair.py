@@ -6,12 +6,13 @@ import json
 import signal
 from collections import Counter
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from recurly_klaviyo_sandbox.faults import Fault, Trouble
-from target_klaviyo.audit.mode import audit_consumer
+from target_klaviyo.audit.mode import AuditConsumer
+from target_klaviyo.audit.rejected import RejectedRows
 from target_klaviyo.config import read_settings
 from target_klaviyo.errors import AuditDiffers
 from target_klaviyo.klaviyo.client import Client
@@ -23,17 +24,12 @@ from target_klaviyo.writing.rejects import RejectsFile
 from target_klaviyo.writing.stats import RunStats
 from target_klaviyo.writing.writer import Writer, WriterOptions
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from target_klaviyo.rows.contract import RowReceiver
-
 
 def test_audit_names_exactly_what_is_wrong_and_repair_mends_it(shop: Any) -> None:
     """20 events deleted, 5 silently dropped, 3 profiles altered: named, mended, clean again."""
     shop.sync()
-    deleted = [f"id{number:05d}" for number in range(0, 300, 15)]
-    assert shop.account.delete_events(shop.unique_ids(deleted)) == 20
+    deleted = [f"recurly-{number}" for number in range(0, 300, 15)]
+    assert shop.account.delete_events(deleted) == 20
     shop.account.alter_profile("user1@shop.io", **{"Recurly Account Code": "other"})
     shop.account.alter_profile("user2@shop.io", **{"Recurly Plans": "Gold, Silver"})
     shop.account.alter_profile("user5@shop.io", **{"Recurly Card Expiration Date": "2020-01-31"})
@@ -42,7 +38,7 @@ def test_audit_names_exactly_what_is_wrong_and_repair_mends_it(shop: Any) -> Non
 
     assert not found.agrees
     assert found.named("missing") == set(deleted)
-    assert found.named("dropped") == {f"id{number:05d}" for number in range(300, 305)}
+    assert found.named("dropped") == {f"recurly-{number}" for number in range(300, 305)}
     assert found.report["totals"]["missing"] == 20
     assert found.report["totals"]["unexpected"] == found.report["totals"]["moved"] == 0
     assert {
@@ -129,7 +125,7 @@ def test_what_klaviyo_refuses_in_a_repair_is_explained(shop: Any) -> None:
     )
     verdict = shop.audit("repair")
     assert verdict.agrees
-    assert verdict.named("rejected") == {"id00008"}
+    assert verdict.named("rejected") == {"recurly-8"}
     assert [message["record"]["unique_id"] for message in shop.site.rejects()] == ["recurly-8"]
 
     shop.site.sync(shop.site.rejects_path.read_bytes())
@@ -140,13 +136,12 @@ def test_a_repair_cannot_mend_what_klaviyo_keeps(shop: Any) -> None:
     """Klaviyo keeps the first event of a unique_id: altered and surplus ones stay, named."""
     right = [dict(row) for row in shop.events]
     shop.events[20]["value"] = 999.0
-    extra = {"unique_id": "extra", "properties": {"Recurly ID": "extra"}}
-    shop.events.append({**right[0], **extra})
+    shop.events.append({**right[0], "unique_id": "extra"})
     shop.sync()
     shop.events = right
     verdict = shop.audit("repair")
     assert not verdict.agrees
-    assert verdict.named("altered") == {"id00020"}
+    assert verdict.named("altered") == {"recurly-20"}
     assert verdict.named("unexpected") == {"extra"}
     assert verdict.report["repair"]["events_sent"] == 0
 
@@ -158,7 +153,7 @@ class LaggingTime:
         self._account = account
         self._shows_after = shows_after
         self.waits: list[float] = []
-        account.switches.visibility_lag = timedelta(days=1)
+        account.options.visibility_lag = timedelta(days=1)
 
     def clock(self) -> float:
         """Seconds waited so far."""
@@ -168,7 +163,7 @@ class LaggingTime:
         """Let seconds pass, at once."""
         self.waits.append(seconds)
         if self.clock() >= self._shows_after:
-            self._account.switches.visibility_lag = timedelta(0)
+            self._account.options.visibility_lag = timedelta(0)
 
 
 def _repair(shop: Any, time: LaggingTime) -> None:
@@ -176,13 +171,13 @@ def _repair(shop: Any, time: LaggingTime) -> None:
     settings = read_settings(
         {**shop.site.config, "mode": "repair", "report_path": str(shop.site.folder / "audit.html")}
     )
-    reader = RowParser(now=datetime.now(timezone.utc), live_window=settings.live_window)
-
-    def router_for(receiver: RowReceiver) -> Callable[[str, object, Origin], None]:
-        return RecordRouter(settings, None, reader, receiver, Counter()).route
-
-    def make_writer() -> Writer:
-        return Writer(
+    parser = RowParser(now=datetime.now(timezone.utc), live_window=settings.live_window)
+    consumer = AuditConsumer(
+        settings,
+        transform=None,
+        client=Client.configured(settings),
+        rejected=RejectedRows(settings, None, parser),
+        writer=Writer(
             client=Client.configured(settings),
             options=WriterOptions(
                 concurrency=1,
@@ -193,20 +188,14 @@ def _repair(shop: Any, time: LaggingTime) -> None:
             rejects=RejectsFile(settings.rejects_path),
             stats=RunStats(100),
             print_state=lambda _: None,
-        )
-
-    auditor = audit_consumer(
-        settings,
-        client=Client.configured(settings),
-        router_for=router_for,
-        make_writer=make_writer,
+        ),
         shutdown=Shutdown(time.wait),
         clock=time.clock,
     )
-    take = router_for(auditor)
+    router = RecordRouter(settings, None, parser, consumer, Counter())
     for row in shop.events:
-        take("events", row, Origin("events", b"{}", b"{}"))
-    auditor.finish(all_taken=True)
+        router.route("events", row, Origin("events", b"{}", b"{}"))
+    consumer.finish(all_taken=True)
 
 
 def test_a_repair_waits_until_klaviyo_shows_what_it_sent(shop: Any) -> None:

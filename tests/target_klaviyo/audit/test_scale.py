@@ -39,26 +39,29 @@ def _feed(path: Path, sample: Any) -> None:
 
 
 @pytest.mark.campaign
+@pytest.mark.timeout(1800)
 def test_a_hundred_thousand_events_cost_few_requests_and_little_memory(
     site: Any, tmp_path: Path
 ) -> None:
-    """Fewer than 200 requests when all is well, below 200 MB, even when every event is missing."""
+    """A request per 1,000 events or 100 profiles, below 150 MB, even when all is missing."""
     feed = tmp_path / "feed.singer"
     _feed(feed, site.sample)
 
     code, memory = site.measure(feed, mode="audit")
     assert code == 1
-    assert memory < 200
+    assert memory < 150
 
     assert site.measure(feed)[0] == 0
-    before = site.requests()
+    before, pages = site.requests(), site.requests("/api/events")
     code, memory = site.measure(feed, mode="audit", source_timezone="America/New_York")
     assert code == 0
-    assert site.requests() - before < 200
-    assert memory < 200
+    assert site.requests("/api/events") - pages == EVENTS / 1_000
+    assert site.requests("/api/profiles") == 2 * 5_000 / 100
+    assert site.requests() - before <= 100 + 50 + 2
+    assert memory < 150
 
     gone = [f"recurly-txn-{number}" for number in range(0, EVENTS, 3)]
     site.account.delete_events(gone)
     code, memory = site.measure(feed, mode="repair")
     assert code == 0
-    assert memory < 200
+    assert memory < 150

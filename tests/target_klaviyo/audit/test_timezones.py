@@ -12,19 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_klaviyo.audit.timezones import (
-    SLOT_SECONDS,
-    Amount,
-    bucket_day,
-    by_day,
-    day_of,
-    days,
-    klaviyo_name,
-    midnight,
-    ranges,
-    runs,
-    zone_that_agrees,
-)
+from target_klaviyo.audit.days import SLOT_SECONDS, by_day, day_of, midnight
+from target_klaviyo.audit.zones import misread_zone
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -54,62 +43,70 @@ def test_midnight_is_where_a_day_begins(day: date, name: str) -> None:
 def test_slots_gathered_into_days_lose_nothing(slots: dict[int, int], name: str) -> None:
     """Whatever the zone, the days hold all events, each on its own day."""
     zone = ZoneInfo(name)
-    found = by_day(((slot, Amount(count)) for slot, count in sorted(slots.items())), zone)
+    found = by_day(((slot, count, 0.5) for slot, count in sorted(slots.items())), zone)
     assert sum(amount.count for amount in found.values()) == sum(slots.values())
+    assert sum(amount.value for amount in found.values()) == len(slots) / 2
     for slot in slots:
         assert day_of(slot * SLOT_SECONDS, zone) in found
 
 
-@given(st.dates(date(1995, 1, 1), date(2030, 1, 1)), st.integers(0, 3_000))
-def test_ranges_cover_all_days_and_stay_below_a_year(first: date, length: int) -> None:
-    """Ranges meet without gap or overlap, and none is longer than Klaviyo answers."""
-    last = first + timedelta(days=length)
-    found = list(ranges(first, last))
-    covered = [day for start, end in found for day in days(start, end - timedelta(days=1))]
-    assert covered == list(days(first, last))
-    assert all(end - start < timedelta(days=365) for start, end in found)
+@pytest.mark.parametrize("taken_for", ["UTC", "Europe/Stockholm"])
+def test_local_times_that_were_misread_name_their_zone(taken_for: str) -> None:
+    """Every moved event stands where the zone's clock would put it, in summer and in winter."""
+    moves = []
+    for month in range(1, 13):
+        local = datetime(2026, month, 9, 17, 30, tzinfo=NEW_YORK)
+        misread = local.replace(tzinfo=ZoneInfo(taken_for))
+        moves.append((int(local.timestamp()), int(misread.timestamp())))
+    name, sentence = misread_zone(moves, STOCKHOLM, None)
+    assert name == "America/New_York"
+    assert f"taken for times in {taken_for}" in sentence
+    moves.append((moves[0][0] + 60, moves[0][1]))
+    assert misread_zone(moves, STOCKHOLM, None) == (None, "")
 
 
-def test_runs_gather_neighbouring_days() -> None:
-    """Unbroken days are asked for at once."""
-    first = date(2026, 3, 1)
-    chosen = [first, first + timedelta(days=1), first + timedelta(days=5)]
-    assert list(runs(chosen)) == [
-        (first, first + timedelta(days=2)),
-        (first + timedelta(days=5), first + timedelta(days=6)),
-    ]
-    assert list(runs([])) == []
+def test_a_few_moved_events_name_no_zone() -> None:
+    """Two events five hours off may be off for any reason."""
+    day = 1_773_000_000
+    assert misread_zone([(day, day - 18_000), (day + 60, day - 17_940)], STOCKHOLM, None)[0] is None
 
 
-@pytest.mark.parametrize(
-    ("label", "day"),
-    [
-        ("2026-03-29T00:00:00+01:00", date(2026, 3, 29)),
-        ("2026-03-28T23:00:00+00:00", date(2026, 3, 29)),
-        ("2026-03-29T22:00:00Z", date(2026, 3, 30)),
-        ("2026-03-29T00:00:00", date(2026, 3, 29)),
-        ("2026-03-29T00:00:00+00:00", date(2026, 3, 29)),
-        ("2026-03-29", date(2026, 3, 29)),
-    ],
+ACCOUNT_ZONES = (
+    "UTC",
+    "Europe/Stockholm",
+    "America/Los_Angeles",
+    "Asia/Kolkata",
+    "Pacific/Auckland",
 )
-def test_a_bucket_is_known_by_any_label(label: str, day: date) -> None:
-    """Local midnight, the same moment in UTC, and the bare day all name the same bucket."""
-    assert bucket_day(label, STOCKHOLM) == day
 
 
-def test_zones_klaviyo_does_not_know_go_by_their_older_names() -> None:
-    """Klaviyo's reference names Europe/Kyiv among those it refuses."""
-    assert klaviyo_name("Europe/Kyiv") == "Europe/Kiev"
-    assert klaviyo_name("Europe/Stockholm") == "Europe/Stockholm"
+@pytest.mark.parametrize("account_zone", ACCOUNT_ZONES)
+@pytest.mark.parametrize("lost", ["the first day", "a day between", "the last day"])
+def test_missing_days_name_no_zone(shop: Any, account_zone: str, lost: str) -> None:
+    """What is missing has no other place to stand at, whatever the zones: no verdict on them."""
+    shop.account.options.timezone = account_zone
+    start = datetime(2026, 3, 1, 2, 30, tzinfo=timezone.utc)
+    proto = shop.events[0]
+    shop.events = [
+        {
+            **proto,
+            "unique_id": f"r{number}",
+            "time": (start + timedelta(hours=5 * number)).isoformat(),
+        }
+        for number in range(40)
+    ]
+    shop.sync()
+    days_of = [row["time"][:10] for row in shop.events]
+    gone = {"the first day": days_of[0], "a day between": days_of[20], "the last day": days_of[-1]}
+    ids = [row["unique_id"] for row in shop.events if row["time"].startswith(gone[lost])]
+    shop.account.delete_events(ids)
 
+    verdict = shop.audit(source_timezone="America/New_York")
 
-def test_a_zone_that_would_agree_is_found() -> None:
-    """Counts by New York's days are recognised as such, across both changes of the clock."""
-    moments = range(1_772_000_000, 1_794_000_000, 17 * SLOT_SECONDS)
-    slots = [(moment // SLOT_SECONDS, Amount(1)) for moment in moments]
-    found = {day: amount.count for day, amount in by_day(slots, NEW_YORK).items()}
-    assert zone_that_agrees([slots], [found], []) == "America/New_York"
-    assert zone_that_agrees([slots], [{date(2026, 1, 1): 5}], []) is None
+    zones = verdict.report["time_zones"]
+    assert verdict.report["totals"]["missing"] == len(ids) > 0
+    assert zones["suggested"] is None
+    assert not zones["are_the_cause"]
 
 
 def _around_clock_changes(shop: Any) -> None:
@@ -122,7 +119,6 @@ def _around_clock_changes(shop: Any) -> None:
             **proto,
             "unique_id": f"r{number}",
             "time": (start + timedelta(seconds=chance.randrange(40 * 86_400))).isoformat(),
-            "properties": {"Recurly ID": f"k{number}"},
         }
         for number in range(320)
     ]
@@ -179,7 +175,7 @@ def test_local_times_taken_for_utc_are_recognised(shop: Any) -> None:
     assert verdict.report["totals"]["moved"] > 0
     assert verdict.report["totals"]["missing"] == verdict.report["totals"]["unexpected"] == 0
     assert verdict.report["time_zones"]["suggested"] == "America/New_York"
-    assert "taken for UTC" in " ".join(verdict.report["time_zones"]["sentences"])
+    assert "taken for times in UTC" in " ".join(verdict.report["time_zones"]["sentences"])
 
 
 def test_local_times_taken_for_the_accounts_are_recognised(shop: Any) -> None:

@@ -16,7 +16,7 @@ from recurly_to_klaviyo.events.subscriptions import about, own_subscriptions
 from recurly_to_klaviyo.fields import NotReadError, UnreadableError
 from recurly_to_klaviyo.metrics import REMINDERS, SNAPSHOTS, Context, Occurrence, event
 from recurly_to_klaviyo.subscription import bills_again, next_renewal, trial_end
-from recurly_to_klaviyo.values import iso, section
+from recurly_to_klaviyo.values import section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,7 +42,6 @@ def upcoming_renewal(person: Person, context: Context) -> Iterator[Occurrence]:
                 renews_at - lead,
                 context,
                 {
-                    "Renews At": iso(renews_at),
                     "Lead Days": lead.days,
                     "New Plan Code": _plan_to_come(subscription).get("code"),
                     "New Plan Name": _plan_to_come(subscription).get("name"),
@@ -66,7 +65,6 @@ def ending_trial(person: Person, context: Context) -> Iterator[Occurrence]:
                 ends_at - lead,
                 context,
                 {
-                    "Ends At": iso(ends_at),
                     "Lead Days": lead.days,
                     "Converts": bills_again(subscription),
                 },

@@ -16,6 +16,7 @@ from recurly_to_klaviyo.fields import (
     subscriptions_of,
 )
 from recurly_to_klaviyo.metrics import LIFECYCLE, SNAPSHOTS, Context, Occurrence, event
+from recurly_to_klaviyo.properties import custom_field_property
 from recurly_to_klaviyo.subscription import coupon_codes, next_renewal
 from recurly_to_klaviyo.values import iso, money, readable_time, section, time_text
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from recurly_to_klaviyo.person import Person
+    from recurly_to_klaviyo.settings import Settings
 
     Record = Mapping[str, Any]
 
@@ -161,7 +163,7 @@ def about(
         time=time,
         recurly_id=subscription.get("id"),
         properties={
-            **_custom_fields(subscription, context.settings.subscription_fields),
+            **_custom_fields(subscription, context.settings),
             "Subscription ID": subscription.get("id"),
             "Plan Code": plan.get("code"),
             "Plan Name": plan.get("name"),
@@ -186,11 +188,14 @@ def _at(suffix: str, time: datetime | None) -> str:
     return suffix if time is None else f"{suffix}-{int(time.timestamp())}"
 
 
-def _custom_fields(subscription: Record, chosen: tuple[str, ...]) -> Record:
-    if not chosen:
+def _custom_fields(subscription: Record, settings: Settings) -> Record:
+    if not settings.subscription_fields:
         return {}
     try:
         values = custom_fields(subscription)
     except (NotReadError, UnreadableError):
         return {}
-    return {field: values.get(field) for field in chosen}
+    return {
+        settings.name(custom_field_property(field)): values.get(field)
+        for field in settings.subscription_fields
+    }

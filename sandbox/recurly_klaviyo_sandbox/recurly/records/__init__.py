@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from recurly_klaviyo_sandbox.business import entities as e
-from recurly_klaviyo_sandbox.recurly.records import billing, catalogue, customers, subscriptions
+from recurly_klaviyo_sandbox.recurly.records import billing, catalog, customers, subscriptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,14 +53,14 @@ def keys(entity: e.Entity) -> Record:
 _RENDERERS: dict[type[e.Entity], Callable[[Any], Record]] = {
     e.Account: customers.account,
     e.Acquisition: customers.acquisition,
-    e.AddOn: catalogue.add_on,
+    e.AddOn: catalog.add_on,
     e.BillingInfo: customers.billing_info,
-    e.Coupon: catalogue.coupon,
-    e.CouponRedemption: catalogue.coupon_redemption,
+    e.Coupon: catalog.coupon,
+    e.CouponRedemption: catalog.coupon_redemption,
     e.CreditPayment: billing.credit_payment,
-    e.Item: catalogue.item,
+    e.Item: catalog.item,
     e.LineItem: billing.line_item,
-    e.Plan: catalogue.plan,
+    e.Plan: catalog.plan,
     e.ShippingAddress: customers.shipping_address,
     e.Subscription: subscriptions.subscription,
     e.Transaction: billing.transaction,

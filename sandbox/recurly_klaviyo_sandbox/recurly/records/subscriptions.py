@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from recurly_klaviyo_sandbox.recurly.moments import money, shown
-from recurly_klaviyo_sandbox.recurly.records.catalogue import coupon_redemption_mini, plan_mini
+from recurly_klaviyo_sandbox.recurly.records.catalog import coupon_redemption_mini, plan_mini
 from recurly_klaviyo_sandbox.recurly.records.customers import account_mini
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ def subscription(subscription: e.Subscription) -> Record:
         "current_term_ends_at": shown(subscription.period_end),
         "trial_started_at": shown(subscription.trial_start),
         "trial_ends_at": shown(subscription.trial_end),
-        "remaining_billing_cycles": 0,
+        "remaining_billing_cycles": subscription.cycles_left or 0,
         "total_billing_cycles": 1,
         "renewal_billing_cycles": 1,
-        "auto_renew": True,
+        "auto_renew": subscription.cycles_left is None,
         "ramp_intervals": None,
         "paused_at": shown(subscription.paused),
         "remaining_pause_cycles": subscription.pause_cycles,
@@ -63,7 +63,9 @@ def subscription(subscription: e.Subscription) -> Record:
         "terms_and_conditions": None,
         "customer_notes": None,
         "expiration_reason": subscription.expiration_reason,
-        "custom_fields": [],
+        "custom_fields": [
+            {"name": name, "value": value} for name, value in subscription.custom_fields.items()
+        ],
         "created_at": shown(subscription.created),
         "updated_at": shown(subscription.updated),
         "activated_at": shown(subscription.activated),

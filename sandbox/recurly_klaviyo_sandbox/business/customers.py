@@ -1,0 +1,127 @@
+"""What customers buy besides, and how they change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from recurly_klaviyo_sandbox.business import people
+from recurly_klaviyo_sandbox.business.catalog import price_in
+from recurly_klaviyo_sandbox.business.chance import pick
+from recurly_klaviyo_sandbox.business.entities import Address, PaymentMethod, Transaction
+from recurly_klaviyo_sandbox.business.parameters import DAY
+
+if TYPE_CHECKING:
+    from recurly_klaviyo_sandbox.business.billing import Billing
+    from recurly_klaviyo_sandbox.business.entities import Account, Entity, LineItem
+    from recurly_klaviyo_sandbox.business.payments import Payments
+    from recurly_klaviyo_sandbox.business.world import World
+
+
+class Customers:
+    """The department that looks after those who are there."""
+
+    def __init__(self, world: World, billing: Billing, payments: Payments) -> None:
+        self._world = world
+        self._registry = world.registry
+        self._queue = world.queue
+        self._billing = billing
+        self._payments = payments
+
+    def sell_items(self, account: Account) -> None:
+        """A one-time purchase, at times a very long one."""
+        if account.closed:
+            return
+        rng = account.rng
+        size = pick(rng, {1: 70, 2: 15, 3: 9, 7: 4, self._world.parameters.largest_purchase: 2})
+        lines = [self._item_line(account) for _ in range(size)]
+        odd = pick(rng, {"": 90, "prepayment": 5, "tiny": 2, "zero": 3})
+        if odd == "prepayment":
+            lines = [self._billing.line(account, "prepayment", "Prepayment", 5000)]
+        elif odd == "tiny":
+            lines = [self._billing.line(account, "debit", "Rounding adjustment", 2)]
+        elif odd == "zero":
+            lines = [self._billing.line(account, "one_time", "Free sample", 0)]
+        invoice = self._billing.bill(account, odd if odd == "prepayment" else "purchase", lines)
+        if odd == "" and pick(rng, {True: 1, False: 3}) and not account.parent:
+            self._payments.authorize(invoice)
+        else:
+            self._payments.collect(invoice, "api")
+
+    def move_house(self, account: Account) -> None:
+        """A customer changes their address."""
+        if account.closed:
+            return
+        moved = people.address(account.rng, account.currency)
+        account.address = replace(moved, country=account.address.country)
+        self._registry.touch(account, self._queue.now)
+
+    def change_email(self, account: Account) -> None:
+        """A customer gets a new address, another's, the same in capitals, or a first one at all."""
+        if account.closed:
+            return
+        others = [each.email for each in self._registry.accounts() if each.email]
+        if account.email is None:
+            account.email = f"late{self._queue.now}.{account.id}@{people.MERCHANT_DOMAIN}"
+        else:
+            new = f"new{self._queue.now}.{account.email.lower()}"
+            ways = {new: 80, account.email.upper(): 10, account.rng.choice(others): 10}
+            account.email = pick(account.rng, ways)
+        self._registry.touch(account, self._queue.now)
+
+    def empty_cards(self, account: Account) -> None:
+        """Redaction, first part: the card fields of an account that nobody has used for long."""
+        if account.billing:
+            account.billing.method = PaymentMethod(account.billing.method.kind)
+        for payment in self._of(account):
+            payment.method = PaymentMethod(payment.method.kind)
+            self._emptied(payment)
+        self._emptied(account)
+        self._queue.after(30 * DAY, self.empty_person, account)
+
+    def empty_person(self, account: Account) -> None:
+        """Redaction, second part: names, e-mail, addresses. The code stays as it is."""
+        account.email = account.company = None
+        account.first_name = account.last_name = ""
+        account.address = Address("", "", "", "", "", "")
+        if account.shipping:
+            account.shipping.address = account.address
+            self._emptied(account.shipping)
+        for payment in self._of(account):
+            self._emptied(payment)
+        self._emptied(account)
+
+    def _of(self, account: Account) -> list[Transaction]:
+        return [
+            payment
+            for payment in self._registry.entities["transactions"].values()
+            if isinstance(payment, Transaction) and payment.account is account
+        ]
+
+    def _emptied(self, entity: Entity) -> None:
+        if not self._world.parameters.redaction_moves_updated:
+            self._registry.note(entity)
+            return
+        self._registry.touch(entity, self._queue.now)
+        if isinstance(entity, Transaction):
+            self._world.ledger.payment_dated_anew(entity)
+
+    def give_credit(self, account: Account) -> None:
+        """A goodwill credit, used up by the next bills."""
+        if account.closed:
+            return
+        line = self._billing.line(account, "credit", "Sorry for the delay", -500)
+        line.tax = 0
+        line.credit_reason = "service"
+        self._billing.grant_credit(account, "credit", [line])
+
+    def _item_line(self, account: Account) -> LineItem:
+        item = account.rng.choice(self._world.catalog.items)
+        return self._billing.line(
+            account,
+            "one_time",
+            item.name,
+            price_in(account.payer.currency, item.price),
+            80_000 if item.price_decimal else pick(account.rng, {1: 8, 2: 1, 4: 1}),
+            item=item,
+        )

@@ -1,0 +1,101 @@
+"""What subscriptions cost: the bills for their periods, and credit for what is not used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from recurly_klaviyo_sandbox.business.billing import Billing
+    from recurly_klaviyo_sandbox.business.entities import Invoice, LineItem, Subscription
+    from recurly_klaviyo_sandbox.business.payments import Payments
+    from recurly_klaviyo_sandbox.business.world import World
+
+
+class PeriodBills:
+    """Writes them."""
+
+    def __init__(self, world: World, billing: Billing, payments: Payments) -> None:
+        self._queue = world.queue
+        self._billing = billing
+        self._payments = payments
+
+    def line(
+        self, subscription: Subscription, origin: str, description: str, unit: int
+    ) -> LineItem:
+        """A line for the current period."""
+        return self._billing.line(
+            subscription.account,
+            origin,
+            description,
+            unit,
+            subscription.quantity,
+            start=subscription.period_start,
+            end=subscription.period_end,
+            plan=subscription.plan,
+            subscription=subscription,
+            redemption=subscription.redemption if unit else None,
+        )
+
+    def lines_of_period(self, subscription: Subscription, origin: str) -> list[LineItem]:
+        """What a period costs: plan, set-up fee, add-ons."""
+        plan, account = subscription.plan, subscription.account
+        lines = [self.line(subscription, "plan", plan.name, subscription.unit)]
+        if origin == "purchase" and plan.setup_fee:
+            description = f"Set-up fee for {plan.name}"
+            lines.append(
+                self._billing.line(
+                    account,
+                    "setup_fee",
+                    description,
+                    plan.setup_fee,
+                    plan=plan,
+                    subscription=subscription,
+                )
+            )
+        lines += [
+            self._billing.line(
+                account,
+                "add_on",
+                extra.add_on.name,
+                extra.unit,
+                extra.quantity,
+                start=subscription.period_start,
+                end=subscription.period_end,
+                plan=plan,
+                add_on=extra.add_on,
+                subscription=subscription,
+            )
+            for extra in subscription.add_ons
+        ]
+        return lines
+
+    def send(self, subscription: Subscription, origin: str, lines: list[LineItem]) -> Invoice:
+        """Send the bill and collect it."""
+        invoice = self._billing.bill(
+            subscription.account, origin, lines, manual=subscription.manual
+        )
+        way = "recurring" if origin == "renewal" else "token_api"
+        if origin == "immediate_change":
+            way = "api_sub_change"
+        self._payments.collect(invoice, way)
+        return invoice
+
+    def refund_unused(self, subscription: Subscription, origin: str) -> None:
+        """Credit for the part of the period that will not be used."""
+        length = subscription.period_end - subscription.period_start
+        unused = (subscription.period_end - self._queue.now) / length if length else 0.0
+        cents = round(subscription.unit * subscription.quantity * unused)
+        if cents <= 0 or subscription.state in {"paused", "future"} or subscription.trial_end:
+            return
+        line = self._billing.line(
+            subscription.account,
+            "plan",
+            f"Unused time on {subscription.plan.name}",
+            -cents,
+            start=self._queue.now,
+            end=subscription.period_end,
+            plan=subscription.plan,
+            subscription=subscription,
+        )
+        line.credit_reason = "general"
+        self._billing.grant_credit(subscription.account, origin, [line])

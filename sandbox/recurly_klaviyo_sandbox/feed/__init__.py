@@ -1,5 +1,0 @@
-"""The activity feed: what happened, metric by metric, for human eyes."""
-
-from recurly_klaviyo_sandbox.feed.pages import FeedPages, render_feed
-
-__all__ = ["FeedPages", "render_feed"]

@@ -1,0 +1,226 @@
+"""Klaviyo's side of an audit: what it is asked, and how its answers are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from target_klaviyo.klaviyo.account import account_call, read_account
+from target_klaviyo.klaviyo.endpoints import EVENTS, METRICS, PROFILES, Call
+from target_klaviyo.klaviyo.json_api import as_object, objects, parse_timestamp, resources
+from target_klaviyo.rows.identity import IDENTIFIER_KINDS, comparable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from target_klaviyo.klaviyo.account import Account
+    from target_klaviyo.klaviyo.exchange import Api
+
+EVENTS_PER_PAGE = 1000
+PROFILES_PER_PAGE = 100
+MAX_FILTER_CHARS = 4_000  # URLs of more than about 8 KB are refused by many a proxy
+
+_API_INTEGRATION = "api"
+
+
+@dataclass(frozen=True)
+class FoundEvent:
+    """An event as Klaviyo shows it.
+
+    Attributes:
+        time: seconds since 1970.
+        unique_id: None when Klaviyo does not show it.
+        value: None when Klaviyo does not show it.
+        person: identifiers of its profile, by kind; its `id` always.
+    """
+
+    id: str
+    time: int
+    unique_id: str | None
+    value: float | None
+    currency: str | None
+    person: dict[str, str]
+    properties: Mapping[str, Any] = field(repr=False)
+
+
+class KlaviyoSide:
+    """What Klaviyo holds, as far as an audit wants to know.
+
+    Args:
+        api: sends the questions.
+    """
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent so far."""
+        return self._api.requests
+
+    def account(self) -> Account:
+        """The account the key belongs to."""
+        return read_account(self._api.ask(account_call()))
+
+    def metrics(self) -> dict[str, str]:
+        """Ids of the metrics made through the API, by name.
+
+        Klaviyo's reference lets a metric's integration be null; such a metric, which is no
+        integration's, counts as ours when there is no other of its name.
+        """
+        ours: dict[str, str] = {}
+        unattributed: dict[str, str] = {}
+        for name, metric_id, integration in self._api.pages(metrics_call, read_metrics):
+            if integration == _API_INTEGRATION:
+                ours.setdefault(name, metric_id)
+            elif not integration:
+                unattributed.setdefault(name, metric_id)
+        return unattributed | ours
+
+    def events(self, metric_id: str, start: int, end: int) -> Iterator[FoundEvent]:
+        """A metric's events from `start` up to `end`, in seconds since 1970."""
+        yield from self._api.pages(partial(events_call, metric_id, start, end), read_events)
+
+    def profiles(
+        self, lookups: Iterable[tuple[str, str]]
+    ) -> dict[tuple[str, str], list[dict[str, Any]]]:
+        """Profiles by each of their identifiers, as (kind, value).
+
+        Args:
+            lookups: identifiers, as (kind, value), one of which each profile has.
+        """
+        found: dict[str, dict[str, Any]] = {}
+        for kind, values in batches(lookups, PROFILES_PER_PAGE, MAX_FILTER_CHARS):
+            for profile in self._api.pages(partial(profiles_call, kind, values), read_profiles):
+                found[profile["id"]] = profile
+        indexed: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for profile in found.values():
+            for identifier in _identifiers(profile).items():
+                indexed.setdefault(identifier, []).append(profile)
+        return indexed
+
+
+def metrics_call(cursor: str | None) -> Call:
+    """GET /api/metrics: pages whose size cannot be chosen (docs/klaviyo.md: Endpoints)."""
+    return Call(METRICS, METRICS.path, query={"page[cursor]": cursor} if cursor else {})
+
+
+def read_metrics(document: Any) -> Iterator[tuple[str, str, str]]:
+    """(name, id, integration) of the metrics of a page, the latter in lower case.
+
+    Events sent with a private key belong to the integration "API"; the native integration's
+    metrics of the same names are different metrics, and none of ours (docs/klaviyo.md: Metrics).
+    """
+    for resource in resources(document):
+        attributes = as_object(resource.get("attributes"))
+        integration = as_object(attributes.get("integration"))
+        marks = {str(integration.get(mark) or "").lower() for mark in ("key", "name")}
+        known = _API_INTEGRATION if _API_INTEGRATION in marks else max(marks)
+        yield str(attributes.get("name")), str(resource.get("id")), known
+
+
+def events_call(metric_id: str, start: int, end: int, cursor: str | None) -> Call:
+    """GET /api/events: a metric's events from `start` up to `end`, with their profiles."""
+    query = {
+        "filter": f"equals(metric_id,{quoted(metric_id)}),"
+        f"greater-or-equal(datetime,{_iso(start)}),less-than(datetime,{_iso(end)})",
+        "sort": "datetime",
+        "include": "profile",
+        "fields[event]": "datetime,event_properties,timestamp",
+        "fields[profile]": "email,external_id,phone_number",
+        "page[size]": str(EVENTS_PER_PAGE),
+    }
+    if cursor:
+        query["page[cursor]"] = cursor
+    return Call(EVENTS, EVENTS.path, query=query)
+
+
+def read_events(document: Any) -> Iterator[FoundEvent]:
+    """The events of a page.
+
+    Klaviyo shows what an event was sent with among its properties: `$event_id` is the unique_id,
+    `$value` and `$value_currency` the amount (docs/klaviyo.md: Events).
+    """
+    people = {
+        str(resource.get("id")): as_object(resource.get("attributes"))
+        for resource in objects(as_object(document).get("included"))
+        if resource.get("type") == "profile"
+    }
+    for resource in resources(document):
+        attributes = as_object(resource.get("attributes"))
+        properties = as_object(attributes.get("event_properties"))
+        owner = as_object(as_object(resource.get("relationships")).get("profile"))
+        profile_id = str(as_object(owner.get("data")).get("id") or "")
+        unique_id, value = properties.get("$event_id"), properties.get("$value")
+        currency = properties.get("$value_currency")
+        yield FoundEvent(
+            str(resource.get("id")),
+            _moment(attributes),
+            None if unique_id in (None, "") else str(unique_id),
+            float(value) if isinstance(value, int | float) else None,
+            currency if isinstance(currency, str) else None,
+            _identifiers({**people.get(profile_id, {}), "id": profile_id}),
+            properties,
+        )
+
+
+def profiles_call(kind: str, values: Iterable[str], cursor: str | None) -> Call:
+    """GET /api/profiles: those with one of these identifiers of one kind."""
+    listed = ",".join(quoted(value) for value in values)
+    query = {"filter": f"any({kind},[{listed}])", "page[size]": str(PROFILES_PER_PAGE)}
+    if cursor:
+        query["page[cursor]"] = cursor
+    return Call(PROFILES, PROFILES.path, query=query)
+
+
+def read_profiles(document: Any) -> Iterator[dict[str, Any]]:
+    """Attributes of the profiles of a page, with their `id`."""
+    for resource in resources(document):
+        yield {**as_object(resource.get("attributes")), "id": str(resource.get("id"))}
+
+
+def batches(
+    lookups: Iterable[tuple[str, str]], max_values: int, max_chars: int
+) -> Iterator[tuple[str, list[str]]]:
+    """Lookups gathered by kind into (kind, values) that one question can hold."""
+    of_kind: dict[str, list[str]] = {}
+    for kind, value in dict.fromkeys(lookups):
+        of_kind.setdefault(kind, []).append(value)
+    for kind, values in of_kind.items():
+        batch: list[str] = []
+        size = 0
+        for value in values:
+            if batch and (len(batch) >= max_values or size + len(value) > max_chars):
+                yield kind, batch
+                batch, size = [], 0
+            batch.append(value)
+            size += len(value) + 3
+        yield kind, batch
+
+
+def quoted(text: str) -> str:
+    r"""A string in a filter: in double quotes, with `"` and `\` escaped (documented)."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _identifiers(profile: Mapping[str, Any]) -> dict[str, str]:
+    """The identifiers a profile has, by kind, as they are compared."""
+    return dict(
+        comparable(kind, profile[kind])
+        for kind in IDENTIFIER_KINDS
+        if isinstance(profile.get(kind), str) and profile[kind]
+    )
+
+
+def _iso(moment: int) -> str:
+    """With an offset, so that nobody has to guess a zone."""
+    return datetime.fromtimestamp(moment, timezone.utc).isoformat()
+
+
+def _moment(attributes: Mapping[str, Any]) -> int:
+    timestamp = attributes.get("timestamp")
+    if isinstance(timestamp, int | float):
+        return int(datetime.fromtimestamp(timestamp, timezone.utc).timestamp())
+    return int(parse_timestamp(str(attributes.get("datetime"))).timestamp())
