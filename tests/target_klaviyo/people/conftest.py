@@ -14,5 +14,5 @@ if TYPE_CHECKING:
 @pytest.fixture
 def site(site: Site) -> Site:
     """An account that merges profiles between two requests."""
-    site.account.switches.merge_duration = timedelta(0)
+    site.account.options.merge_duration = timedelta(0)
     return site

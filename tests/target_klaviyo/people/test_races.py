@@ -24,7 +24,7 @@ def once_at(site: Site, method: str, path: str, happens: Callable[[], Any]) -> N
             done.append(True)
             happens()
 
-    site.account.gate.before_each_request = before
+    site.account.http.before_each_request = before
 
 
 def test_a_form_may_take_the_new_address_just_before(site: Site) -> None:
@@ -142,7 +142,7 @@ def test_whatever_klaviyo_leaves_open_a_person_has_one_profile(
     site: Site, switch: str, value: object, on_email_change: str
 ) -> None:
     """Every fact that nobody has verified may be otherwise."""
-    setattr(site.account.switches, switch, value)
+    setattr(site.account.options, switch, value)
     settings = {"on_email_change": on_email_change, "clear_with": "single"}
     site.profiles(
         person("acc-1", "one@shop.io", Plan="Gold", Card="1"),
