@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from target_klaviyo.people.person import Person
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Identifiers:
     """What a row says about whose it is.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import orjson
@@ -30,22 +29,22 @@ if TYPE_CHECKING:
     from target_klaviyo.writing.dispatcher import Dispatcher
 
 
-@dataclass(eq=False)
+@dataclass(slots=True, eq=False)
 class Case:
-    """A row whose person is being found out.
+    """A row whose person is being found out; there are many at a time, so they are kept small.
 
     Attributes:
         named: profiles that Klaviyo has named as bearing an identifier of the row.
+        identifiers: what the row says about whose it is.
     """
 
     row: ProfileRow
-    named: set[str] = field(default_factory=set)
+    named: frozenset[str] = frozenset()
+    identifiers: Identifiers = field(init=False)
 
-    @cached_property
-    def identifiers(self) -> Identifiers:
-        """What the row says about whose it is."""
+    def __post_init__(self) -> None:
         identity = dict(self.row.identity)
-        return Identifiers(
+        self.identifiers = Identifiers(
             identity["external_id"], identity.get("email"), frozenset(self.row.also_known_as)
         )
 

@@ -13,8 +13,7 @@ exchanged addresses, one of them goes first, and is asked about once more after 
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.klaviyo.outcomes import ApiError, NotFound, Outcome, Success
@@ -42,6 +41,9 @@ if TYPE_CHECKING:
 
 MAX_ROUNDS = 3
 """How often a row may be refused, since Klaviyo changed meanwhile, before it is rejected."""
+
+MAX_ROWS_TOGETHER = 2_500
+"""Rows in an import: look-ups bring 37,500 a minute at most, and all that wait take memory."""
 
 MAX_TIMES_AHEAD = 3
 """How often a row may go ahead of another that it should wait for."""
@@ -73,7 +75,7 @@ class PeopleOptions:
     max_rows: int
 
 
-@dataclass(eq=False)
+@dataclass(slots=True, eq=False)
 class ResolvedCase(Case):
     """A row on its way to its person.
 
@@ -92,18 +94,18 @@ class ResolvedCase(Case):
         foreign: its profile keeps an external id of somebody else's.
     """
 
-    steps: deque[UpdateProfile | MergeProfiles] = field(default_factory=deque)
+    steps: tuple[UpdateProfile | MergeProfiles, ...] = ()
     subjects: frozenset[str] = frozenset()
     person_id: str | None = None
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] | None = None
     single: bool = False
     attempted: object = None
     error: ApiError | None = None
     rounds: int = 0
-    merging: set[str] = field(default_factory=set)
+    merging: frozenset[str] = frozenset()
     merge_looks: int = 0
     waits_for: ResolvedCase | None = None
-    waiting: list[ResolvedCase] = field(default_factory=list)
+    waiting: tuple[ResolvedCase, ...] = ()
     ahead_of: ResolvedCase | None = None
     times_ahead: int = 0
     wrote: bool = False
@@ -137,7 +139,7 @@ class PeopleResolver:
         self._inquirer: Inquirer[ResolvedCase] = Inquirer(
             dispatcher, answered=self._decide, refused=self._reject
         )
-        self._outgoing = ImportBatcher(options.max_rows)
+        self._outgoing = ImportBatcher(min(options.max_rows, MAX_ROWS_TOGETHER))
         self._importing: dict[ProfileRow, ResolvedCase] = {}
         self._owners: dict[str, ResolvedCase] = {}
         self._addressees: dict[str, ResolvedCase] = {}
@@ -186,7 +188,7 @@ class PeopleResolver:
         case.wrote = True
         if isinstance(request, MergeProfiles):
             self._counts["merged"] += 1
-            case.merging.add(request.source_id)
+            case.merging |= {request.source_id}
         elif request.leaves:
             self._counts["moved"] += 1
         elif "email" in request.fields:
@@ -226,7 +228,7 @@ class PeopleResolver:
         if case.merging & resolution.profile_ids - {case.person_id}:
             self._await_merge(case)
             return
-        case.merging.clear()
+        case.merging = frozenset()
         self._release_subjects(case)
         for subject in sorted(resolution.profile_ids):
             if subject in self._subjects:
@@ -256,20 +258,20 @@ class PeopleResolver:
 
     def _wait_for(self, case: ResolvedCase, owner: ResolvedCase) -> None:
         case.waits_for = owner
-        owner.waiting.append(case)
+        owner.waiting += (case,)
 
     def _plan(self, case: ResolvedCase, resolution: Resolution) -> None:
         """Say what is to be done, and begin with it."""
         person = resolution.person
         if person is not None and self._belongs_to_another(case, person):
             step = UpdateProfile(case, person.id, leaving_fields(case.row, person), leaves=True)
-            case.steps, person = deque([step]), None
+            case.steps, person = (step,), None
         if person is None:
-            case.person_id, case.fields = None, {}
+            case.person_id, case.fields = None, None
         else:
             case.person_id = person.id
             case.fields = remaining_fields(case.row, person, resolution)
-            case.steps = deque(self._step(case, each, person) for each in resolution.former)
+            case.steps = tuple(self._step(case, each, person) for each in resolution.former)
         case.single = person is not None and self._must_be_single(case, resolution)
         attempted = (resolution.outline, case.fields)
         if case.error is not None and attempted == case.attempted:
@@ -296,7 +298,7 @@ class PeopleResolver:
 
     def _must_be_single(self, case: ResolvedCase, resolution: Resolution) -> bool:
         """Whether the fields go by an update: bulk import clears no attributes (documented)."""
-        _, cleared_properties, cleared_attributes = without_nulls(case.fields)
+        _, cleared_properties, cleared_attributes = without_nulls(case.fields or {})
         return bool(
             resolution.sets_email
             or resolution.former
@@ -308,7 +310,9 @@ class PeopleResolver:
 
     def _next_step(self, case: ResolvedCase) -> None:
         if case.steps:
-            self._dispatcher.submit(case.steps.popleft())
+            step, *others = case.steps
+            case.steps = tuple(others)
+            self._dispatcher.submit(step)
         elif case.merging:
             self._await_merge(case)
         elif case.person_id is None:
@@ -316,7 +320,7 @@ class PeopleResolver:
         elif case.single and case.fields:
             self._dispatcher.submit(UpdateProfile(case, case.person_id, case.fields))
         elif case.fields or self._options.joins_list:
-            self._import(case, import_of(case.row, case.person_id, case.fields))
+            self._import(case, import_of(case.row, case.person_id, case.fields or {}))
         else:
             self._done(case)
 
@@ -344,11 +348,11 @@ class PeopleResolver:
     def _ask_again(self, case: ResolvedCase, error: ApiError) -> None:
         """Klaviyo may have changed since it was asked: by a form, a merge, an erasure."""
         self._release_subjects(case)
-        case.steps.clear()
+        case.steps = ()
         case.error = error
         case.rounds += 1
         if error.duplicate_id:
-            case.named.add(error.duplicate_id)
+            case.named |= {error.duplicate_id}
         if case.rounds > MAX_ROUNDS:
             self._reject(case, error)
         else:
@@ -392,7 +396,7 @@ class PeopleResolver:
         for other in case.waiting:
             other.waits_for = None
         self._again += case.waiting
-        case.waiting = []
+        case.waiting = ()
 
     def _release_subjects(self, case: ResolvedCase) -> None:
         """Let other rows have the profiles of this one."""
