@@ -7,100 +7,20 @@ request, anybody else two.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
-
-import orjson
+from typing import TYPE_CHECKING, Generic
 
 from target_klaviyo.errors import KlaviyoError
 from target_klaviyo.klaviyo.json_api import next_cursor, resources
 from target_klaviyo.klaviyo.outcomes import ApiError, NotFound, Outcome, Success
 from target_klaviyo.people.lookups import MAX_IDENTIFIERS, Kind, questions
 from target_klaviyo.people.person import Person
-from target_klaviyo.people.resolution import Identifiers
-from target_klaviyo.writing.requests import LookUpPeople
+from target_klaviyo.writing.cases import Case, CaseT, Inquiry, LookUpPeople
 from target_klaviyo.writing.sink import errors_of, halves
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
-    from target_klaviyo.rows.contract import ProfileRow
     from target_klaviyo.writing.dispatcher import Dispatcher
-
-
-@dataclass(slots=True, eq=False)
-class Case:
-    """A row whose person is being found out; there are many at a time, so they are kept small.
-
-    Attributes:
-        named: profiles that Klaviyo has named as bearing an identifier of the row.
-        identifiers: what the row says about whose it is.
-    """
-
-    row: ProfileRow
-    named: frozenset[str] = frozenset()
-    identifiers: Identifiers = field(init=False)
-
-    def __post_init__(self) -> None:
-        identity = dict(self.row.identity)
-        self.identifiers = Identifiers(
-            identity["external_id"], identity.get("email"), frozenset(self.row.also_known_as)
-        )
-
-    @property
-    def spellings(self) -> set[str]:
-        """The address in lower case and as it came; none without one."""
-        if self.identifiers.email is None:
-            return set()
-        return {self.identifiers.email, orjson.loads(self.row.attributes)["email"]}
-
-
-CaseT = TypeVar("CaseT", bound=Case)
-
-
-@dataclass(eq=False)
-class Inquiry(Generic[CaseT]):
-    """What is asked about some rows, and who was found so far.
-
-    Attributes:
-        counts: whether it is under way now, and does not wait for something to pass.
-        unanswered: requests without an answer.
-        refused: rows whose identifiers Klaviyo does not take in a question.
-    """
-
-    cases: Sequence[CaseT]
-    counts: bool
-    unanswered: int = 0
-    asked_addresses: bool = False
-    people: dict[str, Person] = field(default_factory=dict)
-    refused: dict[CaseT, ApiError] = field(default_factory=dict)
-
-    @property
-    def unseen_addresses(self) -> set[str]:
-        """Addresses that none of those found so far has."""
-        seen = {person.email for person in self.people.values()}
-        return {
-            spelling
-            for case in self.cases
-            if case.identifiers.email not in seen and case not in self.refused
-            for spelling in case.spellings
-        }
-
-    def found(self) -> Iterator[tuple[CaseT, list[Person]]]:
-        """The people who may be a row's, for each row that could be asked about."""
-        by_external_id: dict[str | None, list[Person]] = defaultdict(list)
-        by_email: dict[str | None, list[Person]] = defaultdict(list)
-        for person in self.people.values():
-            by_external_id[person.external_id].append(person)
-            by_email[person.email].append(person)
-        for case in self.cases:
-            if case in self.refused:
-                continue
-            people = [it for each in case.identifiers.external_ids for it in by_external_id[each]]
-            if case.identifiers.email is not None:
-                people += by_email[case.identifiers.email]
-            yield case, people
 
 
 class Inquirer(Generic[CaseT]):

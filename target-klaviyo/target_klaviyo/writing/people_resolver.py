@@ -14,7 +14,7 @@ exchanged addresses, one of them goes first, and is asked about once more after 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from target_klaviyo.klaviyo.outcomes import ApiError, NotFound, Outcome, Success
 from target_klaviyo.people.changes import (
@@ -26,8 +26,8 @@ from target_klaviyo.people.changes import (
 from target_klaviyo.people.resolution import Resolution, resolve
 from target_klaviyo.rows.contract import without_nulls
 from target_klaviyo.writing.batches import ImportBatcher
-from target_klaviyo.writing.inquiries import Case, Inquirer
-from target_klaviyo.writing.requests import LookUpPeople, MergeProfiles, UpdateProfile
+from target_klaviyo.writing.cases import LookUpPeople, MergeProfiles, ResolvedCase, UpdateProfile
+from target_klaviyo.writing.inquiries import Inquirer
 from target_klaviyo.writing.sink import errors_of
 
 if TYPE_CHECKING:
@@ -75,43 +75,6 @@ class PeopleOptions:
     max_rows: int
 
 
-@dataclass(slots=True, eq=False)
-class ResolvedCase(Case):
-    """A row on its way to its person.
-
-    Attributes:
-        steps: requests that must be carried out before the row itself is written.
-        person_id: the profile it goes to, None for a new one.
-        fields: what is to be written there.
-        single: it is written by an update of the one profile.
-        attempted: what was decided last, by which a second refusal of the same is known.
-        error: why the last attempt was refused, None when none was.
-        merging: profiles that Klaviyo has been asked to merge.
-        waits_for: a row that may take along the profile this one has found.
-        waiting: the rows that wait so for this one.
-        ahead_of: the row it should have waited for, which waits for it in turn.
-        wrote: something was changed in Klaviyo.
-        foreign: its profile keeps an external id of somebody else's.
-    """
-
-    steps: tuple[UpdateProfile | MergeProfiles, ...] = ()
-    subjects: frozenset[str] = frozenset()
-    person_id: str | None = None
-    fields: Mapping[str, Any] | None = None
-    single: bool = False
-    attempted: object = None
-    error: ApiError | None = None
-    rounds: int = 0
-    merging: frozenset[str] = frozenset()
-    merge_looks: int = 0
-    waits_for: ResolvedCase | None = None
-    waiting: tuple[ResolvedCase, ...] = ()
-    ahead_of: ResolvedCase | None = None
-    times_ahead: int = 0
-    wrote: bool = False
-    foreign: bool = False
-
-
 class PeopleResolver:
     """Brings rows to their people.
 
@@ -141,10 +104,10 @@ class PeopleResolver:
         )
         self._outgoing = ImportBatcher(min(options.max_rows, MAX_ROWS_TOGETHER))
         self._importing: dict[ProfileRow, ResolvedCase] = {}
-        self._owners: dict[str, ResolvedCase] = {}
-        self._addressees: dict[str, ResolvedCase] = {}
-        self._subjects: dict[str, ResolvedCase] = {}
-        self._parked: dict[str, list[ResolvedCase]] = {}
+        self._owners: dict[str, ResolvedCase] = {}  # rows here, by each external id of theirs
+        self._addressees: dict[str, ResolvedCase] = {}  # the same, by address
+        self._subjects: dict[str, ResolvedCase] = {}  # who is at work on a profile, by its id
+        self._parked: dict[str, list[ResolvedCase]] = {}  # and who is next
         self._again: list[ResolvedCase] = []
         self._stored: list[ProfileRow] = []
 

@@ -12,16 +12,9 @@ from target_klaviyo.klaviyo.endpoints import BULK_PROFILES, PROFILES
 from target_klaviyo.klaviyo.outcomes import ApiError, Outcome, Success
 from target_klaviyo.writing.batches import MAX_PROFILES, ProfileBatcher
 from target_klaviyo.writing.bulk_import import BulkImporter
+from target_klaviyo.writing.cases import LookUpPeople, MergeProfiles, UpdateProfile
 from target_klaviyo.writing.people_resolver import PeopleOptions, PeopleResolver
-from target_klaviyo.writing.requests import (
-    AskStatus,
-    ImportProfile,
-    LookUpPeople,
-    MergeProfiles,
-    ReadErrors,
-    SubmitProfiles,
-    UpdateProfile,
-)
+from target_klaviyo.writing.requests import AskStatus, ImportProfile, ReadErrors, SubmitProfiles
 from target_klaviyo.writing.sink import Sink, errors_of
 
 if TYPE_CHECKING:

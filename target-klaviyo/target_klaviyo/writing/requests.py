@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
 from target_klaviyo.klaviyo import endpoints
 from target_klaviyo.klaviyo.endpoints import Call, Endpoint
 from target_klaviyo.klaviyo.exchange import Attempts
-from target_klaviyo.people import changes
-from target_klaviyo.people.lookups import Kind, lookup
 from target_klaviyo.writing import payloads
 from target_klaviyo.writing.import_jobs import ERRORS_PER_PAGE, ImportJob
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from target_klaviyo.rows.contract import EventRow, ProfileRow
-    from target_klaviyo.writing.inquiries import Inquiry
-    from target_klaviyo.writing.people_resolver import ResolvedCase
 
 
 @dataclass(eq=False)
@@ -113,53 +109,3 @@ class ReadErrors(Request):
             query["page[cursor]"] = self.cursor
         path = self.endpoint.path.format(id=quote(self.job.id, safe=""))
         return Call(self.endpoint, path, query=query)
-
-
-@dataclass(eq=False)
-class LookUpPeople(Request):
-    """A page of the people who bear one of these identifiers."""
-
-    inquiry: Inquiry[Any]
-    kind: Kind
-    values: Sequence[str]
-    cursor: str | None = None
-    endpoint = endpoints.PROFILES
-
-    def call(self) -> Call:
-        """GET /api/profiles."""
-        return lookup(self.kind, self.values, self.cursor)
-
-
-@dataclass(eq=False)
-class UpdateProfile(Request):
-    """One profile of a person, by its own id: for an address, and for what bulk cannot clear.
-
-    Attributes:
-        leaves: the profile is a former one, which the person leaves.
-    """
-
-    case: ResolvedCase
-    person_id: str
-    fields: Mapping[str, Any]
-    leaves: bool = False
-    endpoint = endpoints.PROFILE_UPDATE
-
-    def call(self) -> Call:
-        """PATCH /api/profiles/{id}."""
-        path = self.endpoint.path.format(id=quote(self.person_id, safe=""))
-        return Call(self.endpoint, path, changes.update(self.person_id, self.fields))
-
-
-@dataclass(eq=False)
-class MergeProfiles(Request):
-    """A former profile of a person, into the one where they are now."""
-
-    case: ResolvedCase
-    source_id: str
-    destination_id: str
-    endpoint = endpoints.PROFILE_MERGE
-
-    def call(self) -> Call:
-        """POST /api/profile-merge."""
-        body = changes.merge(self.source_id, self.destination_id)
-        return Call(self.endpoint, self.endpoint.path, body)
