@@ -211,8 +211,8 @@ def test_bookmark_waits_for_all_rows(site: TinyRecurly, sync: Callable[..., Run]
     site.now += timedelta(hours=1)
     site.put("/accounts", "acc1")
     body = json.dumps({"error": {"type": "validation", "message": "No."}}).encode()
-    site.before = lambda _method, path, params: (
-        (400, {}, body) if path == "/subscriptions" and "begin_time" not in params else None
+    site.before = lambda _method, path, _params: (
+        (400, {}, body) if path == "/accounts/acc1/subscriptions" else None
     )
     second = sync(STREAMS, state=first.state)
     assert second.code == 1
