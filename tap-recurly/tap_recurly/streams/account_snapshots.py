@@ -33,7 +33,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from math import ceil
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -51,19 +51,18 @@ from tap_recurly.streams.snapshot_rows import (
     SAME_EMAIL_ATTRIBUTES,
     SUBSCRIPTION_ATTRIBUTES,
     PlanIntervals,
+    SameEmail,
     email_of,
     owner,
 )
 from tap_recurly.streams.snapshot_store import MAX_SAME_EMAIL, SnapshotStore
-from tap_recurly.streams.writer import prune
 from tap_recurly.times import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from datetime import datetime
 
-    from singer_sdk.helpers.types import Context, Record
-    from singer_sdk.singerlib import RecordMessage
+    from singer_sdk.helpers.types import Context
 
     from tap_recurly.http.pages import Row
     from tap_recurly.reading.lists import Window
@@ -125,17 +124,14 @@ class AccountSnapshots(RecurlyStream):
     def total(self) -> int | None:
         return self._total
 
-    @override
-    def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
-        # What nobody wants of an account is not wanted of another either.
-        for other in record.get("same_email") or ():
-            prune(other, self._pruning)
-        yield from super()._generate_record_messages(record)
-
     @property
     def _wants_same_email(self) -> bool:
         """Whether to tell who shares an address; not where nobody is to know the address."""
         return self.wants("same_email") and self.wants("email")
+
+    def _is_wanted(self, *path: str) -> bool:
+        """Whether a property is selected that may stand inside others."""
+        return self.mask[tuple(chain.from_iterable(("properties", name) for name in path))]
 
     def _add_all(self, store: SnapshotStore, frozen: Window) -> None:
         """Keep every account of the site."""
@@ -213,7 +209,9 @@ class AccountSnapshots(RecurlyStream):
             self._add_subscriptions(store, end)
         self._total = store.count_touched()
         yield from store.snapshots(
-            with_subscriptions=wants_subscriptions, with_same_email=self._wants_same_email
+            with_subscriptions=wants_subscriptions,
+            # What nobody wants of an account is not wanted of another either.
+            same_email=SameEmail(self._is_wanted) if self._wants_same_email else None,
         )
         if store.crowded:
             self.logger.warning(

@@ -88,15 +88,10 @@ class _Excerpt:
         """The excerpt from an object."""
         found = self._decoder.decode(line)
         for name, shorten in self._nested.items():
-            part = getattr(found, name)
+            part = getattr(found, name, msgspec.UNSET)
             if part is not msgspec.UNSET and memoryview(part)[0] == OBJECT:
                 setattr(found, name, msgspec.Raw(shorten(part)))
         return msgspec.json.encode(found)
-
-
-_PAYMENT_METHOD = _Excerpt(PAYMENT_METHOD_ATTRIBUTES)
-_BILLING_INFO = _Excerpt(BILLING_INFO_ATTRIBUTES, payment_method=_PAYMENT_METHOD.of)
-_OTHER_ACCOUNT = _Excerpt(SAME_EMAIL_ATTRIBUTES, billing_info=_BILLING_INFO.of)
 
 
 class _Plan(msgspec.Struct):
@@ -205,15 +200,35 @@ def snapshot(
     Args:
         account: The account as it came.
         subscriptions: Its subscriptions as a snapshot carries them; None when they were not read.
-        same_email: What `other_account` gives of the others; None when they were not looked for.
+        same_email: The others by `SameEmail`; None when they were not looked for.
     """
     line = _with_array(account.line, "subscriptions", _latest(subscriptions))
     return Row(_with_array(line, "same_email", same_email))
 
 
-def other_account(account: Row, subscriptions: Iterable[bytes] | None) -> bytes:
-    """What the snapshot of another account tells of this one, which has the same address."""
-    return _with_array(_OTHER_ACCOUNT.of(account.line), "subscriptions", _latest(subscriptions))
+class SameEmail:
+    """What snapshots tell of other accounts with the same address.
+
+    Args:
+        is_wanted: Whether an account's attribute is; those inside others have the names of all.
+    """
+
+    def __init__(self, is_wanted: Callable[..., bool]) -> None:
+        def wanted(attributes: Iterable[str], *within: str) -> list[str]:
+            return [name for name in attributes if is_wanted(*within, name)]
+
+        payment_method = _Excerpt(
+            wanted(PAYMENT_METHOD_ATTRIBUTES, "billing_info", "payment_method")
+        )
+        billing_info = _Excerpt(
+            wanted(BILLING_INFO_ATTRIBUTES, "billing_info"), payment_method=payment_method.of
+        )
+        self._account = _Excerpt(wanted(SAME_EMAIL_ATTRIBUTES), billing_info=billing_info.of)
+
+    def account(self, account: Row, subscriptions: Iterable[bytes] | None) -> bytes:
+        """One of the others; without subscriptions where these were not read."""
+        line = self._account.of(account.line)
+        return _with_array(line, "subscriptions", _latest(subscriptions))
 
 
 def _latest(subscriptions: Iterable[bytes] | None) -> list[bytes] | None:

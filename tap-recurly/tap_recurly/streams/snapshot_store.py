@@ -16,7 +16,6 @@ from tap_recurly.http.queries import PAGE_SIZE
 from tap_recurly.streams.snapshot_rows import (
     address_of,
     created_at,
-    other_account,
     owner,
     snapshot,
 )
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self
+
+    from tap_recurly.streams.snapshot_rows import SameEmail
 
 MAX_SAME_EMAIL = 100
 """Accounts told beside one with the same address. An address that thousands share is a placeholder
@@ -170,27 +171,35 @@ class SnapshotStore:
             ),
         )
 
-    def snapshots(self, *, with_subscriptions: bool, with_same_email: bool) -> Iterator[Row]:
+    def snapshots(self, *, with_subscriptions: bool, same_email: SameEmail | None) -> Iterator[Row]:
         """The snapshots of the touched accounts, in order of `updated_at`.
 
         To be called once, after everything has been added.
+
+        Args:
+            with_subscriptions: Whether subscriptions are told.
+            same_email: What is told of accounts with the same address; None tells nothing of them.
         """
         self._database.execute("CREATE INDEX by_time ON account (updated_at, id)")
         self._database.execute("CREATE INDEX by_account ON subscription (account_id)")
-        if with_same_email:
-            self.index_addresses()
+        self.index_addresses()
         touched = self._database.execute(
             "SELECT id, address, body FROM account INDEXED BY by_time "
             "WHERE is_touched AND body IS NOT NULL ORDER BY updated_at, id"
         )
+
+        def subscriptions_of(account_id: str | None) -> list[bytes] | None:
+            return self._subscriptions_of(account_id) if with_subscriptions else None
+
         for account_id, address, body in touched:
-            yield snapshot(
-                Row(self._accounts.unpack(body)),
-                self._subscriptions_of(account_id) if with_subscriptions else None,
-                self._others(account_id, address, with_subscriptions=with_subscriptions)
-                if with_same_email
-                else None,
-            )
+            others = None
+            if same_email is not None:
+                others = [
+                    same_email.account(other, subscriptions_of(other.id))
+                    for other in self._others(account_id, address)
+                ]
+            account = Row(self._accounts.unpack(body))
+            yield snapshot(account, subscriptions_of(account_id), others)
 
     def index_addresses(self) -> None:
         """Make accounts quick to find by their address."""
@@ -199,25 +208,17 @@ class SnapshotStore:
             "WHERE address IS NOT NULL"
         )
 
-    def _others(
-        self, account_id: str | None, address: str | None, *, with_subscriptions: bool
-    ) -> list[bytes]:
+    def _others(self, account_id: str | None, address: str | None) -> list[Row]:
         """The other accounts with an address, the oldest first."""
         if address is None:
             return []
-        rows = self._database.execute(
-            "SELECT id, body FROM account WHERE address = ? AND id <> ? AND body IS NOT NULL "
+        bodies = self._database.execute(
+            "SELECT body FROM account WHERE address = ? AND id <> ? AND body IS NOT NULL "
             "ORDER BY created_at, id LIMIT ?",
             (address, account_id or "", MAX_SAME_EMAIL + 1),
         ).fetchall()
-        self.crowded += len(rows) > MAX_SAME_EMAIL
-        return [
-            other_account(
-                Row(self._accounts.unpack(body)),
-                self._subscriptions_of(other_id) if with_subscriptions else None,
-            )
-            for other_id, body in rows[:MAX_SAME_EMAIL]
-        ]
+        self.crowded += len(bodies) > MAX_SAME_EMAIL
+        return [Row(self._accounts.unpack(body)) for (body,) in bodies[:MAX_SAME_EMAIL]]
 
     def _subscriptions_of(self, account_id: str | None) -> list[bytes]:
         """An account's subscriptions in the order in which they were added."""
