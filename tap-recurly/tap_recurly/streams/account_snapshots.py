@@ -127,10 +127,10 @@ class AccountSnapshots(RecurlyStream):
     @property
     def _wants_same_email(self) -> bool:
         """Whether to tell who shares an address; not where nobody is to know the address."""
-        return self.wants("same_email") and self.wants("email")
+        return self._is_wanted("same_email") and self._is_wanted("email")
 
     def _is_wanted(self, *path: str) -> bool:
-        """Whether a property is selected that may stand inside others."""
+        """Whether a property is selected, given the names of those it stands in and its own."""
         return self.mask[tuple(chain.from_iterable(("properties", name) for name in path))]
 
     def _add_all(self, store: SnapshotStore, frozen: Window) -> None:
@@ -162,9 +162,9 @@ class AccountSnapshots(RecurlyStream):
         yield "/subscriptions"
         if self.bookmark is None:
             return
-        if self.wants("billing_info") or self.wants("has_past_due_invoice"):
+        if self._is_wanted("billing_info") or self._is_wanted("has_past_due_invoice"):
             yield "/invoices"
-        if self.wants("billing_info"):
+        if self._is_wanted("billing_info"):
             yield "/transactions"
 
     def _add_same_email(self, store: SnapshotStore, end: datetime) -> None:
@@ -204,7 +204,7 @@ class AccountSnapshots(RecurlyStream):
 
     def _snapshots(self, store: SnapshotStore, end: datetime) -> Iterator[Row]:
         """The touched accounts with all that belongs to them."""
-        wants_subscriptions = self.wants("subscriptions")
+        wants_subscriptions = self._is_wanted("subscriptions")
         if wants_subscriptions:
             self._add_subscriptions(store, end)
         self._total = store.count_touched()
