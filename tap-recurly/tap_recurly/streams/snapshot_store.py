@@ -57,7 +57,7 @@ _KEEP = """
 """
 _ALWAYS = "TRUE"
 _AT_KNOWN_ADDRESS = "EXISTS (SELECT 1 FROM account WHERE address = ?2)"
-_OF_KEPT_ACCOUNT = "EXISTS (SELECT 1 FROM account WHERE id = ?1 AND body IS NOT NULL)"
+_OF_KNOWN_ACCOUNT = "EXISTS (SELECT 1 FROM account WHERE id = ?1)"
 
 
 class SnapshotStore:
@@ -156,14 +156,14 @@ class SnapshotStore:
     def add_subscription_list(
         self, subscriptions: Iterable[Row], shorten: Callable[[Row], bytes]
     ) -> None:
-        """Keep those subscriptions of a list that belong to an account kept.
+        """Keep those subscriptions of a list that belong to an account of this store.
 
         Args:
             subscriptions: The list.
             shorten: Makes of each what a snapshot carries.
         """
         self._database.executemany(
-            f"INSERT INTO subscription SELECT ?1, ?2 WHERE {_OF_KEPT_ACCOUNT}",
+            f"INSERT INTO subscription SELECT ?1, ?2 WHERE {_OF_KNOWN_ACCOUNT}",
             (
                 (account_id, self._subscriptions.pack(shorten(row)))
                 for row in subscriptions
