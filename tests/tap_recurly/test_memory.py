@@ -78,7 +78,6 @@ def test_memory_stays_flat(stream: str, accounts: int, url: str, tmp_path: Path)
     else:
         assert records == 2 * accounts
     assert int(report.read_text()) < 150
-    print(records, temporary, report.read_text())
     assert temporary < 2_000
 
 
