@@ -62,13 +62,14 @@ class TinyRecurly:
     """Lists by path, the requests they got, and hooks to disturb both.
 
     `before` sees every request first and may answer in its place; `now` is the site's clock,
-    `headers` go with every answer.
+    `headers` go with every answer. With `minds_case` an address is found only as it is written.
     """
 
     lists: dict[str, dict[str, Row]] = field(default_factory=dict)
     now: datetime = NOW
     before: Callable[[str, str, dict[str, str]], Answer | None] = lambda *_: None
     headers: dict[str, str] = field(default_factory=dict)
+    minds_case: bool = False
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     url: str = ""
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -110,13 +111,21 @@ class TinyRecurly:
             rows = [
                 row
                 for row in self.lists[path].values()
-                if row.visible and params.get("state") in (None, row.record.get("state"))
+                if row.visible
+                and params.get("state") in (None, row.record.get("state"))
+                and self._has_address(row.record, params.get("email"))
             ]
             if "ids" in params:
                 wanted = params["ids"].split(",")
                 found = [row.shown for row in rows if row.record["id"] in wanted]
                 return page(found, None)
             return self._list(path, params, rows)
+
+    def _has_address(self, record: dict[str, Any], address: str | None) -> bool:
+        own = record.get("email") or ""
+        return address is None or (
+            own == address if self.minds_case else own.lower() == address.lower()
+        )
 
     def _list(self, path: str, params: dict[str, str], rows: list[Row]) -> Answer:
         begin, end = (

@@ -211,17 +211,22 @@ def test_second_run_gives_what_has_changed(
 
 
 def test_snapshots_agree_with_both_lists(merchant: Merchant) -> None:
-    """An account's snapshot is the account, with the subscriptions the site knows of it."""
+    """A snapshot is the account, with its subscriptions and the accounts that share its address."""
     records, _ = merchant.sync({})
     subscriptions: dict[str, set[str]] = {}
     for subscription in merchant.plain_read("/subscriptions"):
         subscriptions.setdefault(subscription["account"]["id"], set()).add(subscription["id"])
     accounts = _by_id(list(merchant.plain_read("/accounts")))
+    people: dict[str, set[str]] = {}
+    for account_id, account in accounts.items():
+        people.setdefault((account["email"] or account_id).lower(), set()).add(account_id)
     snapshots = _by_id(records["account_snapshots"])
     assert snapshots.keys() == accounts.keys()
     for account_id, snapshot in snapshots.items():
         owned = snapshot.pop("subscriptions")
         assert {one["id"] for one in owned} == subscriptions.get(account_id, set())
+        person = {account_id, *(other["id"] for other in snapshot.pop("same_email"))}
+        assert person == people[(snapshot["email"] or account_id).lower()]
         assert snapshot == accounts[account_id]
 
 
