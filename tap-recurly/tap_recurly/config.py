@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from singer_sdk import typing as th
 
 from tap_recurly.errors import ConfigurationError
+from tap_recurly.redaction import SECRET_FIELDS
 from tap_recurly.times import parse_time, time_or_none
 
 if TYPE_CHECKING:
@@ -113,6 +114,27 @@ SETTINGS = th.PropertiesList(
         ),
     ),
     th.Property(
+        "secret_fields",
+        th.ArrayType(th.StringType(allowed_values=sorted(SECRET_FIELDS))),
+        default=[],
+        title="Secret fields to read",
+        description=(
+            "Secrets to write like other fields, by name, such as `hosted_login_token`; the "
+            "others are left out, whatever the catalog selects."
+        ),
+    ),
+    th.Property(
+        "undeclared_fields",
+        th.StringType,
+        allowed_values=["additional", "drop", "keep"],
+        default="additional",
+        title="Undeclared fields",
+        description=(
+            "What becomes of fields of a record that the schema does not know: additional (into "
+            "one object of that name), drop (with a warning) or keep (for loaders that take any)."
+        ),
+    ),
+    th.Property(
         "request_timeout",
         th.IntegerType(minimum=1, maximum=3600),
         default=60,
@@ -143,10 +165,7 @@ class Settings:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
         """Read a configuration that `check_config` has passed, its `api_key` included."""
-        values = {
-            name: definition.get("default")
-            for name, definition in CONFIG_JSONSCHEMA["properties"].items()
-        } | without_absent(config, CONFIG_JSONSCHEMA)
+        values = with_defaults(config)
         sweep_hours = values["account_sweep_hours"]
         subdomain = values["subdomain"]
         return cls(
@@ -162,6 +181,14 @@ class Settings:
             past_due_invoices=values["past_due_invoices"],
             request_timeout=values["request_timeout"],
         )
+
+
+def with_defaults(config: Mapping[str, Any]) -> dict[str, Any]:
+    """All of the tap's own settings, where they were left open by their defaults."""
+    return {
+        name: definition.get("default")
+        for name, definition in CONFIG_JSONSCHEMA["properties"].items()
+    } | without_absent(config, CONFIG_JSONSCHEMA)
 
 
 def without_absent(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -216,6 +243,7 @@ TRUTH = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(
 _TEXT_READERS: dict[str, Callable[[str], Any]] = {
     "boolean": lambda text: TRUTH[text.lower()],
     "object": json.loads,
+    "array": json.loads,
 }
 """How a setting that is no text is read from a variable, by its JSON type."""
 
@@ -302,10 +330,11 @@ def _faults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[tu
     """
     wrong = set()
     for error in th.DEFAULT_JSONSCHEMA_VALIDATOR(schema).iter_errors(config):
-        if len(error.path) == 1:
-            name = str(error.path[0])
+        name = str(next(iter(error.path), ""))
+        if len(error.path) == 1 or "array" in _kinds(schema, name):
             wrong.add(name)
-            yield name, f"The setting '{name}' {_advice(name, error.instance, error.schema)}"
+            definition = schema["properties"][name]
+            yield name, f"The setting '{name}' {_advice(name, error.instance, definition)}"
     for name in [name for name in config if name not in wrong]:
         if advice := _finer_advice(name, config[name], schema["properties"][name]):
             yield name, f"The setting '{name}' {advice}"
@@ -314,6 +343,9 @@ def _faults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[tu
 def _advice(name: str, value: Any, definition: Mapping[str, Any]) -> str:
     """What a value ought to be that the JSON Schema of its setting does not accept."""
     kinds = definition["type"]
+    if "array" in kinds:
+        right = ", ".join(f"'{choice}'" for choice in definition["items"]["enum"])
+        return f"must be a JSON array of any of {right}, not {_shown(value)}"
     if "string" in kinds and not isinstance(value, str):
         return f"must be a text, not {type(value).__name__}"
     if name == "api_key":

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from recurly import resources
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 Schema = dict[str, Any]
 
@@ -54,6 +54,19 @@ def array_of(resource: str, attributes: tuple[str, ...] = ()) -> Schema:
     if attributes:
         item["properties"] = {name: item["properties"][name] for name in attributes}
     return {"type": ["array", "null"], "items": item}
+
+
+def without_in_arrays(schema: Schema, names: Collection[str], *, in_array: bool = False) -> Schema:
+    """The schema without these properties inside of arrays, where no catalog can deselect them."""
+    inner = {
+        name: without_in_arrays(each, names, in_array=in_array)
+        for name, each in schema.get("properties", {}).items()
+        if not in_array or name not in names
+    }
+    made = {**schema, "properties": inner} if "properties" in schema else {**schema}
+    if "items" in schema:
+        made["items"] = without_in_arrays(schema["items"], names, in_array=True)
+    return made
 
 
 def _object(resource: str, within: tuple[str, ...]) -> Schema:

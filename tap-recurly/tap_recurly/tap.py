@@ -27,6 +27,7 @@ from tap_recurly.config import (
     SETTINGS,
     check_config,
     from_environment,
+    with_defaults,
     without_absent,
 )
 from tap_recurly.errors import (
@@ -35,10 +36,12 @@ from tap_recurly.errors import (
     StoppedError,
     TapRecurlyError,
 )
+from tap_recurly.redaction import SECRET_FIELDS
 from tap_recurly.site import Site
 from tap_recurly.state import check_state
 from tap_recurly.stream_maps import check_stream_maps
 from tap_recurly.streams import STREAMS, RecurlyStream
+from tap_recurly.streams.fields import withhold
 from tap_recurly.streams.writer import LineWriter
 
 if TYPE_CHECKING:
@@ -91,7 +94,14 @@ class TapRecurly(Tap):
     def check(self) -> str:
         """Try the settings on the site; the message says what was found."""
         sizes = {stream.name: stream.size for stream in self.discover_streams()}
-        return check_site(self.site.client, self.site.settings, sizes)
+        found = check_site(self.site.client, self.site.settings, sizes)
+        withheld = ", ".join(sorted(self._withheld)) or "none"
+        return f"{found.removesuffix('.')}; secret fields left out: {withheld}."
+
+    @property
+    def _withheld(self) -> frozenset[str]:
+        """Names of the secret fields that no record carries."""
+        return SECRET_FIELDS - {*with_defaults(self.config)["secret_fields"]}
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
@@ -113,6 +123,7 @@ class TapRecurly(Tap):
         super(Tap, self).setup_mapper()
         try:
             for entry in self.catalog.streams:
+                withhold(entry.metadata, self._withheld)
                 selection = entry.metadata.resolve_selection()
                 schema = entry.schema.to_dict()
                 # The SDK leaves no property to a deselected stream, and then a stream map of it
