@@ -12,7 +12,6 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 import click
 import orjson
 from singer_sdk import Tap
-from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.exceptions import ConfigValidationError, MappingError
 from singer_sdk.helpers._catalog import get_selected_schema
 from singer_sdk.helpers._classproperty import classproperty
@@ -76,9 +75,9 @@ class TapRecurly(Tap):
 
     @classproperty
     def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805 (a property of the class)
-        # The SDK's own reading ends in a traceback that does not say which variable is at fault;
-        # asked for no setting it reads a .env file and nothing else.
-        parse_environment_config({}, cls._env_var_prefix)
+        # The SDK's own reading ends in a traceback that does not say which variable is at fault. It
+        # also lets a .env file, found from the virtual environment upwards, win over what Meltano
+        # and the shell pass; Meltano has read the project's own already.
         cls.append_builtin_config(cls.config_jsonschema)
         return from_environment(os.environ, cls._env_var_prefix, cls.config_jsonschema)
 
