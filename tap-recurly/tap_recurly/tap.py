@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import sys
@@ -33,8 +32,10 @@ from tap_recurly.errors import (
     ConfigurationError,
     OutputClosedError,
     StoppedError,
+    StorageError,
     TapRecurlyError,
 )
+from tap_recurly.process import leave, leave_with_reader, limit_malloc_arenas
 from tap_recurly.redaction import SECRET_FIELDS
 from tap_recurly.site import Site
 from tap_recurly.state import check_state
@@ -49,9 +50,6 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
 logger = logging.getLogger(__name__)
-
-M_ARENA_MAX = -8
-"""mallopt(3)."""
 
 
 class TapRecurly(Tap):
@@ -216,6 +214,7 @@ class TapRecurly(Tap):
             state=_json_object(state, "STATE"),
             catalog=_catalog(catalog),
         )
+        leave_with_reader()
         try:
             tap.sync_all()
         finally:
@@ -270,36 +269,25 @@ def _catalog(file: IO[str] | None) -> Catalog | None:
     return catalog
 
 
-def limit_malloc_arenas() -> None:
-    """Let all threads allocate from one place, where the C library is glibc.
-
-    By default each thread has an arena of its own, and each keeps the room that the largest page
-    once took. Threads that mostly wait for the network do not get into each other's way.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(M_ARENA_MAX, 1)
-
-
 def main() -> None:
     """Run the command line; a fault the user can mend is one sentence, the last line on stderr."""
     limit_malloc_arenas()
     try:
         code = TapRecurly.cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except StoppedError as stop:
+        leave(stop.exit_code, str(stop))
     except TapRecurlyError as fault:
-        if isinstance(fault, OutputClosedError):
-            # What is still in stdout's buffer has nowhere to go.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = _fail(str(fault))
-        if isinstance(fault, StoppedError):
-            code = fault.exit_code
+        leave(1, str(fault))
     except click.ClickException as fault:
-        code = _fail(f"{fault.format_message().rstrip('.')}: see tap-recurly --help.")
-    sys.exit(code)
-
-
-def _fail(sentence: str) -> int:
-    # It is to be the last line: threads that are under way have nothing more to say.
-    logging.disable()
-    click.echo(sentence, err=True)
-    return 1
+        leave(1, f"{fault.format_message().rstrip('.')}: see tap-recurly --help.")
+    except BrokenPipeError:
+        leave(1, str(OutputClosedError()))
+    except OSError as fault:
+        leave(1, str(StorageError("The tap's output", fault, "make room")))
+    except SystemExit as end:
+        leave(end.code if isinstance(end.code, int) else 1)
+    except Exception as fault:
+        logger.exception("What happened:")
+        leave(1, f"The tap has a fault of its own ({type(fault).__name__}): tell its maintainers.")
+    leave(code or 0)

@@ -7,6 +7,7 @@ from a typed API. Selection, stream maps and flattening work as everywhere in th
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 import time
 from abc import abstractmethod
 from contextlib import closing
@@ -30,6 +31,7 @@ from tap_recurly.errors import (
     IncompleteListError,
     MissingFeatureError,
     OutputClosedError,
+    StorageError,
     TapRecurlyError,
     UnexpectedDataError,
 )
@@ -228,7 +230,7 @@ class RecurlyStream(Stream):
                         self._write(record)
                     counter.increment()
                     yield record
-        except OutputClosedError:
+        except (OutputClosedError, StorageError):
             raise
         except TapRecurlyError:
             if write_messages:
@@ -310,6 +312,10 @@ class RecurlyStream(Stream):
         except IncompleteListError as fault:
             self._rewind(began, fault.complete_until)
             self._site.unread[self.name] = fault
+        except (OSError, sqlite3.OperationalError) as fault:
+            folder = f"The temporary folder {tempfile.gettempdir()}"
+            advice = "make room there or let TMPDIR name another folder"
+            raise StorageError(folder, fault, advice) from fault
         except UNEXPECTED_DATA as fault:
             self.logger.debug("Unexpected data.", exc_info=True)
             odd = UnexpectedDataError(

@@ -12,7 +12,7 @@ import orjson
 from singer_sdk.singerlib import Message, SingerMessageType
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 
-from tap_recurly.errors import OutputClosedError
+from tap_recurly.errors import OutputClosedError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +72,7 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
 
         Raises:
             OutputClosedError: If nobody reads on.
+            StorageError: If the output takes no more, as a full disk does.
         """
         with self._in_one():
             text = b"".join(self._lines)
@@ -81,9 +82,9 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
                 sys.stdout.buffer.write(text)
                 sys.stdout.buffer.flush()
             except BrokenPipeError as fault:
-                raise OutputClosedError(
-                    "Nobody reads the tap's output any more: look for the error of the target."
-                ) from fault
+                raise OutputClosedError from fault
+            except OSError as fault:
+                raise StorageError("The tap's output", fault, "make room") from fault
 
     @contextmanager
     def _in_one(self) -> Iterator[None]:
