@@ -147,6 +147,10 @@ def test_a_full_temporary_folder_is_a_sentence(
         site.put("/transactions", f"t{index}", description=kilobytes[:2_000])
     limited = ("/bin/bash", "-c", 'ulimit -f 16; exec "$@"', "bash")
     with start(stream, *limited, TMPDIR=str(tmp_path)) as process:
+        # A reader that keeps up would leave nothing to wait on disk.
+        deadline = time.monotonic() + SECONDS
+        while stream == "transactions" and len(site.asked()) < 16 and time.monotonic() < deadline:
+            assert process.poll() is None
         _, errors = process.communicate(timeout=6 * SECONDS)
     assert process.returncode == 1
     assert f"{tmp_path} cannot be written" in _last_line(errors)
