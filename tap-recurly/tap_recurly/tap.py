@@ -9,25 +9,25 @@ from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 import click
-import orjson
-from singer_sdk import Tap
+from singer_sdk import Stream, Tap
 from singer_sdk.exceptions import ConfigValidationError, MappingError
 from singer_sdk.helpers._catalog import get_selected_schema
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers._util import read_json_file
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
+from singer_sdk.mapper import RemoveRecordTransform
 from singer_sdk.plugin_base import _ConfigInput
-from singer_sdk.singerlib import Catalog, CatalogEntry
 from typing_extensions import override
 
+from tap_recurly.catalog import read_catalog
 from tap_recurly.check import check_site
 from tap_recurly.config import (
     SETTINGS,
     check_config,
-    from_environment,
     with_defaults,
     without_absent,
 )
+from tap_recurly.environment import from_environment
 from tap_recurly.errors import (
     ConfigurationError,
     OutputClosedError,
@@ -38,9 +38,10 @@ from tap_recurly.errors import (
 from tap_recurly.process import leave, leave_with_reader, limit_malloc_arenas
 from tap_recurly.redaction import SECRET_FIELDS
 from tap_recurly.site import Site
-from tap_recurly.state import check_state
+from tap_recurly.state import check_state, read_state
 from tap_recurly.stream_maps import check_stream_maps
 from tap_recurly.streams import STREAMS, RecurlyStream
+from tap_recurly.streams.child import ChildStream
 from tap_recurly.streams.fields import withhold
 from tap_recurly.streams.writer import LineWriter
 
@@ -136,6 +137,37 @@ class TapRecurly(Tap):
                 f"({str(fault).rstrip('.')}): correct it."
             ) from fault
 
+    def choose_streams(self) -> None:
+        """Keep the streams that this run reads, and say once which they are.
+
+        Meltano's default selection `*.*` is nobody's wish for streams that ask every parent.
+
+        Raises:
+            ConfigurationError: If that is none: such a run would look like success.
+        """
+        chosen = {name: stream for name, stream in self.streams.items() if stream.selected}
+        if chosen.keys() == self.streams.keys() and not self.site.settings.per_parent_streams:
+            costly = [name for name, stream in chosen.items() if isinstance(stream, ChildStream)]
+            for name in costly:
+                del chosen[name]
+            self.logger.warning(
+                "Every stream is selected; those that cost a request for each account, invoice or "
+                "other parent are left out (%s): select streams by name, or turn the setting "
+                "'per_parent_streams' on.",
+                ", ".join(costly),
+            )
+        removed = [name for name, stream in chosen.items() if _is_mapped_away(stream)]
+        for name in removed:
+            del chosen[name]
+        if not chosen:
+            what = "setting 'stream_maps' leaves" if removed else "catalog selects"
+            raise ConfigurationError(
+                f"The {what} no stream to read: choose at least one, such as 'invoices'."
+            )
+        for name in self.streams.keys() - chosen.keys():
+            del self.streams[name]
+        self.logger.info("Streams to read: %s.", ", ".join(chosen))
+
     @override
     def load_state(self, state: dict[str, Any]) -> None:
         check_state(state, [stream.name for stream in STREAMS])
@@ -169,8 +201,7 @@ class TapRecurly(Tap):
             # The SDK's own way takes an empty array for an empty object.
             config: dict[str, Any] = {}
             for path in value:
-                content = {} if path == "ENV" else read_json_file(path)
-                config |= _checked_object(content)
+                config |= {} if path == "ENV" else _checked_object(read_json_file(path))
             return _ConfigInput(config=config, parse_env="ENV" in value)
         except (OSError, ValueError, TypeError) as fault:
             files = ", ".join(path for path in value if path != "ENV")
@@ -211,9 +242,10 @@ class TapRecurly(Tap):
         tap = cls(
             config=given,
             parse_env_config=config.parse_env if config else False,
-            state=_json_object(state, "STATE"),
-            catalog=_catalog(catalog),
+            state=read_state(state) if state else None,
+            catalog=read_catalog(catalog, STREAMS) if catalog else None,
         )
+        tap.choose_streams()
         leave_with_reader()
         try:
             tap.sync_all()
@@ -231,42 +263,9 @@ def _checked_object(content: Any) -> dict[str, Any]:
     return content
 
 
-def _json_object(file: IO[str] | None, what: str) -> dict[str, Any] | None:
-    if file is None:
-        return None
-    try:
-        content = orjson.loads(file.read())
-    except (OSError, ValueError) as fault:
-        raise ConfigurationError(
-            f"The {what} file {file.name} is not JSON ({fault}): correct it, or name another."
-        ) from fault
-    if not isinstance(content, dict):
-        raise ConfigurationError(
-            f"The {what} file {file.name} does not hold a JSON object: correct it, or name another."
-        )
-    return content
-
-
-def _catalog(file: IO[str] | None) -> Catalog | None:
-    """The catalog of a file; streams that this tap does not have are said to be none."""
-    content = _json_object(file, "catalog")
-    if file is None or content is None:
-        return None
-    place = "its beginning"
-    try:
-        for number, entry in enumerate(content["streams"], 1):
-            place = f"stream {number}"
-            place = f"stream '{entry['tap_stream_id']}'"
-            CatalogEntry.from_dict(entry)
-        catalog = Catalog.from_dict(content)
-    except (KeyError, TypeError, ValueError, AttributeError) as fault:
-        raise ConfigurationError(
-            f"The catalog file {file.name} is not as Singer has it ({place}): make it anew "
-            f"with tap-recurly --discover."
-        ) from fault
-    for name in catalog.keys() - {stream.name for stream in STREAMS}:
-        logger.warning("The catalog names a stream '%s', which this tap does not have.", name)
-    return catalog
+def _is_mapped_away(stream: Stream) -> bool:
+    """Whether the stream maps want none of its records."""
+    return all(isinstance(each, RemoveRecordTransform) for each in stream.stream_maps)
 
 
 def main() -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_recurly import errors
-from tap_recurly.config import CONFIG_JSONSCHEMA, check_config, from_environment
+from tap_recurly.config import CONFIG_JSONSCHEMA, check_config
+from tap_recurly.environment import from_environment
 from tap_recurly.errors import ConfigurationError
 from tap_recurly.state import check_state
 from tap_recurly.streams import STREAMS
@@ -68,6 +69,7 @@ WRONG_STATES: list[tuple[dict[str, Any], str]] = [
     ({"bookmarks": {"plans": {"replication_key_value": "x"}}}, "'plans'"),
     ({"bookmarks": {"plans": {"replication_key_value": 5}}}, "'plans'"),
     ({"bookmarks": {"plans": {"partitions": [1]}}}, "'partitions'"),
+    ({"bookmarks": {"plans": {"updated_at": "2024-01-31T00:00:00Z"}}}, "of another tap"),
     ({"bookmarks": {"account_snapshots": {"last_sweep": "x"}}}, "'account_snapshots'"),
 ]
 
@@ -267,3 +269,16 @@ def test_discovery_and_about_need_neither_key_nor_network(tap: Callable[..., Run
     assert len(json.loads(discovery.stdout)["streams"]) == len(STREAMS)
     about = tap("--about", api_key=None)
     assert about.code == 0, about.stderr
+
+
+def test_an_empty_state_file_is_no_state(
+    site: TinyRecurly, tap: Callable[..., Run], tmp_path: Path
+) -> None:
+    """What a failed run may leave of a STATE file does not stop all later runs, and is told."""
+    site.fill("/plans", 3)
+    empty = tmp_path / "state"
+    empty.write_text("\n", encoding="utf-8")
+    run = tap("--state", str(empty), streams=["plans"])
+    assert run.code == 0, run.stderr
+    assert len(run.records("plans")) == 3
+    assert "is empty: everything is read" in run.stderr

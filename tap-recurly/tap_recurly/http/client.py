@@ -8,6 +8,7 @@ The key goes to the configured host and nowhere else.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from base64 import b64encode
 from datetime import datetime, timedelta, timezone
@@ -45,6 +46,8 @@ MAX_THROTTLED_SECONDS = 900
 
 MAX_EMPTY_PAGES = 10
 """No filter of Recurly's leaves pages empty; what goes on so goes on for ever."""
+
+VERSION_PREFIX = re.compile(r"^/v\d{4}-\d{2}-\d{2}(?=/)")
 
 Body = TypeVar("Body")
 
@@ -206,14 +209,16 @@ class RecurlyClient:
     def _here(self, address: str) -> str:
         """The next page's URL on the configured site, to which alone the key goes.
 
-        Recurly gives a path; the guide calls it a URL. Behind a proxy it may name Recurly's own
-        host, or a path without the proxy's prefix: only its path and query matter.
+        Recurly gives a path; the guide calls it a URL, with the API's version before the path.
+        Behind a proxy it may name Recurly's own host, or a path without the proxy's prefix: only
+        its path and query matter.
         """
         base = urlsplit(self._base_url)
         parts = urlsplit(address)
         path = parts.path if parts.path.startswith("/") else f"/{parts.path}"
-        if not path.startswith(f"{base.path}/"):
-            path = base.path + path
+        if path.startswith(f"{base.path}/"):
+            path = path.removeprefix(base.path)
+        path = base.path + VERSION_PREFIX.sub("", path)
         return urlunsplit((base.scheme, base.netloc, path, parts.query, ""))
 
     def _request(self, method: str, url: str, read: Callable[[Response], Body]) -> Body:

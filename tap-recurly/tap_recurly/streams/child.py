@@ -12,6 +12,7 @@ on from there, and `sweep_began` beside the bookmark tells so.
 from __future__ import annotations
 
 from itertools import chain, islice
+from math import ceil
 from string import Formatter
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
@@ -74,6 +75,7 @@ class ChildStream(RecurlyStream):
             return
         due, sweep = self._due(parents, changed)
         progress = {"sweep_began": sweep} if sweep else {}
+        self._tell_cost(due.row_count)
         for part in parents.read(due):
             for parent, children in self._with_children(part.records):
                 yield from children
@@ -117,6 +119,19 @@ class ChildStream(RecurlyStream):
             except NotFoundError:
                 continue
             yield from (self.child_record(row.record, owner) for row in rows_in(lines))
+
+    def _tell_cost(self, parents: int | None) -> None:
+        """What this run of the stream costs, before it begins."""
+        per_minute = self._site.client.limiter.request_rate().per_minute
+        if parents and per_minute and parents > per_minute:
+            self.logger.info(
+                "%s: at least %d requests, one for each of %s, %d minutes or more; deselect the "
+                "stream to save them.",
+                self.name,
+                parents,
+                self.parents,
+                ceil(parents / per_minute),
+            )
 
     def _due(self, parents: BoundedList, changed: Window) -> tuple[Window, str | None]:
         """The parents this run asks, and when the sweep began that it is part of, if it is."""
