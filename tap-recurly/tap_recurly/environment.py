@@ -49,10 +49,24 @@ def from_environment(
         for name in schema["properties"]
         if (text := environment.get(prefix + name.upper(), ""))
     }
+    if isinstance(maps := config.get("stream_maps"), dict):
+        config["stream_maps"] = _nested(maps)
     config = without_absent(config, schema)
     for name, sentence in faults(config, schema):
         raise ConfigurationError(f"{sentence} (environment: {prefix}{name.upper()}).")
     return config
+
+
+def _nested(maps: Mapping[str, Any]) -> dict[str, Any]:
+    """Stream maps by stream: of a plugin that inherits Meltano passes `stream.property` on."""
+    nested: dict[str, Any] = {}
+    for name, written in maps.items():
+        stream, dot, name_there = name.partition(".")
+        if dot and not isinstance(written, dict):
+            nested.setdefault(stream, {})[name_there] = written
+        else:
+            nested[name] = written
+    return nested
 
 
 def _refuse_misspelt(variable: str, prefix: str, known: Iterable[str]) -> None:

@@ -23,9 +23,12 @@ SCALARS: dict[Any, Schema] = {
     float: {"type": ["number", "null"]},
     bool: {"type": ["boolean", "null"]},
     dict: {"type": ["object", "null"], "additionalProperties": True},
-    list: {"type": ["array", "null"]},
+    list: {"type": ["array", "null"], "items": {"type": ["string", "null"]}},
     dt: {"type": ["string", "null"], "format": "date-time"},
 }
+
+UNNAMED_RESOURCES = {"unique_coupon_code": "UniqueCouponCode"}
+"""Attributes that the client calls any object, and what Recurly's own description says they are."""
 
 
 def resource_schema(
@@ -77,7 +80,8 @@ def _object(resource: str, within: tuple[str, ...]) -> Schema:
     return {
         "type": ["object", "null"],
         "properties": {
-            name: _attribute(kind, (*within, resource)) for name, kind in attributes.items()
+            name: _attribute(UNNAMED_RESOURCES.get(name, kind), (*within, resource))
+            for name, kind in attributes.items()
         },
         "additionalProperties": True,
     }

@@ -152,6 +152,15 @@ def test_variables_become_settings() -> None:
     }
 
 
+def test_stream_maps_of_a_plugin_that_inherits() -> None:
+    """What Meltano makes of an inheriting plugin's stream maps is read as what was written."""
+    TapRecurly.append_builtin_config(TapRecurly.config_jsonschema)
+    passed = '{"plans.code": "code", "plans.name": null, "__else__": "__NULL__"}'
+    config = from_environment({"T_STREAM_MAPS": passed}, "T_", TapRecurly.config_jsonschema)
+    maps = {"plans": {"code": "code", "name": None}, "__else__": "__NULL__"}
+    assert config == {"stream_maps": maps}
+
+
 def test_missing_key(tap: Callable[..., Run]) -> None:
     """Without a key the tap says where to get one."""
     _is_one_sentence(tap(api_key=None), "'api_key'", "Integrations > API Credentials")

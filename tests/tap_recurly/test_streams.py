@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_recurly.streams import STREAMS
+from tap_recurly.streams import STREAMS, RecurlyStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,3 +139,31 @@ def test_a_selection_that_leaves_nothing_is_no_success(
     assert run.code == 1
     assert words in run.last_line
     assert not site.requests
+
+
+def _arrays(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    below = [*schema.get("properties", {}).values()]
+    below += [schema["items"]] if "items" in schema else []
+    own = [schema] if "array" in schema.get("type", []) else []
+    return own + [array for each in below for array in _arrays(each)]
+
+
+@pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: stream.name)
+def test_tables_are_what_loaders_can_write(stream: type[RecurlyStream]) -> None:
+    """Every array tells what it holds, and every stream has a column besides its key."""
+    schema = stream.record_schema()
+    assert [array for array in _arrays(schema) if not array.get("items", {}).get("type")] == []
+    assert schema["properties"].keys() - {*stream.primary_keys}
+
+
+def test_days_of_exports_say_where_their_files_are(
+    site: TinyRecurly, sync: Callable[..., Run]
+) -> None:
+    """A day with exports names the list of its files at Recurly."""
+    body = b'{"object": "export_dates", "dates": ["2024-05-01"]}'
+    site.before = lambda _method, path, _params: (
+        (200, {}, body) if path == "/export_dates" else None
+    )
+    assert sync(["export_dates"]).records("export_dates") == [
+        {"date": "2024-05-01", "export_files_path": "/export_dates/2024-05-01/export_files"}
+    ]

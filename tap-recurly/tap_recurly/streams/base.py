@@ -79,7 +79,8 @@ class RecurlyStream(Stream):
     """A list of the site; `resource` is its class in Recurly's official client.
 
     `params` are those query parameters that Recurly declares for the list, and no other: an
-    undeclared one is answered with 400. `reading` says in words how it is read.
+    undeclared one is answered with 400. `reading` says in words how it is read,
+    `vanishes` whether a row that is deleted at Recurly is simply listed no more.
     """
 
     name: str
@@ -87,6 +88,7 @@ class RecurlyStream(Stream):
     resource: ClassVar[str]
     params: ClassVar[Mapping[str, str]] = ASCENDING
     reading: ClassVar[str]
+    vanishes: ClassVar[bool] = False
     primary_keys: ClassVar[tuple[str, ...]] = ("id",)
     replication_key: str | None = "updated_at"
 

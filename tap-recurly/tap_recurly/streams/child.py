@@ -208,6 +208,7 @@ class AccountNotes(ChildStream):
     name = "account_notes"
     path = "/accounts/{account_id}/notes"
     resource = "AccountNote"
+    vanishes = True
     params = NO_PARAMS
     replication_key = "created_at"
 
@@ -218,6 +219,7 @@ class BillingInfos(ChildStream):
     name = "billing_infos"
     path = "/accounts/{account_id}/billing_infos"
     resource = "BillingInfo"
+    vanishes = True
     params = NEWEST_FIRST
 
 
@@ -236,6 +238,7 @@ class Entitlements(ChildStream):
     name = "entitlements"
     path = "/accounts/{account_id}/entitlements"
     resource = "Entitlement"
+    vanishes = True
     params = NO_PARAMS
     primary_keys = ("account_id", "customer_permission_id")
 
@@ -251,6 +254,7 @@ class ExternalAccounts(ChildStream):
     name = "external_accounts"
     path = "/accounts/{account_id}/external_accounts"
     resource = "ExternalAccount"
+    vanishes = True
     params = NO_PARAMS
 
 
@@ -260,6 +264,7 @@ class ShippingAddresses(ChildStream):
     name = "shipping_addresses"
     path = "/accounts/{account_id}/shipping_addresses"
     resource = "ShippingAddress"
+    vanishes = True
 
 
 class InvoiceCouponRedemptions(ChildStream):
@@ -290,6 +295,7 @@ class Usage(ChildStream):
     name = "usage"
     path = "/subscriptions/{subscription_id}/add_ons/{add_on_id}/usage"
     resource = "Usage"
+    vanishes = True
     # Without `billing_status` Recurly leaves out what has been billed; `usage_timestamp` can lie
     # in the past, so a record that comes in meanwhile would stand behind the cursor.
     params: ClassVar[Mapping[str, str]] = {
@@ -313,6 +319,7 @@ class ExternalProductReferences(UnfilteredChildStream):
     name = "external_product_references"
     path = "/external_products/{external_product_id}/external_product_references"
     resource = "ExternalProductReferenceMini"
+    vanishes = True
     params = NEWEST_FIRST
 
 
