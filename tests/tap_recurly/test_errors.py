@@ -251,7 +251,13 @@ def test_file_that_is_no_catalog(
 def test_catalog_with_a_stream_that_is_none(tap: Callable[..., Run], tmp_path: Path) -> None:
     """A stream of the catalog that the tap does not have is a warning."""
     path = tmp_path / "catalog.json"
-    path.write_text(json.dumps({"streams": [{"tap_stream_id": "plnas"}]}), encoding="utf-8")
+    plans = {
+        "tap_stream_id": "plans",
+        "schema": {"type": "object", "properties": {"id": {"type": "string"}}},
+        "metadata": [{"breadcrumb": [], "metadata": {"selected": True}}],
+    }
+    catalog = {"streams": [{"tap_stream_id": "plnas"}, plans]}
+    path.write_text(json.dumps(catalog), encoding="utf-8")
     run = tap("--catalog", str(path))
     assert run.code == 0, run.stderr
     assert "'plnas', which this tap does not have" in run.stderr

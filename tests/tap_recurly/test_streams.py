@@ -73,6 +73,19 @@ def test_key_that_may_read_one_list_only(site: TinyRecurly, tap: Callable[..., R
     assert [name for name in NAMES if f"'{name}'" not in run.last_line] == ["plans"]
 
 
+def test_a_list_that_is_not_there_holds_up_no_other(
+    site: TinyRecurly, tap: Callable[..., Run]
+) -> None:
+    """After a 404 on one list the others are read; then the run fails, naming the one."""
+    site.put("/plans", "p")
+    del site.lists["/items"]
+    run = tap(streams=["items", "plans"])
+    assert run.code == 1
+    assert len(run.records("plans")) == 1
+    assert "All streams were read but 'items'" in run.last_line
+    assert "nothing at /items" in run.last_line
+
+
 def test_nobody_waits_for_streams_that_nobody_chose(
     site: TinyRecurly, sync: Callable[..., Run], caplog: pytest.LogCaptureFixture
 ) -> None:

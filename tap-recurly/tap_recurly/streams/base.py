@@ -30,6 +30,7 @@ from tap_recurly.errors import (
     ForbiddenError,
     IncompleteListError,
     MissingFeatureError,
+    NotFoundError,
     OutputClosedError,
     StorageError,
     TapRecurlyError,
@@ -307,7 +308,7 @@ class RecurlyStream(Stream):
                 yield from rows
         except MissingFeatureError as fault:
             self.logger.warning("%s", fault)
-        except ForbiddenError as fault:
+        except (ForbiddenError, NotFoundError) as fault:
             if self._is_sample:
                 raise
             self._site.unread[self.name] = fault
