@@ -63,11 +63,11 @@ class Run:
     def finish(self) -> None:
         """The input has ended: bring everything to its end, and say what was done."""
         if self._writes:
-            self.consumer.finish(all_taken=self.router.all_taken)
+            self.consumer.finish()
             self._log_summary()
         else:
             self._log_summary()  # an audit's verdict comes last
-            self.consumer.finish(all_taken=self.router.all_taken)
+            self.consumer.finish()
 
     def stop(self, reason: BaseException) -> None:
         """End before the time: finish or hear what is under way, print what it covers."""

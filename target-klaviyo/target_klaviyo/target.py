@@ -199,12 +199,15 @@ class TargetKlaviyo(Target):
         if self._maps_streams:
             self._take_mapped(stream, record, origin)
             return
-        if not self._router.knows(stream):
-            self._require_keys(stream, record)
         self._router.route(stream, record, origin)
+        if self._router.knows(stream):
+            self._consumer.end_record(origin, record)
+        else:
+            self._require_keys(stream, record)
 
     def _take_mapped(self, stream: str, record: Any, origin: Origin) -> None:
         """Through the SDK's stream maps and flattening, when those are configured."""
+        known = False
         stream_map: StreamMap
         for stream_map in self.mapper.stream_maps[stream]:
             alias = stream_map.stream_alias
@@ -213,9 +216,12 @@ class TargetKlaviyo(Target):
             except _MAP_ERRORS as error:
                 rejection = stream_maps.failure(stream, self.config.get("stream_maps"), error)
                 self._router.reject_unreadable(alias, rejection, origin)
-                continue
+                mapped = None
             if mapped is not None:
                 self._router.route(alias, mapped, origin)
+            known |= self._router.knows(alias) and (mapped is not None or origin.rejected)
+        if known:
+            self._consumer.end_record(origin, record)
 
     def _require_keys(self, stream: str, record: Any) -> None:
         """Rows of ours are judged one by one; elsewhere a missing key means a broken tap."""
@@ -232,6 +238,8 @@ class TargetKlaviyo(Target):
         origin = Origin(stream, reader.line, self._schemas.get(stream, b""))
         rejection = RowRejected("The record is nested too deeply to be read.")
         self._router.reject_unreadable(stream, rejection, origin)
+        if self._router.knows(stream):
+            self._consumer.end_record(origin, None)
 
     @override
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:

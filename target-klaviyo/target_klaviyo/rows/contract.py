@@ -180,11 +180,11 @@ class RowConsumer(RowReceiver, Protocol):
             TargetError: the run cannot go on.
         """
 
-    def finish(self, *, all_taken: bool) -> None:
-        """The input has ended: bring everything to its end.
+    def end_record(self, origin: Origin, record: object) -> None:
+        """All rows of a record, which is here as it came, have been taken."""
 
-        `all_taken` says that no record was passed over as none of ours.
-        """
+    def finish(self) -> None:
+        """The input has ended: bring everything to its end."""
 
     def drain(self) -> None:
         """The run was interrupted: finish what is under way, in limited time."""

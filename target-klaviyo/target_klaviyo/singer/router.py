@@ -19,11 +19,7 @@ logger = logging.getLogger("target-klaviyo")
 
 
 class RecordRouter:
-    """Turns records into checked rows.
-
-    Attributes:
-        all_taken: no record has been passed over as belonging to a stream nobody knows.
-    """
+    """Turns records into checked rows."""
 
     def __init__(
         self,
@@ -41,7 +37,6 @@ class RecordRouter:
         self._receiver = receiver
         self._warnings = warnings
         self._ignored: set[str] = set()
-        self.all_taken = True
 
     def knows(self, stream: str) -> bool:
         """Whether records of the stream mean anything here."""
@@ -130,7 +125,6 @@ class RecordRouter:
             self._warnings[warning] += 1
 
     def _ignore(self, stream: str) -> None:
-        self.all_taken = False
         if stream not in self._ignored:
             self._ignored.add(stream)
             logger.info(

@@ -27,9 +27,16 @@ def counted_rows(count: int, label: str) -> str:
 
 @dataclass
 class RunStats:
-    """Counts by label ("events", "profiles", "records of <stream>")."""
+    """Counts by label ("events", "profiles", "records of <stream>").
+
+    Attributes:
+        records: that were taken, each of which may give several rows or none.
+        rejected_records: those of them in the rejects file.
+    """
 
     max_reject_percent: float
+    records: int = 0
+    rejected_records: int = 0
     seen: Counter[str] = field(default_factory=Counter)
     stored: Counter[str] = field(default_factory=Counter)
     duplicates: Counter[str] = field(default_factory=Counter)

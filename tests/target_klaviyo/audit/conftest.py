@@ -132,7 +132,7 @@ class Shop:
                 router.route(stream, row, Origin(stream, b"{}", b"{}"))
         agrees, sentence = True, ""
         try:
-            consumer.finish(all_taken=True)
+            consumer.finish()
         except AuditDiffers as difference:
             agrees, sentence = False, str(difference)
         return _verdict(page, agrees=agrees, sentence=sentence, states=[])
