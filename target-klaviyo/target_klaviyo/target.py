@@ -96,9 +96,6 @@ class TargetKlaviyo(Target):
         self._transform = configured_transform(self._settings)
         self._schemas: dict[str, bytes] = {}
         self._key_properties: dict[str, Sequence[str]] = {}
-        self._maps_streams = bool(
-            self.config.get("stream_maps") or self.config.get("flattening_enabled")
-        )
         self.message_reader.listener = self
 
     # Settings.
@@ -124,7 +121,11 @@ class TargetKlaviyo(Target):
         leave_out_idle(self._config)
         self._settings = read_settings(self._config)
         of_the_sdk = {name: it for name, it in self._config.items() if name not in DECLARED}
-        self._config = of_the_sdk | coerced(self._config)
+        # A copy, since the SDK takes `__else__` out of the stream maps when it reads them.
+        self._config = copy.deepcopy(of_the_sdk) | coerced(self._config)
+        self._maps_streams = bool(
+            self._config.get("stream_maps") or self._config.get("flattening_enabled")
+        )
         return super()._validate_config(raise_errors=raise_errors)
 
     # The run.
@@ -183,6 +184,10 @@ class TargetKlaviyo(Target):
             except _MAP_ERRORS as error:
                 maps = self.config.get("stream_maps")
                 raise stream_maps.unreadable_map(stream, maps, error) from error
+            for stream_map in self.mapper.stream_maps[stream]:
+                self._router.announce(stream_map.stream_alias)
+        else:
+            self._router.announce(stream)
 
     @override
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
@@ -199,15 +204,14 @@ class TargetKlaviyo(Target):
         if self._maps_streams:
             self._take_mapped(stream, record, origin)
             return
-        self._router.route(stream, record, origin)
-        if self._router.knows(stream):
+        if self._router.route(stream, record, origin):
             self._consumer.end_record(origin, record)
         else:
             self._require_keys(stream, record)
 
     def _take_mapped(self, stream: str, record: Any, origin: Origin) -> None:
         """Through the SDK's stream maps and flattening, when those are configured."""
-        known = False
+        recognised = False
         stream_map: StreamMap
         for stream_map in self.mapper.stream_maps[stream]:
             alias = stream_map.stream_alias
@@ -215,12 +219,11 @@ class TargetKlaviyo(Target):
                 mapped = stream_map.transform(copy.copy(record))
             except _MAP_ERRORS as error:
                 rejection = stream_maps.failure(stream, self.config.get("stream_maps"), error)
-                self._router.reject_unreadable(alias, rejection, origin)
-                mapped = None
+                recognised |= self._router.reject_unreadable(alias, rejection, origin)
+                continue
             if mapped is not None:
-                self._router.route(alias, mapped, origin)
-            known |= self._router.knows(alias) and (mapped is not None or origin.rejected)
-        if known:
+                recognised |= self._router.route(alias, mapped, origin)
+        if recognised:
             self._consumer.end_record(origin, record)
 
     def _require_keys(self, stream: str, record: Any) -> None:
@@ -237,8 +240,7 @@ class TargetKlaviyo(Target):
         reader = self.message_reader
         origin = Origin(stream, reader.line, self._schemas.get(stream, b""))
         rejection = RowRejected("The record is nested too deeply to be read.")
-        self._router.reject_unreadable(stream, rejection, origin)
-        if self._router.knows(stream):
+        if self._router.reject_unreadable(stream, rejection, origin):
             self._consumer.end_record(origin, None)
 
     @override

@@ -9,10 +9,12 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from target_klaviyo.rows.contract import Origin
+from target_klaviyo.writing.redaction import without_secrets
 from target_klaviyo.writing.reject_entries import with_reason
 from target_klaviyo.writing.rejects import RejectsFile
 
@@ -86,14 +88,14 @@ def test_a_replay_of_the_file_in_place_leaves_what_is_rejected_again(
 ) -> None:
     """`target-klaviyo < rejected.singer` empties it of what goes through, and does not loop."""
     bad = sample.event(1, metric=None)
-    site.events(bad, sample.event(2, time="1980-01-01"))
+    site.events(bad, sample.event(2, time="1980-01-01"), sample.event(0))
     mended = site.rejects_path.read_bytes().replace(
         b'"metric": null', b'"metric": "Successfully Paid"'
     )
     site.rejects_path.write_bytes(mended)
     assert _replay(site) == 0
     assert reasons(site.rejects_path) == ["The event's time lies before 1990."]
-    assert [seen.unique_id for seen in site.account.events()] == ["payment-1"]
+    assert [seen.unique_id for seen in site.account.events()] == ["payment-0", "payment-1"]
 
 
 def test_a_replay_piped_from_the_same_file_ends(site: Site, sample: Samples) -> None:
@@ -183,6 +185,83 @@ def test_a_replay_leaves_what_another_run_rejects_meanwhile(tmp_path: Path) -> N
         replay.note_taken(Origin("events", line % 1, schema), read["record"], 0)
         replay.close(covered_epoch=math.inf)
     assert [message["record"]["version"] for message in _records(path)] == [2]
+
+
+def test_what_a_mapper_rejects_is_kept_as_the_raw_record(
+    site: Site, sample: Samples, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A mapper's stream `rejects` becomes entries that a replay sends through the transform."""
+    caplog.set_level("INFO")
+    raw = {"id": "i1", "number": "1001", "total": 12345678901234567890123}
+    told = {"stream": "invoices", "reason": "No date.", "record": raw, "key_properties": ["id"]}
+    good = site.messages("events", [sample.event(1)])
+    for number in ("1001", "1002"):
+        told["record"] = raw | {"number": number}
+        run = site.sync([sample.schema("rejects"), sample.record("rejects", told), *good])
+    assert run.states == [{"done": 1}]
+    schema, entry = map(json.loads, site.rejects_path.read_bytes().splitlines())
+    assert (schema["type"], schema["stream"], schema["key_properties"]) == (
+        "SCHEMA",
+        "invoices",
+        ["id"],
+    )
+    assert (entry["stream"], entry["record"]["number"]) == ("invoices", "1002")
+    assert entry["reason"] == "No date."
+    assert "1 record of a mapper rejected: No date." in caplog.messages
+
+
+def test_another_stream_called_rejects_is_another_stream(site: Site, sample: Samples) -> None:
+    """What does not have a mapper's shape is ignored, like any stream that is not ours."""
+    rows = site.messages("rejects", [{"id": 1}])
+    site.sync([sample.schema("events"), *rows])
+    assert site.rejects() == []
+
+
+SECRET = "hunter2-hunter2"  # noqa: S105  (made up)
+
+
+@pytest.mark.parametrize(
+    ("record", "kept"),
+    [
+        ({"a": 1, "token": SECRET}, {"a": 1}),
+        ({"token": SECRET, "a": 1}, {"a": 1}),
+        ({"token": SECRET}, {}),
+        ({"a": [{"b": {"gateway_token": SECRET, "c": 'x"token":"y'}}]}, None),
+        ({"password": {"old": [SECRET]}, "iban": 7, "api_key": None, "z": 1}, {"z": 1}),
+        ({"pin": SECRET, "Tokens Left": 5, "token_count": 6}, {"Tokens Left": 5, "token_count": 6}),
+    ],
+)
+def test_secrets_stay_out_of_the_file(
+    tmp_path: Path, record: dict[str, Any], kept: dict[str, Any] | None
+) -> None:
+    """At any depth, in the reason too; all else stays as it was."""
+    path = tmp_path / "rejected.singer"
+    line = json.dumps({"type": "RECORD", "stream": "events", "record": record}).encode()
+    rejects = RejectsFile(path, secrets=frozenset({"pin"}))
+    rejects.write(Origin("events", line, SCHEMA), f"It has no {SECRET}.")
+    rejects.close(covered_epoch=math.inf)
+    (message,) = _records(path)
+    assert SECRET.encode() not in path.read_bytes()
+    assert message["record"] == (kept if kept is not None else {"a": [{"b": {"c": 'x"token":"y'}}]})
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text() | st.floats(allow_nan=False),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.just("token"), inner),
+    )
+)
+def test_a_line_without_its_secrets_is_the_same_record_without_them(value: Any) -> None:
+    """Whatever JSON a record is, exactly its secrets are gone."""
+    line = json.dumps({"record": value}, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    cleaned, _ = without_secrets(line, frozenset())
+    assert json.loads(cleaned.decode("utf-8", "surrogatepass")) == {"record": _pruned(value)}
+
+
+def _pruned(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _pruned(inner) for name, inner in value.items() if name != "token"}
+    return [_pruned(inner) for inner in value] if isinstance(value, list) else value
 
 
 WRITER = """

@@ -13,6 +13,7 @@ from recurly_to_klaviyo.links import Links
 from recurly_to_klaviyo.metrics import SNAPSHOTS, Context
 from recurly_to_klaviyo.person import Person
 from recurly_to_klaviyo.profile_rows import ProfileRows
+from recurly_to_klaviyo.redaction import SECRETS
 from recurly_to_klaviyo.summary import sentences
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Transform:
             audit finds their events where it no longer expects any.
         event_scope: Properties that all of its events carry, where several sites share one Klaviyo
             account: an audit judges only events that carry them.
+        secrets: Names of fields that must not be kept where a record is rejected.
         names_every_profile: Every profile row has an `external_id`.
 
     Raises:
@@ -54,6 +56,7 @@ class Transform:
     """
 
     streams = frozenset({SNAPSHOTS, *(metric.stream for metric in METRICS)})
+    secrets = SECRETS
 
     def __init__(self, config: Mapping[str, Any], *, clock: Callable[[], datetime] = _now) -> None:
         self._settings = settings = read_settings(config)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from target_klaviyo.errors import RowRejected
     from target_klaviyo.rows.identity import Identity
 
+REJECTED_BY_MAPPER = "records of a mapper"
+"""The label of records that a mapper before the target made no rows of."""
+
 RowKind = Literal["event", "profile"]
 
 MAX_PROFILE_BYTES = 100 * 1024

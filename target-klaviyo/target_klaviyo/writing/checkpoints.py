@@ -128,6 +128,10 @@ class DeliveryTracker:
         """Raise TooManyRejects when the rejects speak of a systemic fault."""
         self.stats.check_reject_share(self._rejects_path)
 
+    def check_all_rejected(self) -> None:
+        """Raise TooManyRejects when nothing at all was sent, for rejects."""
+        self.stats.check_all_rejected(self._rejects_path)
+
     def persist_rejects(self) -> None:
         """Make the rejects so far outlive this process."""
         self._rejects.persist()

@@ -43,8 +43,9 @@ def without_secrets(line: bytes, names: frozenset[str]) -> tuple[bytes, list[str
         else:
             kept = kept.rstrip().removesuffix(",")
             at = end
-        if isinstance(value, str):
-            found.append(value.encode("latin-1", "ignore").decode("utf-8", "replace"))
+        found += (
+            each.encode("latin-1", "ignore").decode(errors="replace") for each in _texts(value)
+        )
     return (kept + text[at:]).encode("latin-1"), found
 
 
@@ -67,6 +68,14 @@ def _secrets(text: str, names: frozenset[str]) -> Iterator[tuple[int, int, objec
         except (ValueError, RecursionError):
             continue
         yield match.start(), at, value
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
 
 
 @lru_cache(maxsize=8)

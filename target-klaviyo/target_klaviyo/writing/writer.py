@@ -139,6 +139,8 @@ class Writer:
         """Send what is left, wait for the last answer, print the last STATE."""
         self._checkpoints.set_checkpoint(self._clock(), force=True)
         self._work_off(math.inf)
+        self._tracker.check_all_rejected()
+        self._print_covered_state(at_end=True)
         self._close(complete=True)
 
     def drain(self) -> None:
@@ -257,7 +259,9 @@ class Writer:
             if overdue and not self._dispatcher.backlog(sink.endpoint):
                 sink.flush()
 
-    def _print_covered_state(self) -> None:
+    def _print_covered_state(self, *, at_end: bool = False) -> None:
+        if not (at_end or self._tracker.stats.may_move_on):
+            return  # the end will tell whether the run was of any use
         states = self._checkpoints.covered()
         if states:
             self._tracker.persist_rejects()
