@@ -15,6 +15,7 @@ from singer_sdk.exceptions import (
     RecordsWithoutSchemaException,
     SingerSDKError,
 )
+from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities
 
 from target_klaviyo.check import check
@@ -22,6 +23,7 @@ from target_klaviyo.config import (
     Settings,
     check_environment,
     check_names,
+    from_environment,
     leave_out_idle,
     read_settings,
 )
@@ -106,6 +108,15 @@ class TargetKlaviyo(Target):
         super().append_builtin_config(config_jsonschema)
         for name in WITHOUT_EFFECT:
             config_jsonschema["properties"].pop(name, None)
+
+    @classproperty
+    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805  (a property of the class)
+        """The settings that variables give.
+
+        The SDK would first read any .env file in the folders above its own, over what was passed.
+        """
+        cls.append_builtin_config(cls.config_jsonschema)
+        return from_environment(os.environ, cls.config_jsonschema)
 
     @classmethod
     def _builtin_settings(cls) -> set[str]:

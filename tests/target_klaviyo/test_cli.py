@@ -337,8 +337,34 @@ def test_a_run_from_variables_with_a_transform_config(
         TARGET_KLAVIYO_EVENT_STREAMS='["events"]',
         TARGET_KLAVIYO_LIVE_WINDOW_DAYS="0.5",
         TARGET_KLAVIYO_LIST_ID="",
+        TARGET_KLAVIYO_CONCURRENCY="",
+        TARGET_KLAVIYO_FLATTENING_ENABLED="",
     )
     assert ended.code == 0, ended.log
     assert ended.out == '{"done": 1}\n'
     assert "Klaviyo took 1 event and" in ended.log
     assert len(site.account.events()) == 1
+
+
+@pytest.mark.parametrize("option", ["--check", "--about"])
+def test_a_dotenv_file_never_overrides_what_was_passed(
+    site: Site, tmp_path: Path, option: str
+) -> None:
+    """Check and run read the same settings: the variables they are given, and no file of others."""
+    folder = tmp_path / "project" / "run"
+    folder.mkdir(parents=True)
+    for place in (folder, folder.parent):
+        (place / ".env").write_text("TARGET_KLAVIYO_API_KEY=another\nTARGET_KLAVIYO_MODE=read\n")
+    # Started by -c, python-dotenv looks for the file from here; else from where it is installed.
+    script = "import sys\nfrom target_klaviyo.__main__ import run\nsys.exit(run(sys.argv[1:]))"
+    done = subprocess.run(
+        [sys.executable, "-c", script, "--config", "ENV", option],
+        cwd=folder,
+        env={"TARGET_KLAVIYO_API_KEY": site.account.api_key, "TARGET_KLAVIYO_API_URL": site.url},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert option != "--check" or "Connected to" in done.stdout
