@@ -368,3 +368,24 @@ def test_a_dotenv_file_never_overrides_what_was_passed(
     )
     assert done.returncode == 0, done.stderr
     assert option != "--check" or "Connected to" in done.stdout
+
+
+def test_a_small_run_says_what_it_did_in_few_lines(
+    command: Command, site: Site, sample: Samples
+) -> None:
+    """Read, sent, needs attention: no line for each stream, each setting or each kind of reject."""
+    streams = [f"stream{number}" for number in range(30)]
+    messages = [sample.schema(stream) for stream in streams]
+    messages += [sample.record(stream, {}) for stream in streams]
+    bad = [sample.event(number, **{f"field{number}": 1}) for number in range(5)]
+    bad += [{}, sample.event(1, metric=1), sample.event(1, time=1), sample.event(1, profile=1)]
+    bad += [sample.event(1, value="x"), sample.event(1, value_currency=1)]
+    messages += site.messages("events", [*bad, *map(sample.event, range(10, 20))])
+    settings = {"live_window_days": 3, "concurrency": 4, "clear_with": "bulk", "transform": ""}
+    settings |= {"max_reject_percent": 100, **site.config}
+    variables = {f"TARGET_KLAVIYO_{name.upper()}": str(of) for name, of in settings.items()}
+    ended = command("--config", "ENV", source=sample.lines(messages), **variables)
+    assert ended.code == 0, ended.log
+    assert len(ended.log.splitlines()) <= 16, ended.log
+    assert "30 records of other streams were left out: stream0, stream1, " in ended.log
+    assert "5 events rejected: A field is not one of an event; put it under prop" in ended.log

@@ -96,6 +96,7 @@ class RunStats:
         return f"the commonest reason ({count:,}) is: {rule}"
 
 
+MAX_REASONS_TOLD = 5
 SECONDS_BETWEEN_LINES = 5.0
 _MINUTE = 60.0
 
@@ -194,8 +195,11 @@ def summary(stats: RunStats, rejects_path: Path) -> Iterator[str]:
         yield f"{records} of other streams were left out: {stats.input.ignored_streams}."
     for warning, count in sorted(stats.input.warnings.items()):
         yield f"{counted(count, 'time')} {warning}."
-    for (label, rule), count in sorted(stats.rules.items()):
+    told = stats.rules.most_common(MAX_REASONS_TOLD)
+    for (label, rule), count in sorted(told):
         yield f"{counted_rows(count, label)} rejected: {rule}"
+    if more := len(stats.rules) - len(told):
+        yield f"{counted(more, 'reason')} more, of fewer rejects each, stand in the rejects file."
     if stats.rules:
         yield f"The rejects are in {rejects_path}; replay them with `{replay(rejects_path)}`."
 
