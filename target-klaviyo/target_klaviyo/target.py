@@ -35,6 +35,7 @@ from target_klaviyo.errors import (
 )
 from target_klaviyo.rows.contract import Origin
 from target_klaviyo.run import Run
+from target_klaviyo.samples import send_samples
 from target_klaviyo.settings import DECLARED, WITHOUT_EFFECT, coerced, json_schema
 from target_klaviyo.singer import stream_maps
 from target_klaviyo.singer.reader import MessageReader, member, require
@@ -279,6 +280,11 @@ class TargetKlaviyo(Target):
         """Try the settings on Klaviyo; the message says what was found."""
         return check(self._settings, today=datetime.now(timezone.utc).date())
 
+    def send_samples(self, email: str | None) -> str:
+        """Send a sample of each metric to a profile of the user's own; the message says which."""
+        now = datetime.now(timezone.utc)
+        return send_samples(self._settings, self._transform, email, now=now)
+
     # The command.
 
     @classmethod
@@ -291,6 +297,16 @@ class TargetKlaviyo(Target):
                 is_flag=True,
                 help="Try key and settings on Klaviyo, write nothing, and say what was found.",
             )
+        )
+        command.params.append(
+            click.Option(
+                ["--samples"],
+                is_flag=True,
+                help="Send one sample of each metric of the transform to the profile of --email.",
+            )
+        )
+        command.params.append(
+            click.Option(["--email"], help="The address of your own that --samples go to.")
         )
         return command
 
@@ -320,6 +336,8 @@ class TargetKlaviyo(Target):
         config: _ConfigInput | None = None,
         file_input: IO[str] | None = None,
         check: bool = False,
+        samples: bool = False,
+        email: str | None = None,
     ) -> None:
         given = config.config if config is not None else {}
         parse_env = config is not None and config.parse_env
@@ -330,7 +348,7 @@ class TargetKlaviyo(Target):
             read_settings({"api_key": "not-needed", **given})
             cls.print_about(about_format)
             return
-        if not check:
+        if not (check or samples):
             cls.print_version(print_fn=cls.logger.info)
         try:
             target = cls(config=given, parse_env_config=parse_env)
@@ -338,6 +356,9 @@ class TargetKlaviyo(Target):
             raise SettingsError(f"A TARGET_KLAVIYO_ variable cannot be read: {error}.") from error
         if check:
             click.echo(target.check())
+            return
+        if samples:
+            click.echo(target.send_samples(email))
             return
         try:
             target.listen(file_input)
