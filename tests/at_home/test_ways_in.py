@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from recurly_klaviyo_sandbox.sandbox import Sandbox
 
@@ -33,21 +34,15 @@ JSONL: dict[str, Any] = {
     "settings": [{"name": "destination_path"}],
     "config": {"destination_path": "rows"},
 }
-DUCKDB: dict[str, Any] = {
-    "name": "target-duckdb",
-    "namespace": "target_duckdb",
-    "pip_url": "target-duckdb==0.8.0 duckdb==1.2.2",
-    "settings": [
-        {"name": "filepath"},
-        {"name": "default_target_schema"},
-        {"name": "add_metadata_columns", "kind": "boolean"},
-    ],
-    "config": {
-        "filepath": "warehouse.duckdb",
-        "default_target_schema": "$MELTANO_EXTRACT__LOAD_SCHEMA",
-        "add_metadata_columns": True,
-    },
-}
+PAGE = Path(__file__).parents[2] / "docs" / "warehouse.md"
+
+
+def _printed(heading: str) -> list[Any]:
+    """The YAML that docs/warehouse.md prints below a heading."""
+    _, found, rest = PAGE.read_text().partition(f"\n## {heading}\n")
+    assert found, heading
+    blocks = re.findall(r"```yaml\n(.*?)```", rest.partition("\n## ")[0], re.DOTALL)
+    return [yaml.safe_load(block) for block in blocks]
 
 
 @pytest.fixture
@@ -74,29 +69,43 @@ def _expected(sandbox: Sandbox) -> set[str]:
     return {*sandbox.ledger.events(sandbox.clock.now())}
 
 
-def test_only_the_tap_fills_files_and_a_warehouse(
-    project: Project, environment: Callable[..., Path]
-) -> None:
-    """With somebody's own loaders the tap's selected streams arrive, the schema named after it."""
+def test_only_the_tap_fills_a_warehouse(project: Project, environment: Callable[..., Path]) -> None:
+    """With the loader of docs/warehouse.md the page's selection arrives, in the tap's schema."""
     duckdb = environment("duckdb==1.2.2")
-    tap = project.definition("tap-recurly") | {"select": ["invoices.*", "plans.*", "!*.account"]}
-    project.write({"extractors": [tap], "loaders": [JSONL, DUCKDB]})
-    (project.folder / "rows").mkdir()
+    loaders, selection = _printed("In a Meltano project")
+    loader = next(one for one in loaders["loaders"] if one["name"] == "target-duckdb")
+    loader["config"] = {"filepath": "warehouse.duckdb"}
+    project.write(
+        {"extractors": [project.definition("tap-recurly") | selection], "loaders": [loader]}
+    )
     with _merchant() as sandbox:
         project.variables = project.keys(sandbox)
-        project.run("run", "tap-recurly", "target-jsonl")
         project.run("run", "tap-recurly", "target-duckdb")
-        invoices = {*sandbox.recurly.store.ids("invoices")}
-    (written,) = (project.folder / "rows").glob("invoices-*.jsonl")
-    rows = [json.loads(line) for line in written.read_text().splitlines()]
-    assert {row["id"] for row in rows} == invoices
-    assert not any("account" in row for row in rows)
+        invoices = len(sandbox.recurly.store.ids("invoices"))
     script = (
         "import duckdb; print(duckdb.connect('warehouse.duckdb')"
         ".execute('SELECT count(*) FROM tap_recurly.invoices').fetchone()[0])"
     )
     command: list[str | Path] = [duckdb / "python", "-c", script]
-    assert int(subprocess.check_output(command, cwd=project.folder)) == len(invoices)
+    assert int(subprocess.check_output(command, cwd=project.folder)) == invoices
+
+
+def test_only_the_tap_leaves_personal_data_out_of_files(project: Project) -> None:
+    """With the page's selection, no address, e-mail or name of a customer is in what arrives."""
+    (selection,) = _printed("Personal data")
+    project.write(
+        {"extractors": [project.definition("tap-recurly") | selection], "loaders": [JSONL]}
+    )
+    (project.folder / "rows").mkdir()
+    with _merchant() as sandbox:
+        project.variables = project.keys(sandbox)
+        project.run("run", "tap-recurly", "target-jsonl")
+        accounts = sandbox.business.books.accounts()
+    written = "".join(path.read_text() for path in (project.folder / "rows").iterdir())
+    assert all(account.id in written for account in accounts)
+    for account in accounts:
+        for personal in (account.email, account.last_name):
+            assert not personal or json.dumps(personal) not in written
 
 
 def test_only_the_target_takes_rows_from_anywhere(project: Project) -> None:
@@ -188,6 +197,7 @@ def test_cron_runs_it_every_hour(both: Project) -> None:
         (both.folder / ".env").write_text(
             "".join(f"{name}={value}\n" for name, value in both.keys(sandbox).items())
         )
+        both.run("install")
         (both.folder / "output").mkdir()
         command = line.split("  ", 1)[1].replace("PROJECT", str(both.folder))
         command = command.replace("&& meltano", f"&& {BIN / 'meltano'}")

@@ -255,17 +255,25 @@ def test_an_impossible_earliest_time_is_a_reason(earliest: object, reason: str) 
 
 
 @pytest.mark.parametrize(
-    ("earliest", "kept"),
-    [("2026-01-29", True), ("2026-01-31T12:00:00Z", False), ("2026-02-01", False), (None, False)],
+    ("bound", "earliest_kept", "latest_kept"),
+    [
+        ("2026-01-29", True, False),
+        ("2026-01-31T12:00:00Z", False, False),
+        ("2026-02-01", False, True),
+        (None, False, False),
+    ],
 )
-def test_the_earliest_time_is_never_sent(earliest: str | None, *, kept: bool) -> None:
-    """Klaviyo gets the same event with or without it; one that is no earlier means nothing."""
+def test_the_bounds_of_a_moving_time_are_never_sent(
+    bound: str | None, *, earliest_kept: bool, latest_kept: bool
+) -> None:
+    """Klaviyo gets the same event with or without them; one within the time means nothing."""
     row = EVENT | {"time": "2026-01-31T12:00:00Z"}
     bare = PARSER.parse_event(row, ORIGIN)
-    read = PARSER.parse_event({**row, "earliest_time": earliest}, ORIGIN)
+    assert bare.earliest == bare.time == bare.latest
+    read = PARSER.parse_event({**row, "earliest_time": bound, "latest_time": bound}, ORIGIN)
     assert (read.payload, read.profile) == (bare.payload, bare.profile)
-    assert bare.earliest is None
-    assert (read.earliest is not None) is kept
+    assert (read.earliest < read.time) is earliest_kept
+    assert (read.latest > read.time) is latest_kept
 
 
 @pytest.mark.parametrize(

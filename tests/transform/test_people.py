@@ -99,7 +99,7 @@ ACCOUNTS = st.fixed_dictionaries(
         "id": st.uuids().map(str),
         "code": st.sampled_from(["anna", "anna-2", "anna@mail.dev"]),
         "email": ADDRESSES,
-        "state": st.sampled_from(["active", "closed"]),
+        "state": st.sampled_from(["active", "inactive"]),
         "created_at": st.sampled_from(["2024-01-01T10:00:00Z", "2025-01-01T10:00:00Z"]),
         "updated_at": st.sampled_from(["2026-05-01T10:00:00Z", "2026-05-02T10:00:00Z"]),
         "has_past_due_invoice": st.booleans(),
@@ -172,8 +172,8 @@ def test_a_closed_account_never_wins_over_an_open_one(accounts: list[Account]) -
     """While any account is open, code and state are an open one's."""
     transform = Transform(EVERYTHING, clock=lambda: NOW)
     properties = _row(transform, _snapshots(accounts)[0])["properties"]
-    is_open = any(account["state"] != "closed" for account in accounts)
-    assert (properties["Recurly Account State"] != "closed") == is_open
+    is_open = any(account["state"] != "inactive" for account in accounts)
+    assert (properties["Recurly Account State"] != "inactive") == is_open
 
 
 @given(PEOPLE)
@@ -205,12 +205,13 @@ LATER = {"updated_at": "2026-05-31T10:00:00Z"}
 @pytest.mark.parametrize(
     ("one", "other", "leading"),
     [
+        ({"state": "inactive", **LATER, **HOLDS}, {}, "b"),
         ({"state": "closed", **LATER, **HOLDS}, {}, "b"),
-        ({"state": "closed", **LATER}, {"state": "closed"}, "a"),
+        ({"state": "inactive", **LATER}, {"state": "inactive"}, "a"),
         ({**HOLDS}, {**LATER}, "a"),
         ({**HOLDS}, {**HOLDS, **LATER}, "b"),
         ({**LATER}, {}, "a"),
-        ({"state": "closed"}, {**LATER}, "b"),
+        ({"state": "inactive"}, {**LATER}, "b"),
         ({}, {}, "b"),
     ],
 )
@@ -295,7 +296,7 @@ def test_chosen_attributes_are_the_leading_accounts(
     """Attributes go out when chosen and filled in, and never from an account that trails."""
     chosen = ["first_name", "last_name", "organization", "locale"]
     transform = transform_with(profile_attributes=chosen)
-    leading, trailing = _account("a", **account), _account("b", state="closed", first_name="Old")
+    leading, trailing = _account("a", **account), _account("b", state="inactive", first_name="Old")
     row = _row(transform, {**leading, "same_email": [trailing]})
     assert {name: row[name] for name in chosen if name in row} == sent
     assert not set(chosen) & _row(transform, {**trailing, "same_email": [leading]}).keys()

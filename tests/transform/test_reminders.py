@@ -147,7 +147,7 @@ HELD = [{"state": "active", "plan": {"code": "gold", "name": "Gold"}}]
         ({"subscriptions": [{**HELD[0], "state": "expired"}]}, False),
         ({"billing_info": None}, False),
         ({"billing_info": {}}, False),
-        ({"state": "closed"}, True),
+        ({"state": "inactive"}, True),
     ],
 )
 def test_an_expiring_card_matters_to_who_holds_a_plan(
@@ -168,7 +168,7 @@ def test_a_person_is_reminded_of_the_card_once(snapshot: RecordFactory) -> None:
     now = datetime(2026, 6, 28, 9, 0, tzinfo=timezone.utc)
     transform = Transform({"metrics": ["Expiring Card"]}, clock=lambda: now)
     leading = snapshot(id="acc1", billing_info=CARD, subscriptions=HELD)
-    other = snapshot(id="acc2", state="closed", billing_info=None, subscriptions=[])
+    other = snapshot(id="acc2", state="inactive", billing_info=None, subscriptions=[])
     ids = {
         row["unique_id"]
         for record in ({**leading, "same_email": [other]}, {**other, "same_email": [leading]})

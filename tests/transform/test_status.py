@@ -159,7 +159,7 @@ def test_the_other_properties(status: Any) -> None:
     """Trial end, first activation, debts and state, each over all accounts or the leading one."""
     other = {
         "id": "acc2",
-        "state": "closed",
+        "state": "inactive",
         "created_at": "2024-01-01T10:00:00Z",
         "code": "old",
         "has_past_due_invoice": True,

@@ -70,6 +70,8 @@ class EventRows:
             row["properties"] |= self._filled(links, row["properties"])
         if occurrence.earliest is not None:
             row["earliest_time"] = iso(occurrence.earliest)
+        if occurrence.latest is not None:
+            row["latest_time"] = iso(min(occurrence.latest, self._context.now))
         if occurrence.was_true:
             row["was_true"] = True
         if occurrence.value is not None:

@@ -50,6 +50,7 @@ SCHEMAS = {
         th.Property("unique_id", th.StringType, required=True),
         th.Property("time", th.DateTimeType, required=True),
         th.Property("earliest_time", th.DateTimeType),
+        th.Property("latest_time", th.DateTimeType),
         th.Property("was_true", th.BooleanType),
         th.Property("value", th.NumberType),
         th.Property("value_currency", th.StringType),

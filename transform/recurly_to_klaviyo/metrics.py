@@ -43,6 +43,7 @@ class Occurrence(NamedTuple):
         recurly_id: The id of what it happened to.
         earliest: The earliest time an earlier read may have given, where the time moves as the
             record changes.
+        latest: The latest, likewise.
         was_true: It is not so now, but an earlier read may have found it so.
     """
 
@@ -53,6 +54,7 @@ class Occurrence(NamedTuple):
     value: float | None = None
     currency: Any = None
     earliest: datetime | None = None
+    latest: datetime | None = None
     was_true: bool = False
 
 

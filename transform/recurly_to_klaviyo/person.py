@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 SAME_EMAIL = "same_email"
 
+CLOSED_STATES = frozenset({"inactive", "closed"})
+"""A closed account is `inactive` in the API, `closed` everywhere else at Recurly
+(docs/recurly.md: Accounts)."""
+
 
 class Person:
     """All accounts of one person.
@@ -89,7 +93,7 @@ def _precedence(account: Record) -> tuple[bool, bool, str, str, str]:
         isinstance(each, dict) and is_held(each) for each in subscriptions
     )
     return (
-        account.get("state") != "closed",
+        account.get("state") not in CLOSED_STATES,
         holds_a_plan,
         _text(account, "updated_at"),
         *_age(account),

@@ -95,8 +95,7 @@ class Auditor:
     def expect_event(self, row: EventRow) -> None:
         """Expect an event, if it may be stored when it matters; its metric is compared anyway."""
         self._expected.include_metric(row.metric)
-        earliest = row.earliest or row.time
-        if row.time.timestamp() >= self._from and earliest.timestamp() < self._until:
+        if row.latest.timestamp() >= self._from and row.earliest.timestamp() < self._until:
             self._expected.add_event(row)
 
     def expect_profile(self, row: ProfileRow) -> None:

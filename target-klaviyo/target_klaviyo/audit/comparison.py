@@ -61,11 +61,11 @@ UPDATE expected SET place = coalesce(
     (
         SELECT f.time FROM pairs JOIN found f ON f.number = pairs.found
         WHERE pairs.expected = expected.number
-        AND (expected.was_true OR f.time BETWEEN expected.earliest AND expected.time)
+        AND (expected.was_true OR f.time BETWEEN expected.earliest AND expected.latest)
     ),
     CASE WHEN was_true THEN NULL ELSE time END
 )
-WHERE was_true OR earliest < time
+WHERE was_true OR earliest < latest
 """
 
 ELSEWHERE = """
@@ -79,13 +79,13 @@ GROUP BY f.number
 MOVED = """
 SELECT e.metric, 'moved', e.number, f.number, e.time, f.time
 FROM pairs JOIN expected e ON e.number = pairs.expected JOIN found f ON f.number = pairs.found
-WHERE NOT e.was_true AND f.time NOT BETWEEN e.earliest AND e.time
+WHERE NOT e.was_true AND f.time NOT BETWEEN e.earliest AND e.latest
 AND (e.time >= :start AND e.time < :end OR f.time >= :start AND f.time < :end)
 """
 ALTERED = f"""
 SELECT e.metric, 'altered', e.number, f.number, NULL, f.time
 FROM pairs JOIN expected e ON e.number = pairs.expected JOIN found f ON f.number = pairs.found
-WHERE NOT e.was_true AND f.time BETWEEN e.earliest AND e.time
+WHERE NOT e.was_true AND f.time BETWEEN e.earliest AND e.latest
 AND f.time >= :start AND f.time < :end
 AND (
     abs(coalesce(e.value, 0) - f.value) >= {HALF_A_CENT}
@@ -153,11 +153,12 @@ class SlotFindings(NamedTuple):
 class MissingEvent:
     """An event to be sent (again), as it was read."""
 
+    identity: Identity
     metric: str
     unique_id: str
-    identity: Identity
     time: int
     earliest: int
+    latest: int
     value: float | None
     profile: bytes
     payload: bytes
@@ -244,15 +245,16 @@ class Comparison:
         """The events found missing, in order of time, marked as sent from now on."""
         rows = self._store.execute(
             "SELECT e.id, e.email, e.phone_number, e.external_id,"
-            " m.name, e.unique_id, e.time, e.earliest, e.value, p.profile, p.payload"
+            " m.name, e.unique_id, e.time, e.earliest, e.latest, e.value, p.profile, p.payload"
             " FROM findings AS f JOIN expected AS e ON e.number = f.expected"
             " JOIN metrics AS m ON m.number = e.metric JOIN payloads AS p ON p.number = e.number"
             " WHERE f.kind = 'missing' ORDER BY e.time, e.number"
         )
-        for *identifiers, metric, unique_id, time, earliest, value, profile, payload in rows:
-            known = zip(IDENTIFIER_KINDS, identifiers, strict=True)
+        count = len(IDENTIFIER_KINDS)
+        for row in rows:
+            known = zip(IDENTIFIER_KINDS, row[:count], strict=True)
             identity = tuple((kind, text) for kind, text in known if text is not None)
-            yield MissingEvent(metric, unique_id, identity, time, earliest, value, profile, payload)
+            yield MissingEvent(identity, *row[count:])
         self._store.execute(
             "UPDATE expected SET sent = 1 WHERE number IN"
             " (SELECT expected FROM findings WHERE kind = 'missing')"

@@ -77,7 +77,8 @@ class ExpectedRows:
                 identity.get("phone_number"),
                 identity.get("external_id"),
                 time,
-                int(row.earliest.timestamp()) if row.earliest else time,
+                int(row.earliest.timestamp()),
+                int(row.latest.timestamp()),
                 None if row.was_true else time,
                 row.value,
                 orjson.loads(row.payload)["attributes"].get("value_currency"),
@@ -133,8 +134,9 @@ class ExpectedRows:
         self._store.execute("BEGIN")
         self._store.executemany(
             "INSERT OR IGNORE INTO expected (number, metric, unique_id, who, id, email,"
-            " phone_number, external_id, time, earliest, place, value, currency, silent, was_true)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " phone_number, external_id, time, earliest, latest, place, value,"
+            " currency, silent, was_true)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             self._events,
         )
         self._store.executemany("INSERT INTO payloads VALUES (?, ?, ?)", self._payloads)
@@ -149,12 +151,12 @@ class ExpectedRows:
 
     def reach(self, metric: str, start: int, end: int) -> tuple[int, int]:
         """`start` and `end`, widened to where events that may stand between them may stand too."""
-        earliest, latest = self._store.execute(
-            "SELECT min(earliest), max(time) + 1 FROM expected"
-            " WHERE metric = ? AND earliest < time AND time >= ? AND earliest < ?",
+        earliest, after_latest = self._store.execute(
+            "SELECT min(earliest), max(latest) + 1 FROM expected"
+            " WHERE metric = ? AND earliest < latest AND latest >= ? AND earliest < ?",
             (self.metrics[metric], start, end),
         ).fetchone()
-        return (start, end) if earliest is None else (min(start, earliest), max(end, latest))
+        return (start, end) if earliest is None else (min(start, earliest), max(end, after_latest))
 
     def sample(self, size: int) -> Iterator[ExpectedProfile]:
         """So many of the profiles, all when the size is negative."""

@@ -106,6 +106,8 @@ class Repairer:
         record = {**attributes, "profile": owner}
         if missing.earliest < missing.time:
             record["earliest_time"] = _timestamp(missing.earliest).isoformat()
+        if missing.latest > missing.time:
+            record["latest_time"] = _timestamp(missing.latest).isoformat()
         return EventRow(
             _origin(self._event_stream, record),
             missing.identity,
@@ -118,6 +120,7 @@ class Repairer:
             missing.payload,
             [],
             earliest=_timestamp(missing.earliest),
+            latest=_timestamp(missing.latest),
         )
 
     def _with_origin(self, row: ProfileRow) -> ProfileRow:

@@ -18,7 +18,8 @@ CREATE TABLE expected (
   who TEXT NOT NULL,            -- the identifier that decides, as 'kind:value'
   id TEXT, email TEXT, phone_number TEXT, external_id TEXT,
   time INTEGER NOT NULL,        -- what the source tells by now
-  earliest INTEGER NOT NULL,    -- what an earlier read may have told
+  earliest INTEGER NOT NULL,    -- what an earlier read may have told, at the least
+  latest INTEGER NOT NULL,      -- and at the most
   place INTEGER,                -- where it counts: where it is stored if that is right; else NULL
                                 -- for an event that need not be there, and `time` for all others
   value REAL,

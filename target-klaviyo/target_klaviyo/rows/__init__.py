@@ -10,8 +10,9 @@ An event row:
      "profile": {"email": "ada@shop.example"}, "properties": {"Plan": "Gold"},
      "value": 49.0, "value_currency": "EUR"}
 
-Where `time` can move as the source record changes, `earliest_time` is the earliest it can have
-been; an audit accepts any stored time between the two as the same. It is never sent.
+Where `time` can move as the source record changes, `earliest_time` and `latest_time` are the
+earliest and the latest it can have been; an audit accepts any stored time between the two as the
+same. They are never sent.
 
 A profile row; a null means *clear it*:
 

@@ -56,7 +56,8 @@ class EventRow:
         payload: the JSON:API resource of the event, as JSON.
         backfill: the event is history: recorded without triggering flows.
         earliest: the earliest its time can have been, when that moves as the source record
-            changes; None when it does not. Klaviyo is never told.
+            changes; `time` when it does not. Klaviyo is never told.
+        latest: the latest its time can have been, likewise.
         was_true: not to be written now, but an earlier read may have written it.
     """
 
@@ -70,9 +71,10 @@ class EventRow:
     profile: bytes
     payload: bytes
     warnings: list[str]
-    epoch: int = 0
-    earliest: datetime | None = None
+    earliest: datetime
+    latest: datetime
     was_true: bool = False
+    epoch: int = 0
 
 
 @dataclass(slots=True, eq=False)

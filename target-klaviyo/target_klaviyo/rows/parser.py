@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any
@@ -43,6 +43,7 @@ EVENT_FIELDS = frozenset(
         "unique_id",
         "time",
         "earliest_time",
+        "latest_time",
         "profile",
         "properties",
         "value",
@@ -86,7 +87,8 @@ class RowParser:
         if row.get("time") is None:
             raise RowRejected("The event has no time.")
         time, time_text = self._time(row["time"], "The event's time")
-        earliest = self._earliest(row.get("earliest_time"), time)
+        earliest = self._bound(row, "earliest_time", min, time)
+        latest = self._bound(row, "latest_time", max, time)
         properties = _object(row.get("properties"), "The event's properties")
         if len(properties) > MAX_EVENT_PROPERTIES:
             raise RowRejected("The event has more than 400 properties.")
@@ -121,6 +123,7 @@ class RowParser:
             payload,
             warnings,
             earliest=earliest,
+            latest=latest,
             was_true=row.get("was_true") is True,
         )
 
@@ -162,12 +165,21 @@ class RowParser:
             raise RowRejected(f"{what} lies more than a year ahead.")
         return time, text
 
-    def _earliest(self, value: object, time: datetime) -> datetime | None:
-        """The earliest time, None when it is no earlier: a source's clock may be ahead of ours."""
-        if value is None:
-            return None
-        earliest, _ = self._time(value, "The event's earliest_time")
-        return earliest if earliest < time else None
+    def _bound(
+        self,
+        row: Mapping[str, Any],
+        name: str,
+        outermost: Callable[[datetime, datetime], datetime],
+        time: datetime,
+    ) -> datetime:
+        """The earliest or latest time; `time` itself where there is none, or none beyond it.
+
+        A source's clock may be ahead of ours.
+        """
+        if row.get(name) is None:
+            return time
+        bound, _ = self._time(row[name], f"The event's {name}")
+        return outermost(bound, time)
 
 
 @lru_cache(maxsize=1024)

@@ -83,6 +83,7 @@ def compare(
 
 HOUR = 3_600
 EARLIEST = _iso(NOON - 3 * DAY)
+LATEST = _iso(NOON + 3 * DAY)
 ANCHORED = {"email": "eve@shop.io", "external_id": "acc-1", "also_known_as": ["acc-2"]}
 
 
@@ -107,6 +108,9 @@ ANCHORED = {"email": "eve@shop.io", "external_id": "acc-1", "also_known_as": ["a
         ([expected(who="acc-1")], [found(person={"id": "P", "email": "old@shop.io"})], {}),
         ([expected(who="acc-1")], [found(who="acc-2")], {"elsewhere": 1}),
         ([expected(earliest_time=EARLIEST)], [found(time=NOON - DAY)], {}),
+        ([expected(latest_time=LATEST)], [found(time=NOON + DAY)], {}),
+        ([expected(latest_time=LATEST)], [found(time=NOON + 4 * DAY)], {"moved": 1}),
+        ([expected(latest_time=LATEST)], [found(time=NOON - 1)], {"moved": 1}),
         ([expected(earliest_time=EARLIEST)], [found(time=NOON - 4 * DAY)], {"moved": 1}),
         ([expected(earliest_time=EARLIEST)], [found(time=NOON + 1)], {"moved": 1}),
         ([expected(at=NOON + 6 * DAY)], [], {}),

@@ -164,6 +164,7 @@ def _occurrence(
         value=amount_of(transaction, "amount"),
         currency=transaction.get("currency"),
         earliest=_earliest(time, transaction),
+        latest=_latest(time, transaction),
         was_true=was_true,
     )
 
@@ -232,3 +233,18 @@ def _earliest(time: datetime | None, transaction: Record) -> datetime | None:
     if time is None or created_at is None or updated_at is None:
         return None
     return created_at if created_at < time >= updated_at else None
+
+
+def _latest(time: datetime | None, transaction: Record) -> datetime | None:
+    """The last day of settling, where an earlier read may have dated a slow payment's event later.
+
+    That is where the outcome's own time is no longer to be seen, since a refund or a redaction has
+    changed the transaction once more.
+    """
+    if time is None or not is_slow(transaction):
+        return None
+    created_at = readable_time(transaction, "created_at")
+    updated_at = readable_time(transaction, "updated_at")
+    if created_at is None or updated_at is None or not time == created_at < updated_at:
+        return None
+    return min(updated_at, created_at + SETTLES_WITHIN)
