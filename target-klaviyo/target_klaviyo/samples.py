@@ -18,7 +18,7 @@ from target_klaviyo.errors import RowRejected, SettingsError
 from target_klaviyo.klaviyo.client import Client
 from target_klaviyo.klaviyo.exchange import Api
 from target_klaviyo.klaviyo.retry import RetryPolicy
-from target_klaviyo.rows.contract import Origin
+from target_klaviyo.rows.contract import SAMPLE_ID_PREFIX, SAMPLE_PROPERTY, Origin
 from target_klaviyo.rows.identity import read_identifiers
 from target_klaviyo.rows.parser import MAX_UNIQUE_ID_CHARS, RowParser
 from target_klaviyo.text import counted, enumeration
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from target_klaviyo.rows.contract import EventRow
     from target_klaviyo.singer.transforms import Transform
 
-MARK = "Sample"
 LIVE = timedelta(days=1)
 
 
@@ -80,8 +79,8 @@ def send_samples(  # noqa: PLR0913  (what time does is lent)
     warnings = dict.fromkeys(warning for row in rows for warning in row.warnings)
     said = "".join(f" Klaviyo may not show them: {warning}." for warning in warnings)
     return (
-        f"Sent {counted(len(rows), 'sample')} to that profile, marked by the property '{MARK}': "
-        f"{enumeration(row.metric for row in rows)}. They are live: a flow that is switched on "
+        f"Sent {counted(len(rows), 'sample')} to that profile, marked by the property "
+        f"'{SAMPLE_PROPERTY}': {enumeration(row.metric for row in rows)}. They are live: a flow that is switched on "
         f"acts on them.{said}"
     )
 
@@ -112,9 +111,11 @@ def _addressed(row: dict[str, Any], email: str, now: datetime) -> dict[str, Any]
     """A sample for the address; one of another minute is another event."""
     return {
         **row,
-        "unique_id": f"sample-{now:%Y%m%d%H%M%S}-{row['unique_id']}"[:MAX_UNIQUE_ID_CHARS],
+        "unique_id": f"{SAMPLE_ID_PREFIX}{now:%Y%m%d%H%M%S}-{row['unique_id']}"[
+            :MAX_UNIQUE_ID_CHARS
+        ],
         "profile": {"email": email},
-        "properties": {**row["properties"], MARK: True},
+        "properties": {**row["properties"], SAMPLE_PROPERTY: True},
     }
 
 

@@ -124,3 +124,13 @@ def test_the_command_sends_the_samples_of_the_recurly_transform(site: Site) -> N
         "Refunded Payment",
         "Successfully Paid",
     }
+
+
+def test_samples_are_no_difference_to_an_audit(site: Site, sample: Samples) -> None:
+    """Nobody expects them, and nobody is told that they should not be there."""
+    now = datetime.now(timezone.utc)
+    send_samples(read_settings(site.config), Shop(), "me@shop.io", now=now)
+    paid = sample.event(1, metric="Paid")
+    site.events(paid)
+    report = str(site.folder / "audit.html")
+    site.events(paid, mode="audit", report_path=report, settle_minutes=0)

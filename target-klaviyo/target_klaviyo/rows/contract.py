@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 REJECTED_BY_MAPPER = "records of a mapper"
 """The label of records that a mapper before the target made no rows of."""
 
+SAMPLE_PROPERTY = "Sample"
+SAMPLE_ID_PREFIX = "sample-"
+"""What tells an event that was sent to build a flow on from those that happened."""
+
 RowKind = Literal["event", "profile"]
 
 MAX_PROFILE_BYTES = 100 * 1024
