@@ -25,6 +25,13 @@ CHECK = {
     }
 }
 
+SAMPLES = {
+    "samples": {
+        "args": "--config ENV --samples",
+        "description": "Send a sample of each metric to the profile of --email, to build flows on.",
+    }
+}
+
 LABELS = {"api": "API", "url": "URL", "id": "ID"}
 """Words of a setting's name that are not written as other words."""
 
@@ -285,7 +292,7 @@ def _interface(plugin: Plugin) -> dict[str, Any]:
         "capabilities": [each for each in said if each in KNOWN_CAPABILITIES[plugin.kind]],
     }
     if plugin.kind != "mappers":
-        interface["commands"] = CHECK
+        interface["commands"] = CHECK | (SAMPLES if plugin.kind == "loaders" else {})
     return interface
 
 

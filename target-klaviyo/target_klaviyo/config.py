@@ -29,6 +29,8 @@ from target_klaviyo.text import enumeration
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+_TRUE = {"true", "1", "yes", "on"}
+
 logger = logging.getLogger("target-klaviyo")
 
 
@@ -94,7 +96,8 @@ def check_environment(environment: Mapping[str, str]) -> None:
         if not variable.startswith(ENV_PREFIX):
             continue
         if name in DECLARED:
-            _check_variable(variable, text, setting_type(name))
+            if text:  # Meltano exports settings without a value as empty ones
+                _check_variable(variable, text, setting_type(name))
             continue
         inherited = name.endswith(tuple(f"_{each}" for each in DECLARED))
         near = difflib.get_close_matches(name, DECLARED, 1, 0.8)
@@ -105,12 +108,35 @@ def check_environment(environment: Mapping[str, str]) -> None:
             )
 
 
+def from_environment(environment: Mapping[str, str], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that variables give, by their types in JSON Schema; an empty one gives none.
+
+    Raises:
+        ValueError: a variable does not hold what its setting is.
+    """
+    return {
+        name: _read_text(text, declared)
+        for name, declared in schema["properties"].items()
+        if (text := environment.get(ENV_PREFIX + name.upper()))
+    }
+
+
+def _read_text(text: str, declared: Mapping[str, Any]) -> Any:
+    types = declared.get("type", "string")
+    kind = next(each for each in ([types] if isinstance(types, str) else types) if each != "null")
+    if kind == "boolean":
+        return text.strip().lower() in _TRUE
+    if kind == "array" and not text.lstrip().startswith("["):
+        return text.split(",")
+    if kind in {"integer", "object", "array"}:
+        return orjson.loads(text)
+    return text
+
+
 def _check_variable(variable: str, text: str, kind: str) -> None:
-    """The SDK reads variables of these types before any of our sentences could be said."""
+    """Variables of these types are read before there are settings to be checked."""
     try:
-        if kind == "integer":
-            int(text)
-        elif kind == "object":
+        if kind in {"integer", "object"}:
             orjson.loads(text)
     except ValueError as error:
         raise SettingsError(f"The variable {variable} must be {TYPE_NAMES[kind]}.") from error

@@ -5,6 +5,7 @@ TargetError                    ends the run with exit code 1, its sentence the l
 ├── InputError                 the input is not the Singer stream it should be
 ├── KlaviyoError               Klaviyo refuses the whole run, or cannot be reached
 │   └── ScopeError             the key lacks a scope
+├── NothingRecognised          not one stream of the input is known: a mistake in the settings
 ├── TooManyRejects             so many rows are bad that the fault must be systemic
 └── AuditDiffers               Klaviyo does not hold what it should; the report says what
 RunInterrupted                 SIGTERM or SIGINT: exit code 143 or 130
@@ -34,8 +35,12 @@ class ScopeError(KlaviyoError):
     """The key lacks a scope of the endpoint it was used for."""
 
 
+class NothingRecognised(TargetError):  # noqa: N818  (the name says what happened)
+    """Records were read, and not one stream of them is known."""
+
+
 class TooManyRejects(TargetError):  # noqa: N818  (the name says what happened)
-    """More rows than `max_reject_percent` were rejected."""
+    """More rows than `max_reject_percent`, or all of them, were rejected."""
 
 
 class AuditDiffers(TargetError):  # noqa: N818  (the name says what was found)

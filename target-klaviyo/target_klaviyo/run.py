@@ -57,17 +57,23 @@ class Run:
         self._stats = RunStats(max_reject_percent=settings.max_reject_percent)
         self.consumer = self._consumer(source)
         self.router = RecordRouter(
-            settings, transform, self._parser, self.consumer, self._stats.warnings
+            settings, transform, self._parser, self.consumer, self._stats.input
         )
 
     def finish(self) -> None:
-        """The input has ended: bring everything to its end, and say what was done."""
+        """The input has ended: bring everything to its end, and say what was done.
+
+        Raises:
+            NothingRecognised: the settings do not fit the input.
+            TargetError: as the consumer.
+        """
+        self._stats.input.check()
         if self._writes:
-            self.consumer.finish(all_taken=self.router.all_taken)
+            self.consumer.finish()
             self._log_summary()
         else:
             self._log_summary()  # an audit's verdict comes last
-            self.consumer.finish(all_taken=self.router.all_taken)
+            self.consumer.finish()
 
     def stop(self, reason: BaseException) -> None:
         """End before the time: finish or hear what is under way, print what it covers."""
@@ -93,7 +99,7 @@ class Run:
                 "flows.",
                 self._parser.live_from.isoformat(timespec="seconds"),
             )
-            return self._writer(RejectsFile(self._settings.rejects_path, source), self._stats)
+            return self._writer(self._rejects(source), self._stats)
         transform = configured_transform(self._settings)  # its summary is none of this run's
         return AuditConsumer(
             self._settings,
@@ -123,7 +129,11 @@ class Run:
     def _repair_writer(self) -> Writer:
         """A writer for what an audit found missing; it never gets a STATE to print."""
         stats = RunStats(max_reject_percent=self._settings.max_reject_percent)
-        return self._writer(RejectsFile(self._settings.rejects_path), stats)
+        return self._writer(self._rejects(None), stats)
+
+    def _rejects(self, source: int | None) -> RejectsFile:
+        secrets: frozenset[str] = getattr(self._transform, "secrets", frozenset())
+        return RejectsFile(self._settings.rejects_path, source, secrets)
 
     def _log_summary(self) -> None:
         """Say what the run has done."""

@@ -15,6 +15,7 @@ from singer_sdk.exceptions import (
     RecordsWithoutSchemaException,
     SingerSDKError,
 )
+from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities
 
 from target_klaviyo.check import check
@@ -22,6 +23,7 @@ from target_klaviyo.config import (
     Settings,
     check_environment,
     check_names,
+    from_environment,
     leave_out_idle,
     read_settings,
 )
@@ -33,6 +35,7 @@ from target_klaviyo.errors import (
 )
 from target_klaviyo.rows.contract import Origin
 from target_klaviyo.run import Run
+from target_klaviyo.samples import send_samples
 from target_klaviyo.settings import DECLARED, WITHOUT_EFFECT, coerced, json_schema
 from target_klaviyo.singer import stream_maps
 from target_klaviyo.singer.reader import MessageReader, member, require
@@ -96,9 +99,6 @@ class TargetKlaviyo(Target):
         self._transform = configured_transform(self._settings)
         self._schemas: dict[str, bytes] = {}
         self._key_properties: dict[str, Sequence[str]] = {}
-        self._maps_streams = bool(
-            self.config.get("stream_maps") or self.config.get("flattening_enabled")
-        )
         self.message_reader.listener = self
 
     # Settings.
@@ -109,6 +109,15 @@ class TargetKlaviyo(Target):
         super().append_builtin_config(config_jsonschema)
         for name in WITHOUT_EFFECT:
             config_jsonschema["properties"].pop(name, None)
+
+    @classproperty
+    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805  (a property of the class)
+        """The settings that variables give.
+
+        The SDK would first read any .env file in the folders above its own, over what was passed.
+        """
+        cls.append_builtin_config(cls.config_jsonschema)
+        return from_environment(os.environ, cls.config_jsonschema)
 
     @classmethod
     def _builtin_settings(cls) -> set[str]:
@@ -124,7 +133,11 @@ class TargetKlaviyo(Target):
         leave_out_idle(self._config)
         self._settings = read_settings(self._config)
         of_the_sdk = {name: it for name, it in self._config.items() if name not in DECLARED}
-        self._config = of_the_sdk | coerced(self._config)
+        # A copy, since the SDK takes `__else__` out of the stream maps when it reads them.
+        self._config = copy.deepcopy(of_the_sdk) | coerced(self._config)
+        self._maps_streams = bool(
+            self._config.get("stream_maps") or self._config.get("flattening_enabled")
+        )
         return super()._validate_config(raise_errors=raise_errors)
 
     # The run.
@@ -183,6 +196,10 @@ class TargetKlaviyo(Target):
             except _MAP_ERRORS as error:
                 maps = self.config.get("stream_maps")
                 raise stream_maps.unreadable_map(stream, maps, error) from error
+            for stream_map in self.mapper.stream_maps[stream]:
+                self._router.announce(stream_map.stream_alias)
+        else:
+            self._router.announce(stream)
 
     @override
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
@@ -199,12 +216,14 @@ class TargetKlaviyo(Target):
         if self._maps_streams:
             self._take_mapped(stream, record, origin)
             return
-        if not self._router.knows(stream):
+        if self._router.route(stream, record, origin):
+            self._consumer.end_record(origin, record)
+        else:
             self._require_keys(stream, record)
-        self._router.route(stream, record, origin)
 
     def _take_mapped(self, stream: str, record: Any, origin: Origin) -> None:
         """Through the SDK's stream maps and flattening, when those are configured."""
+        recognised = False
         stream_map: StreamMap
         for stream_map in self.mapper.stream_maps[stream]:
             alias = stream_map.stream_alias
@@ -212,10 +231,12 @@ class TargetKlaviyo(Target):
                 mapped = stream_map.transform(copy.copy(record))
             except _MAP_ERRORS as error:
                 rejection = stream_maps.failure(stream, self.config.get("stream_maps"), error)
-                self._router.reject_unreadable(alias, rejection, origin)
+                recognised |= self._router.reject_unreadable(alias, rejection, origin)
                 continue
             if mapped is not None:
-                self._router.route(alias, mapped, origin)
+                recognised |= self._router.route(alias, mapped, origin)
+        if recognised:
+            self._consumer.end_record(origin, record)
 
     def _require_keys(self, stream: str, record: Any) -> None:
         """Rows of ours are judged one by one; elsewhere a missing key means a broken tap."""
@@ -231,7 +252,8 @@ class TargetKlaviyo(Target):
         reader = self.message_reader
         origin = Origin(stream, reader.line, self._schemas.get(stream, b""))
         rejection = RowRejected("The record is nested too deeply to be read.")
-        self._router.reject_unreadable(stream, rejection, origin)
+        if self._router.reject_unreadable(stream, rejection, origin):
+            self._consumer.end_record(origin, None)
 
     @override
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
@@ -258,6 +280,11 @@ class TargetKlaviyo(Target):
         """Try the settings on Klaviyo; the message says what was found."""
         return check(self._settings, today=datetime.now(timezone.utc).date())
 
+    def send_samples(self, email: str | None) -> str:
+        """Send a sample of each metric to a profile of the user's own; the message says which."""
+        now = datetime.now(timezone.utc)
+        return send_samples(self._settings, self._transform, email, now=now)
+
     # The command.
 
     @classmethod
@@ -270,6 +297,16 @@ class TargetKlaviyo(Target):
                 is_flag=True,
                 help="Try key and settings on Klaviyo, write nothing, and say what was found.",
             )
+        )
+        command.params.append(
+            click.Option(
+                ["--samples"],
+                is_flag=True,
+                help="Send one sample of each metric of the transform to the profile of --email.",
+            )
+        )
+        command.params.append(
+            click.Option(["--email"], help="The address of your own that --samples go to.")
         )
         return command
 
@@ -299,6 +336,8 @@ class TargetKlaviyo(Target):
         config: _ConfigInput | None = None,
         file_input: IO[str] | None = None,
         check: bool = False,
+        samples: bool = False,
+        email: str | None = None,
     ) -> None:
         given = config.config if config is not None else {}
         parse_env = config is not None and config.parse_env
@@ -309,7 +348,7 @@ class TargetKlaviyo(Target):
             read_settings({"api_key": "not-needed", **given})
             cls.print_about(about_format)
             return
-        if not check:
+        if not (check or samples):
             cls.print_version(print_fn=cls.logger.info)
         try:
             target = cls(config=given, parse_env_config=parse_env)
@@ -317,6 +356,9 @@ class TargetKlaviyo(Target):
             raise SettingsError(f"A TARGET_KLAVIYO_ variable cannot be read: {error}.") from error
         if check:
             click.echo(target.check())
+            return
+        if samples:
+            click.echo(target.send_samples(email))
             return
         try:
             target.listen(file_input)

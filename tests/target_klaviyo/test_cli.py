@@ -337,8 +337,55 @@ def test_a_run_from_variables_with_a_transform_config(
         TARGET_KLAVIYO_EVENT_STREAMS='["events"]',
         TARGET_KLAVIYO_LIVE_WINDOW_DAYS="0.5",
         TARGET_KLAVIYO_LIST_ID="",
+        TARGET_KLAVIYO_CONCURRENCY="",
+        TARGET_KLAVIYO_FLATTENING_ENABLED="",
     )
     assert ended.code == 0, ended.log
     assert ended.out == '{"done": 1}\n'
     assert "Klaviyo took 1 event and" in ended.log
     assert len(site.account.events()) == 1
+
+
+@pytest.mark.parametrize("option", ["--check", "--about"])
+def test_a_dotenv_file_never_overrides_what_was_passed(
+    site: Site, tmp_path: Path, option: str
+) -> None:
+    """Check and run read the same settings: the variables they are given, and no file of others."""
+    folder = tmp_path / "project" / "run"
+    folder.mkdir(parents=True)
+    for place in (folder, folder.parent):
+        (place / ".env").write_text("TARGET_KLAVIYO_API_KEY=another\nTARGET_KLAVIYO_MODE=read\n")
+    # Started by -c, python-dotenv looks for the file from here; else from where it is installed.
+    script = "import sys\nfrom target_klaviyo.__main__ import run\nsys.exit(run(sys.argv[1:]))"
+    done = subprocess.run(
+        [sys.executable, "-c", script, "--config", "ENV", option],
+        cwd=folder,
+        env={"TARGET_KLAVIYO_API_KEY": site.account.api_key, "TARGET_KLAVIYO_API_URL": site.url},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert option != "--check" or "Connected to" in done.stdout
+
+
+def test_a_small_run_says_what_it_did_in_few_lines(
+    command: Command, site: Site, sample: Samples
+) -> None:
+    """Read, sent, needs attention: no line for each stream, each setting or each kind of reject."""
+    streams = [f"stream{number}" for number in range(30)]
+    messages = [sample.schema(stream) for stream in streams]
+    messages += [sample.record(stream, {}) for stream in streams]
+    bad = [sample.event(number, **{f"field{number}": 1}) for number in range(5)]
+    bad += [{}, sample.event(1, metric=1), sample.event(1, time=1), sample.event(1, profile=1)]
+    bad += [sample.event(1, value="x"), sample.event(1, value_currency=1)]
+    messages += site.messages("events", [*bad, *map(sample.event, range(10, 20))])
+    settings = {"live_window_days": 3, "concurrency": 4, "clear_with": "bulk", "transform": ""}
+    settings |= {"max_reject_percent": 100, **site.config}
+    variables = {f"TARGET_KLAVIYO_{name.upper()}": str(of) for name, of in settings.items()}
+    ended = command("--config", "ENV", source=sample.lines(messages), **variables)
+    assert ended.code == 0, ended.log
+    assert len(ended.log.splitlines()) <= 16, ended.log
+    assert "30 records of other streams were left out: stream0, stream1, " in ended.log
+    assert "5 events rejected: A field is not one of an event; put it under prop" in ended.log

@@ -180,6 +180,8 @@ def check(site: Site, sample: Samples, rows: list[Any], people: list[Any]) -> No
         [
             sample.schema("events"),
             sample.schema("profiles"),
+            # A run whose rows are all bad would end with an error.
+            sample.record("events", sample.event(0, unique_id=f"good{run_number}")),
             *(sample.record("events", row) for row in events),
             *(sample.record("profiles", row) for row in profiles),
             sample.state("end"),

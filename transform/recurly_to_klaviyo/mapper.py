@@ -70,6 +70,7 @@ SCHEMAS = {
         th.Property("stream", th.StringType, required=True),
         th.Property("reason", th.StringType, required=True),
         th.Property("record", _ANY_OBJECT, required=True),
+        th.Property("key_properties", th.ArrayType(th.StringType)),
     ).to_dict(),
 }
 
@@ -96,6 +97,7 @@ class RecurlyToKlaviyo(InlineMapper):
         super().__init__(**options)
         self._announced: set[str] = set()
         self._ignored: set[str] = set()
+        self._raw_keys: dict[str, list[str]] = {}
         self.message_reader.refuse_unreadable = self._refuse_unreadable
 
     # Settings.
@@ -134,7 +136,9 @@ class RecurlyToKlaviyo(InlineMapper):
     @override
     def map_schema_message(self, message_dict: dict[str, Any]) -> Iterator[Message]:
         """Announce the row streams once, before the first record; ignore unknown streams."""
-        if self._knows(self.message_reader.require(message_dict, "stream", str)):
+        raw = self.message_reader.require(message_dict, "stream", str)
+        self._raw_keys[raw] = message_dict.get("key_properties") or []
+        if self._knows(raw):
             for stream in STREAMS.values():
                 yield from self._announce(stream)
 
@@ -201,7 +205,12 @@ class RecurlyToKlaviyo(InlineMapper):
 
     def _reject(self, stream: str, reason: str, record: dict[str, Any]) -> Iterator[Message]:
         yield from self._announce(REJECTS)
-        reject = {"stream": stream, "reason": reason, "record": record}
+        reject = {
+            "stream": stream,
+            "reason": reason,
+            "record": record,
+            "key_properties": self._raw_keys.get(stream, []),
+        }
         yield RecordMessage(REJECTS, reject)
 
     def _refuse_unreadable(self, stream: str) -> None:

@@ -13,7 +13,10 @@ from recurly_to_klaviyo.links import Links
 from recurly_to_klaviyo.metrics import SNAPSHOTS, Context
 from recurly_to_klaviyo.person import Person
 from recurly_to_klaviyo.profile_rows import ProfileRows
+from recurly_to_klaviyo.redaction import SECRETS
+from recurly_to_klaviyo.samples import sample_moment, sample_records
 from recurly_to_klaviyo.summary import sentences
+from recurly_to_klaviyo.values import iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -47,6 +50,8 @@ class Transform:
             audit finds their events where it no longer expects any.
         event_scope: Properties that all of its events carry, where several sites share one Klaviyo
             account: an audit judges only events that carry them.
+        secrets: Names of fields that must not be kept where a record is rejected.
+        profile_properties: Names, as sent, of the properties that its profile rows set.
         names_every_profile: Every profile row has an `external_id`.
 
     Raises:
@@ -54,8 +59,10 @@ class Transform:
     """
 
     streams = frozenset({SNAPSHOTS, *(metric.stream for metric in METRICS)})
+    secrets = SECRETS
 
     def __init__(self, config: Mapping[str, Any], *, clock: Callable[[], datetime] = _now) -> None:
+        self._config = config
         self._settings = settings = read_settings(config)
         self._clock = clock
         self._links = Links(settings.links)
@@ -75,6 +82,7 @@ class Transform:
         self.vanishing_metrics = frozenset(
             settings.name(metric.name) for metric in chosen if metric.vanishes
         )
+        self.profile_properties = frozenset(map(settings.name, settings.properties))
         self.names_every_profile = settings.link_accounts or settings.identify_by == "account_code"
         self.event_scope = {SITE_PROPERTY: settings.site} if settings.site else {}
 
@@ -103,6 +111,25 @@ class Transform:
             ) from error
         self._unread.update(unread)
         return rows
+
+    def samples(self, now: datetime) -> list[Row]:
+        """An event row of each metric that is chosen, of an invented customer; without a profile.
+
+        Args:
+            now: What the events are dated.
+        """
+        moment = sample_moment(now)
+        transform = Transform(self._config, clock=lambda: moment)
+        found: dict[str, Row] = {}
+        for stream, record in sample_records(self._settings, moment):
+            for kind, row in transform.rows(stream, record):
+                if kind == "event" and not row.get("was_true"):
+                    found.setdefault(row["metric"], row)
+        kept = ("metric", "unique_id", "properties", "value", "value_currency")
+        return [
+            {name: row[name] for name in kept if name in row} | {"time": iso(now)}
+            for row in found.values()
+        ]
 
     def summary(self) -> list[str]:
         """Sentences worth logging once at the end of a run; no customer's data in them."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from target_klaviyo.rows.contract import SAMPLE_ID_PREFIX, SAMPLE_PROPERTY
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping
@@ -66,11 +68,15 @@ class FoundEvents:
             self._store.execute("COMMIT")
 
     def _is_ours(self, event: FoundEvent) -> bool | None:
-        """Whether the event is in our scope; None when it is in another's.
+        """Whether the event is in our scope; None when it is in another's, or a sample.
 
         One that says nothing may be from before the site's name was sent: it counts when it is
         expected, and is nobody's surplus.
         """
+        if event.properties.get(SAMPLE_PROPERTY) is True and str(event.unique_id).startswith(
+            SAMPLE_ID_PREFIX
+        ):
+            return None
         told = {name: event.properties.get(name) for name in self._scope}
         if any(value not in (None, self._scope[name]) for name, value in told.items()):
             return None

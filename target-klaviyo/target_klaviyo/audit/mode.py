@@ -103,13 +103,15 @@ class AuditConsumer:
 
     # The end.
 
-    def finish(self, *, all_taken: bool) -> None:
+    def end_record(self, origin: Origin, record: object) -> None:
+        """An audit leaves the rejects file as it is."""
+
+    def finish(self) -> None:
         """Compare, mend what can be mended, and write the report.
 
         Raises:
             AuditDiffers: not all agrees; its sentence names the report.
         """
-        del all_taken
         self._auditor.explain(self._rejected)
         result = self._auditor.compare()
         if self._writer is not None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from target_klaviyo.rows.contract import Origin
+from target_klaviyo.singer.input_stats import InputStats
 from target_klaviyo.singer.router import RecordRouter
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class RejectedRows:
     def __init__(self, settings: Settings, transform: Transform | None, parser: RowParser) -> None:
         self._path = settings.rejects_path
         self._collector = _RowCollector()
-        self._router = RecordRouter(settings, transform, parser, self._collector, Counter())
+        self._router = RecordRouter(settings, transform, parser, self._collector, InputStats())
 
     def __iter__(self) -> Iterator[tuple[Row, str]]:
         """Read the file as it is now."""

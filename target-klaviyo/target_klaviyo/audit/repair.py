@@ -77,7 +77,7 @@ class Repairer:
         logger.info(
             "Sending %s and %s again.", counted(events, "event"), counted(profiles, "profile")
         )
-        writer.finish(all_taken=False)
+        writer.finish()
         return events, profiles
 
     def look_again(self, before: AuditResult, sent: tuple[int, int]) -> AuditResult:

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from target_klaviyo.errors import RowRejected
     from target_klaviyo.rows.identity import Identity
 
+REJECTED_BY_MAPPER = "records of a mapper"
+"""The label of records that a mapper before the target made no rows of."""
+
+SAMPLE_PROPERTY = "Sample"
+SAMPLE_ID_PREFIX = "sample-"
+"""What tells an event that was sent to build a flow on from those that happened."""
+
 RowKind = Literal["event", "profile"]
 
 MAX_PROFILE_BYTES = 100 * 1024
@@ -190,11 +197,11 @@ class RowConsumer(RowReceiver, Protocol):
             TargetError: the run cannot go on.
         """
 
-    def finish(self, *, all_taken: bool) -> None:
-        """The input has ended: bring everything to its end.
+    def end_record(self, origin: Origin, record: object) -> None:
+        """All rows of a record, which is here as it came, have been taken."""
 
-        `all_taken` says that no record was passed over as none of ours.
-        """
+    def finish(self) -> None:
+        """The input has ended: bring everything to its end."""
 
     def drain(self) -> None:
         """The run was interrupted: finish what is under way, in limited time."""

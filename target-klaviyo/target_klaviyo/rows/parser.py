@@ -19,6 +19,7 @@ from target_klaviyo.rows.contract import (
     bytes_to_clear,
     without_nulls,
 )
+from target_klaviyo.rows.flat import EVENT_OBJECTS, PROFILE_OBJECTS, nested
 from target_klaviyo.rows.identity import IDENTIFIER_KINDS, Identity, identity_of, read_identifiers
 from target_klaviyo.rows.values import (
     MAX_STRING_BYTES,
@@ -79,6 +80,7 @@ class RowParser:
         """
         if not isinstance(row, Mapping):
             raise RowRejected("The event is not an object.")
+        row = nested(row, EVENT_OBJECTS)
         _refuse_unknown(row, EVENT_FIELDS, "an event")
         metric = _required_text(row, "metric", MAX_METRIC_CHARS)
         unique_id = _required_text(row, "unique_id", MAX_UNIQUE_ID_CHARS)
@@ -133,6 +135,7 @@ class RowParser:
         """
         if not isinstance(row, Mapping):
             raise RowRejected("The profile is not an object.")
+        row = nested(row, PROFILE_OBJECTS)
         _refuse_unknown(row, PROFILE_FIELDS | {"also_known_as"}, "a profile")
         identifiers, warnings = read_identifiers(row)
         attributes, cleared_properties, cleared_attributes = without_nulls(

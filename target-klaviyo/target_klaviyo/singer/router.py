@@ -6,24 +6,21 @@ import logging
 from typing import TYPE_CHECKING
 
 from target_klaviyo.errors import RowRejected
+from target_klaviyo.rows.contract import REJECTED_BY_MAPPER
+from target_klaviyo.singer import mapper_rejects
 
 if TYPE_CHECKING:
-    from collections import Counter
-
     from target_klaviyo.config import Settings
     from target_klaviyo.rows.contract import Origin, RowReceiver
     from target_klaviyo.rows.parser import RowParser
+    from target_klaviyo.singer.input_stats import InputStats
     from target_klaviyo.singer.transforms import Transform
 
 logger = logging.getLogger("target-klaviyo")
 
 
 class RecordRouter:
-    """Turns records into checked rows.
-
-    Attributes:
-        all_taken: no record has been passed over as belonging to a stream nobody knows.
-    """
+    """Turns records into checked rows."""
 
     def __init__(
         self,
@@ -31,7 +28,7 @@ class RecordRouter:
         transform: Transform | None,
         parser: RowParser,
         receiver: RowReceiver,
-        warnings: Counter[str],
+        stats: InputStats,
     ) -> None:
         self._event_streams = settings.event_streams
         self._profile_streams = settings.profile_streams
@@ -39,37 +36,36 @@ class RecordRouter:
         self._raw_streams = transform.streams if transform is not None else frozenset()
         self._parser = parser
         self._receiver = receiver
-        self._warnings = warnings
-        self._ignored: set[str] = set()
-        self.all_taken = True
+        self._stats = stats
 
-    def knows(self, stream: str) -> bool:
-        """Whether records of the stream mean anything here."""
-        return (
-            stream in self._event_streams
-            or stream in self._profile_streams
-            or stream in self._raw_streams
-        )
+    def announce(self, stream: str) -> None:
+        """A stream's SCHEMA has come: that it is known shows that the settings fit the input."""
+        self._stats.recognised |= self._label(stream) is not None
 
-    def route(self, stream: str, record: object, origin: Origin) -> None:
-        """Take a record; a stream that is neither rows nor the transform's is ignored."""
+    def route(self, stream: str, record: object, origin: Origin) -> bool:
+        """Take a record; False when its stream is neither rows nor the transform's."""
         if stream in self._event_streams:
             self._take_event(record, origin)
         elif stream in self._profile_streams:
             self._take_profile(record, origin)
         elif self._transform is not None and stream in self._raw_streams:
             self._take_raw(self._transform, stream, record, origin)
-        else:
-            self._ignore(stream)
+        elif stream != mapper_rejects.STREAM or not self._take_mapper_reject(record, origin):
+            self._stats.ignored[stream] += 1
+            return False
+        self._stats.recognised = True
+        return True
 
-    def reject_unreadable(self, stream: str, rejection: RowRejected, origin: Origin) -> None:
-        """Reject a record that could not even be read."""
+    def reject_unreadable(self, stream: str, rejection: RowRejected, origin: Origin) -> bool:
+        """Reject a record that could not even be read; False when its stream means nothing here."""
         label = self._label(stream)
         if label is None:
-            self._ignore(stream)
-            return
+            self._stats.ignored[stream] += 1
+            return False
+        self._stats.recognised = True
         self._receiver.count_read(label)
         self._receiver.take_reject(label, rejection, origin)
+        return True
 
     def _label(self, stream: str) -> str | None:
         if stream in self._event_streams:
@@ -123,18 +119,24 @@ class RecordRouter:
             else:
                 self._take_profile(row, origin)
 
+    def _take_mapper_reject(self, record: object, origin: Origin) -> bool:
+        """Put what a mapper has rejected among the rejects; False when it is no such thing."""
+        label = REJECTED_BY_MAPPER
+        try:
+            reject = mapper_rejects.mapper_reject(record)
+        except RowRejected as rejection:
+            self._receiver.count_read(label)
+            self._receiver.take_reject(label, rejection, origin)
+            return True
+        if reject is None:
+            return False
+        self._receiver.count_read(label)
+        self._receiver.take_reject(label, reject.rejection, reject.origin)
+        origin.rejected = True
+        return True
+
     def _warn(self, warnings: list[str]) -> None:
         for warning in warnings:
-            if not self._warnings[warning]:
+            if not self._stats.warnings[warning]:
                 logger.warning("For the first time in this run, %s.", warning)
-            self._warnings[warning] += 1
-
-    def _ignore(self, stream: str) -> None:
-        self.all_taken = False
-        if stream not in self._ignored:
-            self._ignored.add(stream)
-            logger.info(
-                "Stream %s is ignored: it is neither among event_streams or profile_streams nor "
-                "known to a transform.",
-                stream,
-            )
+            self._stats.warnings[warning] += 1

@@ -27,9 +27,12 @@ GROUP = "target_klaviyo.transforms"
 class Transform(Protocol):
     """What a transform offers; it raises ValueError for a wrong setting when it is built.
 
-    An audit asks it for three more attributes, each of which may be absent: `metrics`, the names of
-    all that it can make; `vanishing_metrics`, those whose events outlive their source records;
+    It is asked for more attributes, each of which may be absent. By an audit: `metrics`, the names
+    of all that it can make; `vanishing_metrics`, those whose events outlive their source records;
     `event_scope`, properties that tell its events from those of another site in the same account.
+    By the rejects file: `secrets`, names of fields of its records that are never written there. For
+    samples: `samples(now)`, an event row of each metric, without a profile, and
+    `profile_properties`, names of the properties that its profile rows set.
     """
 
     streams: frozenset[str]

@@ -7,6 +7,7 @@ epoch, or of an earlier one, is outstanding: each is stored, a duplicate, or in 
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,11 @@ class Checkpoints:
     def count_out(self, epoch: int) -> None:
         """A row is stored, known to be a duplicate, or rejected."""
         self._outstanding[epoch] -= 1
+
+    @property
+    def oldest_open(self) -> int:
+        """The first epoch that no STATE printed so far stands for."""
+        return self._oldest
 
     @property
     def outstanding(self) -> int:
@@ -103,8 +109,14 @@ class DeliveryTracker:
         self.checkpoints.count_out(row.epoch)
         self.bytes_under_way -= _weight(row)
 
+    def note_taken(self, origin: Origin, record: object) -> None:
+        """All rows of a record have been taken; an older entry of it may become obsolete."""
+        self.stats.records += 1
+        self._rejects.note_taken(origin, record, self.checkpoints.epoch)
+
     def write_reject(self, label: str, rejection: RowRejected, origin: Origin) -> None:
         """Write a record into the rejects file, before its release: no STATE may overtake it."""
+        self.stats.rejected_records += not origin.rejected
         self._rejects.write(origin, rejection.reason)
         self.stats.count_reject(label, rejection.rule)
 
@@ -116,13 +128,17 @@ class DeliveryTracker:
         """Raise TooManyRejects when the rejects speak of a systemic fault."""
         self.stats.check_reject_share(self._rejects_path)
 
+    def check_all_rejected(self) -> None:
+        """Raise TooManyRejects when nothing at all was sent, for rejects."""
+        self.stats.check_all_rejected(self._rejects_path)
+
     def persist_rejects(self) -> None:
         """Make the rejects so far outlive this process."""
         self._rejects.persist()
 
     def close(self, *, complete: bool) -> None:
-        """The run is over; `complete` when all of the input has been taken."""
-        self._rejects.close(complete=complete)
+        """The run is over; `complete` when each row of its input has come to its end."""
+        self._rejects.close(covered_epoch=math.inf if complete else self.checkpoints.oldest_open)
 
 
 def _weight(row: EventRow | ProfileRow) -> int:

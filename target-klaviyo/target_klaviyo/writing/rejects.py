@@ -1,35 +1,51 @@
 """The dead letter: rejected records, with reason, as a Singer file that can be replayed.
 
 `target-klaviyo --config … < rejected.singer` sends them again. The file holds the records as they
-came (under their raw stream, so that a replay goes through the transform again), each RECORD
-message with one more key, `reason`, and before them the SCHEMA messages they need.
+came, but for secrets (under their raw stream, so that a replay goes through the transform again),
+each RECORD message with one more key, `reason`, and before them the SCHEMA messages they need.
 
-Nothing in it is ever lost, and a replay never reads what it writes:
+A row has one entry, told apart by its stream and key. It is replaced when the row is rejected
+again, and leaves the file when the row goes through, be that in a replay or because the source sent
+it anew; so a replay never puts an older row over a newer one.
 
-- a run with rejects first copies what is there, adds to the copy, and puts the copy in its place,
-  so that whoever reads the old file comes to its end;
-- when the input *is* the file, and the run has taken all of it, the records that went through
-  leave the file and those rejected again stay.
+Several runs may share the file, since nothing is ever changed in it but under its lock, and whoever
+reads it while it is changed reads a file of its own:
+
+- a run's first reject makes a copy of the file, adds to the copy, and puts it in the file's place;
+  later ones are appended. Whatever was being read stays as it was.
+- a run that replays the file in place puts a copy there before it reads;
+- entries leave at the end of a run, again by a copy.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
-import re
 import shutil
-from contextlib import suppress
-from typing import IO, TYPE_CHECKING
-
-import orjson
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from target_klaviyo.errors import TargetError
+from target_klaviyo.writing.redaction import hide, without_secrets
+from target_klaviyo.writing.reject_entries import (
+    Line,
+    digest,
+    key_properties,
+    lines,
+    parsed,
+    row_key,
+    with_reason,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from target_klaviyo.rows.contract import Origin
 
-_OLD_REASON = re.compile(rb',"reason":"(?:[^"\\]|\\.)*"\}\Z')
+MAX_BYTES_UNWRITTEN = 256 * 1024
+_END_BYTES = 64 * 1024
 
 
 def replay(path: Path) -> str:
@@ -37,23 +53,67 @@ def replay(path: Path) -> str:
     return f"target-klaviyo --config … < {path}"
 
 
+@dataclass
+class _WentThrough:
+    """A record that has an entry has been taken anew.
+
+    Attributes:
+        epoch: the record's, by which a STATE covers it.
+        origin: says whether it was rejected after all.
+        entry: digest of the entry that it makes obsolete.
+    """
+
+    epoch: int
+    origin: Origin
+    entry: bytes
+
+
+class _Stream(NamedTuple):
+    """A SCHEMA message as it came, as a line of the file, and the key properties it names."""
+
+    schema: bytes
+    line: bytes
+    key_properties: list[str]
+
+
 class RejectsFile:
-    """Appends rejects to `path`, which need not exist.
+    """Keeps the rejects of a run in `path`, which need not exist.
 
     Args:
         path: where rejects go; folders are made as needed.
         input_descriptor: of the run's input, to notice when that is the same file.
+        secrets: names of fields that are never written.
+
+    Raises:
+        TargetError: what is there cannot be read.
     """
 
-    def __init__(self, path: Path, input_descriptor: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        input_descriptor: int | None = None,
+        secrets: frozenset[str] = frozenset(),
+    ) -> None:
         self._path = path
-        self._file: IO[bytes] | None = None
+        self._secrets = secrets
         self._failure: TargetError | None = None
-        self._replayed_bytes = self._size_if_input(input_descriptor)
+        self._unwritten: list[Line] = []
+        self._unwritten_bytes = 0
         self._schemas: dict[str, bytes] = {}
+        self._streams: dict[str, _Stream] = {}
+        self._own: tuple[int, int] | None = None
+        self._went_through: dict[bytes, _WentThrough] = {}
+        self._holds_doubles = False
+        try:
+            replays = input_descriptor is not None and self._is_in_place(input_descriptor)
+            if replays and self._path.is_file():
+                self._replace([])
+            self._entries = self._load()
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def write(self, origin: Origin, reason: str) -> None:
-        """Add a record, once however many of its rows are rejected; safe after `flush`.
+        """Add a record, once however many of its rows are rejected.
 
         Raises:
             TargetError: the file cannot be written.
@@ -63,15 +123,31 @@ class RejectsFile:
         if origin.rejected:
             return
         origin.rejected = True
-        try:
-            if self._file is None:
-                self._file = self._open()
-            if self._schemas.get(origin.stream) is not origin.schema:
-                self._schemas[origin.stream] = origin.schema
-                self._file.write(origin.schema.strip() + b"\n")
-            self._file.write(with_reason(origin.line, reason) + b"\n")
-        except OSError as error:
-            raise self._unwritable(error) from error
+        line, secrets = without_secrets(origin.line.strip(), self._secrets)
+        entry = with_reason(line, hide(secrets, reason)) + b"\n"
+        key = self._key(origin, parsed(line).get("record"), line)
+        self._holds_doubles |= key in self._entries
+        self._entries[key] = digest(entry)
+        if key in self._went_through:  # a later record of the row, as long as that goes through
+            self._went_through[key].entry = self._entries[key]
+        self._unwritten.append(Line(entry, origin.stream, self._stream(origin).line, key))
+        self._unwritten_bytes += len(entry)
+        if self._unwritten_bytes > MAX_BYTES_UNWRITTEN:
+            self.persist()
+
+    def note_taken(self, origin: Origin, record: object, epoch: int) -> None:
+        """All rows of a record have been taken: if it has an entry, that may be obsolete."""
+        if not self._entries:
+            return
+        line = origin.line
+        if not self._stream(origin).key_properties:
+            line, _ = without_secrets(line, self._secrets)
+            record = parsed(line).get("record")
+        key = self._key(origin, record, line)
+        if origin.rejected:
+            self._went_through.pop(key, None)
+        elif key in self._entries:
+            self._went_through[key] = _WentThrough(epoch, origin, self._entries[key])
 
     def persist(self) -> None:
         """Hand everything to the operating system, so that it outlives this process.
@@ -81,14 +157,24 @@ class RejectsFile:
         """
         if self._failure is not None:
             raise self._failure
-        if self._file is not None:
-            try:
-                self._file.flush()
-            except OSError as error:
-                raise self._unwritable(error) from error
+        if not self._unwritten:
+            return
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            if self._own is None and self._path.is_file() and self._path.stat().st_size:
+                self._replace(self._unwritten)
+            else:
+                self._append(self._unwritten)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self._unwritten, self._unwritten_bytes = [], 0
 
-    def close(self, *, complete: bool) -> None:
-        """Close the file; `complete` when all input was taken: of a replayed one its rejects stay.
+    def close(self, *, covered_epoch: float) -> None:
+        """Write what is left; entries leave whose rows went through.
+
+        Args:
+            covered_epoch: rows of earlier epochs have come to their end, and no later run is given
+                them again.
 
         Raises:
             TargetError: the file cannot be written, which nobody has been told yet.
@@ -96,57 +182,117 @@ class RejectsFile:
         if self._failure is not None:
             return
         self.persist()
-        if complete and self._replayed_bytes is not None:
+        obsolete = {
+            key: taken.entry
+            for key, taken in self._went_through.items()
+            if taken.epoch < covered_epoch and not taken.origin.rejected
+        }
+        if (obsolete or self._holds_doubles) and self._path.is_file():
             try:
-                self._forget_replayed(self._replayed_bytes)
+                self._tidy(obsolete)
             except OSError as error:
                 raise self._unwritable(error) from error
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._went_through, self._holds_doubles = {}, False
 
-    def _size_if_input(self, descriptor: int | None) -> int | None:
-        if descriptor is None:
-            return None
+    # What tells rows apart.
+
+    def _key(self, origin: Origin, record: object, line: bytes) -> bytes:
+        return row_key(origin.stream, self._stream(origin).key_properties, record, line)
+
+    def _stream(self, origin: Origin) -> _Stream:
+        """The stream as the SCHEMA before the record declares it."""
+        stream = self._streams.get(origin.stream)
+        if stream is None or stream.schema is not origin.schema:
+            schema = origin.schema
+            stream = _Stream(schema, schema.strip() + b"\n", key_properties(schema))
+            self._streams[origin.stream] = stream
+        return stream
+
+    # The file.
+
+    def _is_in_place(self, descriptor: int) -> bool:
+        """Whether this is the file, and not one that it has replaced."""
         try:
-            there, read = self._path.stat(), os.fstat(descriptor)
+            return os.path.samestat(self._path.stat(), os.fstat(descriptor))
         except OSError:
-            return None
-        same = (there.st_dev, there.st_ino) == (read.st_dev, read.st_ino)
-        return there.st_size if same else None
+            return False
 
-    def _open(self) -> IO[bytes]:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        if not self._path.exists() or not self._path.stat().st_size:
-            return self._path.open("ab")
-        copy = self._copy_path
-        shutil.copyfile(self._path, copy)
-        complete = _length_of_complete_lines(copy)
-        os.truncate(copy, complete)
-        if self._replayed_bytes is not None:
-            self._replayed_bytes = complete
-        file = copy.open("ab")
-        copy.replace(self._path)
-        return file
+    def _load(self) -> dict[bytes, bytes]:
+        """Digest of the newest entry of each row."""
+        entries: dict[bytes, bytes] = {}
+        if self._path.is_file():
+            with self._path.open("rb") as file:
+                for line in lines(file):
+                    if line.key is not None:
+                        self._holds_doubles |= line.key in entries
+                        entries[line.key] = digest(line.content)
+        return entries
 
-    def _forget_replayed(self, size: int) -> None:
-        rest = b""
-        if self._file is not None:
-            with self._path.open("rb") as everything:
-                everything.seek(size)
-                rest = everything.read()
-        self._copy_path.write_bytes(rest)
-        self._copy_path.replace(self._path)
+    def _append(self, entries: list[Line]) -> None:
+        with self._locked() as file:
+            if not self._path.is_file():  # a device
+                _write_all(file, _with_schemas(entries, {}))
+                return
+            size = _complete_size(file)
+            os.ftruncate(file.fileno(), size)
+            there = os.fstat(file.fileno())
+            if (there.st_ino, size) != self._own:  # others have written, perhaps other schemas
+                self._schemas = {}
+            try:
+                _write_all(file, _with_schemas(entries, self._schemas))
+            except OSError:
+                os.ftruncate(file.fileno(), size)
+                raise
+            self._own = there.st_ino, os.fstat(file.fileno()).st_size
+
+    def _replace(self, entries: list[Line]) -> None:
+        """Put a copy of the file in its place, with more entries."""
+        with self._locked() as file, self._copy_path.open("wb") as copy:
+            file.seek(0)
+            shutil.copyfileobj(file, copy)
+            copy.truncate(_complete_size(file))
+            copy.seek(0, os.SEEK_END)
+            self._schemas = {}
+            copy.write(_with_schemas(entries, self._schemas))
+            copy.flush()
+            there = os.fstat(copy.fileno())
+            self._own = there.st_ino, there.st_size
+            self._copy_path.replace(self._path)
+
+    def _tidy(self, obsolete: dict[bytes, bytes]) -> None:
+        """Leave the newest entry of each row, and none that is obsolete."""
+        with self._locked() as file:
+            file.seek(0)
+            newest = {line.key: number for number, line in enumerate(lines(file))}
+            file.seek(0)
+            with self._copy_path.open("wb") as copy:
+                schemas: dict[str, bytes] = {}
+                for number, line in enumerate(lines(file)):
+                    if line.key is None:
+                        if not line.is_schema:
+                            copy.write(line.content)
+                    elif number == newest[line.key] and not _is_obsolete(line, obsolete):
+                        copy.write(_with_schemas([line], schemas))
+                copy.flush()
+                self._copy_path.replace(self._path)
+
+    @contextmanager
+    def _locked(self) -> Iterator[IO[bytes]]:
+        """The file, which is made if need be, while nobody else changes it."""
+        while True:
+            with self._path.open("ab+", buffering=0) as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                # Whoever had the lock before may have put another file in the place of this one.
+                if self._is_in_place(file.fileno()):
+                    yield file
+                    return
 
     @property
     def _copy_path(self) -> Path:
         return self._path.with_name(self._path.name + ".new")
 
     def _unwritable(self, error: OSError) -> TargetError:
-        """The error to raise; what the file's buffer holds is given up, for good."""
-        if self._file is not None:
-            with suppress(OSError):
-                self._file.close()
+        """The error to raise; what was not written is given up, for good."""
         self._failure = TargetError(
             f"The rejects file {self._path} cannot be written ({error.strerror}); make room for "
             "it, or name another file in the setting 'rejects_path'."
@@ -154,25 +300,36 @@ class RejectsFile:
         return self._failure
 
 
-def with_reason(line: bytes, reason: str) -> bytes:
-    """A RECORD message with `reason` as its last key; a reason from an earlier run gives way.
-
-    The message is not parsed: what was rejected may be what a parser chokes on.
-    """
-    message = line.strip()
-    body = _OLD_REASON.sub(b"", message)
-    if body == message:
-        body = message[:-1]
-    return body + b',"reason":' + orjson.dumps(_printable(reason)) + b"}"
-
-
-def _printable(text: str) -> str:
-    """A reason may quote text that has no UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode()
+def _with_schemas(entries: list[Line], schemas: dict[str, bytes]) -> bytes:
+    """Entries, each behind its SCHEMA where that is not in force yet, by `schemas`."""
+    pieces = []
+    for entry in entries:
+        if entry.schema.strip() and schemas.get(entry.stream) != entry.schema:
+            schemas[entry.stream] = entry.schema
+            pieces.append(entry.schema)
+        pieces.append(entry.content)
+    return b"".join(pieces)
 
 
-def _length_of_complete_lines(path: Path) -> int:
+def _is_obsolete(line: Line, obsolete: dict[bytes, bytes]) -> bool:
+    """Whether it is the very entry: another run may have written another since."""
+    return line.key is not None and obsolete.get(line.key) == digest(line.content)
+
+
+def _write_all(file: IO[bytes], content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def _complete_size(file: IO[bytes]) -> int:
     """The file's size without a last line cut short by a crash; its record was never passed."""
-    with path.open("rb") as file:
-        content = file.read()
-    return content.rfind(b"\n") + 1
+    at = end = file.seek(0, os.SEEK_END)
+    while at:
+        at = max(0, at - _END_BYTES)
+        file.seek(at)
+        found = file.read(end - at).rfind(b"\n")
+        if found >= 0:
+            return at + found + 1
+        end = at
+    return 0

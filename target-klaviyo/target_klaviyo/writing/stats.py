@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from target_klaviyo.errors import TooManyRejects
+from target_klaviyo.rows.contract import REJECTED_BY_MAPPER
+from target_klaviyo.singer.input_stats import InputStats
 from target_klaviyo.text import aligned, counted
 from target_klaviyo.writing.rejects import replay
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
     from pathlib import Path
 
 REJECTS_TOLERATED_UNTIL = 100
@@ -31,15 +33,20 @@ class RunStats:
 
     Attributes:
         people: what became of the people Klaviyo was asked about, by the words for it.
+        input: what reading has met.
+        records: that were taken, each of which may give several rows or none.
+        rejected_records: those of them in the rejects file.
     """
 
     max_reject_percent: float
+    input: InputStats = field(default_factory=InputStats)
+    records: int = 0
+    rejected_records: int = 0
     seen: Counter[str] = field(default_factory=Counter)
     stored: Counter[str] = field(default_factory=Counter)
     duplicates: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     rules: Counter[tuple[str, str]] = field(default_factory=Counter)
-    warnings: Counter[str] = field(default_factory=Counter)
     requests: int = 0
     resent: int = 0
     rate_limited: int = 0
@@ -61,23 +68,43 @@ class RunStats:
     def check_reject_share(self, rejects_path: Path) -> None:
         """Raise TooManyRejects when the share of rejects speaks of a systemic fault."""
         for label, rejected in self.rejected.items():
-            seen = self.seen[label]
+            # A mapper tells only of what it rejects: what it let pass is all the rest.
+            seen = self.seen.total() if label == REJECTED_BY_MAPPER else self.seen[label]
             if seen < REJECTS_TOLERATED_UNTIL or rejected * 100 <= self.max_reject_percent * seen:
                 continue
-            rule, count = self._commonest_rule(label)
             raise TooManyRejects(
                 f"{rejected:,} of {seen:,} {label} were rejected, more than 'max_reject_percent' "
-                f"({self.max_reject_percent:g} %) allows; the commonest reason ({count:,}) is: "
-                f"{rule} All are in {rejects_path}: mend the cause, then `{replay(rejects_path)}`."
+                f"({self.max_reject_percent:g} %) allows; {self._commonest_rule({label})} All are "
+                f"in {rejects_path}: mend the cause, then `{replay(rejects_path)}`."
             )
 
-    def _commonest_rule(self, label: str) -> tuple[str, int]:
-        return max(
-            ((rule, count) for (of, rule), count in self.rules.items() if of == label),
-            key=lambda pair: pair[1],
+    @property
+    def may_move_on(self) -> bool:
+        """Whether a STATE may be printed: not while all that was read may turn out useless."""
+        if self.stored:
+            return True
+        return not self.rejected_records and (self.input.recognised or not self.input.ignored)
+
+    def check_all_rejected(self, rejects_path: Path) -> None:
+        """Raise TooManyRejects when a run, now at its end, was of no use to anybody."""
+        if self.stored or not self.records or self.rejected_records < self.records:
+            return
+        raise TooManyRejects(
+            f"Nothing was sent, since of {counted(self.records, 'record')} recognised none was "
+            f"without fault; {self._commonest_rule(self.rejected)} They are in {rejects_path}: "
+            "mend the source, or what makes rows of it ('event_streams', 'profile_streams', "
+            f"'stream_maps', 'transform'), then `{replay(rejects_path)}`."
         )
 
+    def _commonest_rule(self, labels: Container[str]) -> str:
+        rule, count = max(
+            ((rule, count) for (of, rule), count in self.rules.items() if of in labels),
+            key=lambda pair: pair[1],
+        )
+        return f"the commonest reason ({count:,}) is: {rule}"
 
+
+MAX_REASONS_TOLD = 5
 SECONDS_BETWEEN_LINES = 5.0
 _MINUTE = 60.0
 
@@ -172,10 +199,16 @@ def summary(stats: RunStats, rejects_path: Path) -> Iterator[str]:
         yield f"{counted(stats.resent, 'request')} {were} sent again after failing."
     if stats.rate_limited:
         yield f"Klaviyo asked {counted(stats.rate_limited, 'time')} to slow down."
-    for warning, count in sorted(stats.warnings.items()):
+    if stats.input.ignored:
+        records = counted(stats.input.ignored.total(), "record")
+        yield f"{records} of other streams were left out: {stats.input.ignored_streams}."
+    for warning, count in sorted(stats.input.warnings.items()):
         yield f"{counted(count, 'time')} {warning}."
-    for (label, rule), count in sorted(stats.rules.items()):
+    told = stats.rules.most_common(MAX_REASONS_TOLD)
+    for (label, rule), count in sorted(told):
         yield f"{counted_rows(count, label)} rejected: {rule}"
+    if more := len(stats.rules) - len(told):
+        yield f"{counted(more, 'reason')} more, of fewer rejects each, stand in the rejects file."
     if stats.rules:
         yield f"The rejects are in {rejects_path}; replay them with `{replay(rejects_path)}`."
 

@@ -115,6 +115,10 @@ class Writer:
         self._tracker.write_reject(label, rejection, origin)
         self._tracker.check_reject_share()
 
+    def end_record(self, origin: Origin, record: object) -> None:
+        """All rows of a record have been taken."""
+        self._tracker.note_taken(origin, record)
+
     def take_state(self, value: bytes) -> None:
         """Take a STATE."""
         self._checkpoints.remember_state(value)
@@ -135,11 +139,13 @@ class Writer:
             if self._dispatcher.sleep_until(self._next_due(), source if room else None):
                 return
 
-    def finish(self, *, all_taken: bool) -> None:
+    def finish(self) -> None:
         """Send what is left, wait for the last answer, print the last STATE."""
         self._checkpoints.set_checkpoint(self._clock(), force=True)
         self._work_off(math.inf)
-        self._close(complete=all_taken)
+        self._tracker.check_all_rejected()
+        self._print_covered_state(at_end=True)
+        self._close(complete=True)
 
     def drain(self) -> None:
         """After a signal: send what has been read and print what that covers, in limited time."""
@@ -261,7 +267,9 @@ class Writer:
             if overdue and not sink.backlog:
                 sink.flush()
 
-    def _print_covered_state(self) -> None:
+    def _print_covered_state(self, *, at_end: bool = False) -> None:
+        if not (at_end or self._tracker.stats.may_move_on):
+            return  # the end will tell whether the run was of any use
         states = self._checkpoints.covered()
         if states:
             self._tracker.persist_rejects()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from target_klaviyo.errors import AuditDiffers
 from target_klaviyo.klaviyo.client import Client
 from target_klaviyo.rows.contract import Origin
 from target_klaviyo.rows.parser import RowParser
+from target_klaviyo.singer.input_stats import InputStats
 from target_klaviyo.singer.router import RecordRouter
 
 if TYPE_CHECKING:
@@ -126,13 +126,13 @@ class Shop:
             rejected=RejectedRows(settings, None, parser),
             writer=None,
         )
-        router = RecordRouter(settings, None, parser, consumer, Counter())
+        router = RecordRouter(settings, None, parser, consumer, InputStats())
         for stream, rows in (("events", self.events), ("profiles", self.profiles)):
             for row in rows:
                 router.route(stream, row, Origin(stream, b"{}", b"{}"))
         agrees, sentence = True, ""
         try:
-            consumer.finish(all_taken=True)
+            consumer.finish()
         except AuditDiffers as difference:
             agrees, sentence = False, str(difference)
         return _verdict(page, agrees=agrees, sentence=sentence, states=[])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-from collections import Counter
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -19,6 +18,7 @@ from target_klaviyo.klaviyo.client import Client
 from target_klaviyo.klaviyo.shutdown import Shutdown
 from target_klaviyo.rows.contract import Origin
 from target_klaviyo.rows.parser import RowParser
+from target_klaviyo.singer.input_stats import InputStats
 from target_klaviyo.singer.router import RecordRouter
 from target_klaviyo.writing.rejects import RejectsFile
 from target_klaviyo.writing.stats import RunStats
@@ -192,10 +192,10 @@ def _repair(shop: Any, time: LaggingTime) -> None:
         shutdown=Shutdown(time.wait),
         clock=time.clock,
     )
-    router = RecordRouter(settings, None, parser, consumer, Counter())
+    router = RecordRouter(settings, None, parser, consumer, InputStats())
     for row in shop.events:
         router.route("events", row, Origin("events", b"{}", b"{}"))
-    consumer.finish(all_taken=True)
+    consumer.finish()
 
 
 def test_a_repair_waits_until_klaviyo_shows_what_it_sent(shop: Any) -> None:
