@@ -15,6 +15,7 @@ from tap_recurly.redaction import SECRET_FIELDS
 from tap_recurly.streams import STREAMS
 from tap_recurly.streams.fields import FieldFilter, deselected
 from tap_recurly.tap import TapRecurly
+from tests.tap_recurly.conftest import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,15 +37,6 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
     max_leaves=12,
 )
-
-
-def without_secrets(value: Any) -> Any:
-    """The plain way, to compare with."""
-    if isinstance(value, dict):
-        return {
-            name: without_secrets(each) for name, each in value.items() if name not in SECRET_FIELDS
-        }
-    return [without_secrets(each) for each in value] if isinstance(value, list) else value
 
 
 @given(st.dictionaries(NAMES, VALUES, max_size=5), st.sampled_from([(",", ":"), (", ", ": ")]))

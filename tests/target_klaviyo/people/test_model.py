@@ -6,6 +6,7 @@ import random
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -172,8 +173,9 @@ class World:
         faults: dict[int, str | Callable[[], None]] = {}
         for _ in range(chance.choice([0, 0, 1, 2])):
             meddling = (chance.choice(["sign up", "erase", "shop"]), chance.choice(ADDRESSES), seed)
-            fault = chance.choice(["lost", "busy", "kill", lambda it=meddling: self._meddle(*it)])
-            faults[chance.randrange(12)] = fault
+            faults[chance.randrange(12)] = chance.choice(
+                ["lost", "busy", "kill", partial(self._meddle, *meddling)]
+            )
         self.klaviyo.begin_run(faults)
         try:
             self._write(chance, max_rows=chance.choice([1, 2, 100]))
