@@ -173,9 +173,8 @@ class World:
         faults: dict[int, str | Callable[[], None]] = {}
         for _ in range(chance.choice([0, 0, 1, 2])):
             meddling = (chance.choice(["sign up", "erase", "shop"]), chance.choice(ADDRESSES), seed)
-            faults[chance.randrange(12)] = chance.choice(
-                ["lost", "busy", "kill", partial(self._meddle, *meddling)]
-            )
+            meddle: Callable[[], None] = partial(self._meddle, *meddling)
+            faults[chance.randrange(12)] = chance.choice(["lost", "busy", "kill", meddle])
         self.klaviyo.begin_run(faults)
         try:
             self._write(chance, max_rows=chance.choice([1, 2, 100]))
