@@ -173,8 +173,9 @@ class World:
         faults: dict[int, str | Callable[[], None]] = {}
         for _ in range(chance.choice([0, 0, 1, 2])):
             meddling = (chance.choice(["sign up", "erase", "shop"]), chance.choice(ADDRESSES), seed)
-            meddle: Callable[[], None] = partial(self._meddle, *meddling)
-            faults[chance.randrange(12)] = chance.choice(["lost", "busy", "kill", meddle])
+            troubles: list[str | Callable[[], None]] = ["lost", "busy", "kill"]
+            troubles.append(partial(self._meddle, *meddling))
+            faults[chance.randrange(12)] = chance.choice(troubles)
         self.klaviyo.begin_run(faults)
         try:
             self._write(chance, max_rows=chance.choice([1, 2, 100]))
