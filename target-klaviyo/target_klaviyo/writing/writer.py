@@ -208,6 +208,7 @@ class Writer:
                 stats.rejected.total(),
                 self._profiles.pending_jobs,
                 self._dispatcher.request_rates,
+                stats.people["unchanged"],
             )
             logger.info("%s", self._progress.line(now, snapshot))
 
