@@ -49,8 +49,8 @@ class WriterOptions:
     concurrency: int
     list_id: str | None
     clear_one_by_one: bool
-    merges_people: bool
     rejects_path: Path
+    merges_people: bool = False
     batch_size_rows: int | None = None
 
 
