@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from target_klaviyo.rows.contract import ProfileRow
 
@@ -22,34 +20,26 @@ def differences(row: ProfileRow, shown: Mapping[str, Any]) -> dict[str, tuple[An
     A property is named `properties.X`, a part of the location `location.X`. What the row does not
     name is not compared, and what it clears is alike when it is absent, null or empty.
     """
-    there = dict(_flat(shown))
+    there = flat(shown)
     return {
         name: (wanted, there.get(name))
-        for name, wanted in _wanted(row)
-        if not _alike(wanted, there.get(name))
+        for name, wanted in flat(row.fields()).items()
+        if name not in IDENTIFIERS_DECIDED_ELSEWHERE and not alike(wanted, there.get(name))
     }
 
 
-def _wanted(row: ProfileRow) -> Iterator[tuple[str, Any]]:
-    for name, value in _flat(orjson.loads(row.attributes)):
-        if name not in IDENTIFIERS_DECIDED_ELSEWHERE:
-            yield name, value
-    for name in row.cleared_properties:
-        yield f"properties.{name}", None
-    for name in row.cleared_attributes:
-        yield name, None
-
-
-def _flat(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def flat(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes with `properties.X` and `location.X` among them; lists stay lists."""
+    found: dict[str, Any] = {}
     for name, value in attributes.items():
         if name in NESTED and isinstance(value, dict):
-            for inner, of in value.items():
-                yield f"{name}.{inner}", of
+            found |= {f"{name}.{inner}": of for inner, of in value.items()}
         else:
-            yield name, value
+            found[name] = value
+    return found
 
 
-def _alike(wanted: Any, there: Any) -> bool:
+def alike(wanted: Any, there: Any) -> bool:
     """Whether two values are the same to Klaviyo: an absent one is a null, and so is an empty text.
 
     1 and 1.0 are alike, 1 and true are not.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from target_klaviyo.klaviyo.endpoints import PROFILES, Call
+from target_klaviyo.klaviyo.json_api import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +21,6 @@ Kind = Literal["external_id", "email", "id"]
 MAX_IDENTIFIERS = 100
 PEOPLE_PER_PAGE = 100
 MAX_FILTER_BYTES = 7_000  # percent-encoded: many a server refuses addresses of more than 8 KB
-_BYTES_AROUND_VALUE = len("%22%22%2C")
 
 
 def lookup(kind: Kind, values: Sequence[str], cursor: str | None) -> Call:
@@ -49,10 +49,4 @@ def questions(values: Iterable[str]) -> Iterator[list[str]]:
 
 def encoded_length(value: str) -> int:
     """Bytes that an identifier takes in the address of a question."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return len(quote(escaped, safe="")) + _BYTES_AROUND_VALUE
-
-
-def quoted(text: str) -> str:
-    r"""A string in a filter: in double quotes, with `"` and `\` escaped (documented)."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return len(quote(quoted(value) + ",", safe=""))

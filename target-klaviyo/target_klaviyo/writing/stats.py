@@ -126,12 +126,14 @@ class ProgressSnapshot:
         rejected: rows in the rejects file.
         jobs: import jobs that Klaviyo is still at.
         request_rates: by the name of each endpoint that has been used.
+        unchanged: profiles that were as they should be.
     """
 
     sent: Mapping[str, int]
     rejected: int
     jobs: int
     request_rates: Mapping[str, RequestRate]
+    unchanged: int = 0
 
 
 class Progress:
@@ -158,6 +160,8 @@ class Progress:
         events = counted(snapshot.sent["events"], "event")
         profiles = counted(snapshot.sent["profiles"], "profile")
         parts = [f"{events} and {profiles} sent, {snapshot.rejected:,} rejected"]
+        if snapshot.unchanged:
+            parts.append(f"{counted(snapshot.unchanged, 'profile')} as told already")
         if snapshot.jobs:
             parts.append(f"{counted(snapshot.jobs, 'import job')} pending")
         if snapshot.request_rates:

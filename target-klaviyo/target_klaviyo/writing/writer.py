@@ -49,8 +49,8 @@ class WriterOptions:
     concurrency: int
     list_id: str | None
     clear_one_by_one: bool
-    merges_people: bool
     rejects_path: Path
+    merges_people: bool = False
     batch_size_rows: int | None = None
 
 
@@ -214,6 +214,7 @@ class Writer:
                 stats.rejected.total(),
                 self._profiles.pending_jobs,
                 self._dispatcher.request_rates,
+                stats.people["unchanged"],
             )
             logger.info("%s", self._progress.line(now, snapshot))
 

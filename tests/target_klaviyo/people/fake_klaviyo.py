@@ -53,6 +53,7 @@ class FakeKlaviyo(Client):
 
     Attributes:
         profiles: those that there are, by id.
+        requests: how many came since the run began.
         writes: calls that could have changed something, since this was emptied.
     """
 
@@ -64,11 +65,11 @@ class FakeKlaviyo(Client):
         self._ids = itertools.count(1)
         self._merges: list[tuple[str, str, int]] = []
         self._errors: dict[str, list[dict[str, Any]]] = {}
-        self._requests = 0
+        self.requests = 0
 
     def begin_run(self, faults: dict[int, str | Callable[[], None]]) -> None:
         """Count requests from now on, and let these things happen at them."""
-        self.faults, self._requests = faults, 0
+        self.faults, self.requests = faults, 0
 
     def with_email(self, email: str) -> FakeProfile | None:
         """The profile with that address."""
@@ -86,8 +87,8 @@ class FakeKlaviyo(Client):
 
     def send(self, call: Call) -> Answer | NoAnswer:
         """Answer, unless something happens."""
-        fault = self.faults.get(self._requests)
-        self._requests += 1
+        fault = self.faults.get(self.requests)
+        self.requests += 1
         if callable(fault):
             fault()
         elif fault == "kill":

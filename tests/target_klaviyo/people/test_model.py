@@ -167,6 +167,17 @@ class World:
         self.klaviyo.begin_run({})
         self._write(random.Random(0), max_rows=100)  # noqa: S311  (a seed)
 
+    def strike(self, request: int, fault: str) -> bool:
+        """Write everybody, the given request going wrong; returns whether there was such a one."""
+        self.merchant.touched.update(self.merchant.accounts)
+        self.klaviyo.begin_run({request: fault})
+        try:
+            self._write(random.Random(request), max_rows=100)  # noqa: S311  (a seed)
+        except Killed:
+            self.sweep()
+            return True
+        return self.klaviyo.requests > request
+
     def _run(self, seed: int) -> None:
         """A run over what was touched, with troubles; one that is killed begins again later."""
         chance = random.Random(seed)  # noqa: S311  (drawn by hypothesis)
@@ -239,3 +250,35 @@ def test_klaviyo_ends_with_one_true_profile_for_each_person(
     world.klaviyo.writes.clear()
     world.sweep()
     assert world.klaviyo.writes == []
+
+
+@pytest.mark.parametrize("merges", [False, True], ids=["move", "merge"])
+@pytest.mark.parametrize("fault", ["kill", "lost", "busy"])
+def test_wherever_a_run_is_struck_the_same_rows_make_it_right(fault: str, *, merges: bool) -> None:
+    """People exchange, hand on, share, lose and get addresses; any one request may go wrong."""
+    struck = True
+    for request in range(100):
+        if not struck:
+            return
+        world = World(merges=merges)
+        before = [
+            "a@shop.io",
+            "b@shop.io",
+            "c@shop.io",
+            "d@shop.io",
+            "d@shop.io",
+            None,
+            "f@shop.io",
+        ]
+        after = ["b@shop.io", "a@shop.io", "g@shop.io", "d@shop.io", "h@shop.io", "i@shop.io", None]
+        accounts = [Account(number, email, f"P{number}") for number, email in enumerate(before)]
+        world.merchant.accounts = accounts
+        world.sweep()
+        world.klaviyo.add("g@shop.io")
+        world.klaviyo.add("i@shop.io")
+        for account, email in zip(accounts, after, strict=True):
+            account.email = email
+        struck = world.strike(request, fault)
+        assert world.rejects == []
+        check_truth(world)
+    raise AssertionError
