@@ -9,13 +9,13 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.tap_recurly.conftest import without_secrets
 
 from tap_recurly.errors import ConfigurationError
 from tap_recurly.redaction import SECRET_FIELDS
 from tap_recurly.streams import STREAMS
 from tap_recurly.streams.fields import FieldFilter, deselected
 from tap_recurly.tap import TapRecurly
-from tests.tap_recurly.conftest import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable

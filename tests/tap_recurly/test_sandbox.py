@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from fastjsonschema import compile as validator_of
+from tests.tap_recurly.conftest import without_secrets
 
 from recurly_klaviyo_sandbox.business import Business
 from recurly_klaviyo_sandbox.clock import Clock
@@ -22,7 +23,6 @@ from recurly_klaviyo_sandbox.recurly import RecurlySite
 from recurly_klaviyo_sandbox.server import LocalServer
 from tap_recurly.streams import STREAMS
 from tap_recurly.tap import TapRecurly
-from tests.tap_recurly.conftest import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
