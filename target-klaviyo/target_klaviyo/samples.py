@@ -80,8 +80,8 @@ def send_samples(  # noqa: PLR0913  (what time does is lent)
     said = "".join(f" Klaviyo may not show them: {warning}." for warning in warnings)
     return (
         f"Sent {counted(len(rows), 'sample')} to that profile, marked by the property "
-        f"'{SAMPLE_PROPERTY}': {enumeration(row.metric for row in rows)}. They are live: a flow that is switched on "
-        f"acts on them.{said}"
+        f"'{SAMPLE_PROPERTY}': {enumeration(row.metric for row in rows)}. They are live: a flow "
+        f"that is switched on acts on them.{said}"
     )
 
 
