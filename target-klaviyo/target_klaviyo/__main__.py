@@ -29,6 +29,8 @@ def main() -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Run the command with these arguments; returns the exit code."""
     # These take long to load; signals come first.
+    import sqlite3  # noqa: PLC0415
+
     import click  # noqa: PLC0415
     from singer_sdk.exceptions import SingerSDKError  # noqa: PLC0415
 
@@ -42,6 +44,11 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(error.format_message())
     except (TargetError, SingerSDKError) as error:
         return _fail(str(error))
+    except sqlite3.Error as error:
+        return _fail(
+            f"An audit cannot keep what it reads in its temporary file ({error}); make room for "
+            "it, or name a folder that has room in the variable TMPDIR, and run again."
+        )
     return 0
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -164,6 +167,37 @@ def test_states_that_nobody_can_keep_end_the_run_with_a_sentence(
         "device): make room where target-klaviyo's output goes, and run again; what was sent is "
         "stored once all the same."
     )
+
+
+LIMITED = """
+import resource, signal, sys
+from target_klaviyo.__main__ import run
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+def test_an_audit_without_room_for_its_temporary_file_ends_with_a_sentence(
+    site: Site, sample: Samples
+) -> None:
+    """What SQLite cannot write ends the run with where and what to do, and no traceback."""
+    rows = [sample.event(n, unique_id=f"{n:0250}") for n in range(40_000)]  # no cache holds them
+    messages = site.messages("events", rows)
+    settings = {**site.config, "mode": "audit", "report_path": site.folder / "audit.html"}
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, "--config", "ENV"],
+        input=sample.lines(messages),
+        env=os.environ | {f"TARGET_KLAVIYO_{name.upper()}": str(v) for name, v in settings.items()},
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    last = done.stderr.decode().splitlines()[-1]
+    assert last.startswith("An audit cannot keep what it reads in its temporary file (")
+    assert "TMPDIR" in last
 
 
 @needs_a_full_disk

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from recurly_to_klaviyo.config import read_settings
+from recurly_to_klaviyo.samples import sample_records
 from target_klaviyo.errors import SettingsError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.target_klaviyo.conftest import Samples, Site
 
 PACKAGE = """
@@ -99,3 +104,41 @@ def test_a_transform_that_does_not_take_its_settings_is_named(site: Site, shop: 
     """What the transform says about its settings reaches the user."""
     with pytest.raises(SettingsError, match="'transform_config' is not right: metric is missing"):
         site.sync([], transform=shop)
+
+
+MAPPER = Path(sys.executable).parent / "recurly-to-klaviyo"
+
+
+def recurly_feed(sample: Samples) -> bytes:
+    """A payment, and an invoice whose account is not known but for its secrets."""
+    records = sample_records(read_settings({}), datetime.now(timezone.utc))
+    payments = [record for stream, record in records if stream == "transactions"]
+    invoice = {"id": "i1", "type": "charge", "state": "paid", "created_at": "2026-01-31T12:00:00Z"}
+    bad = invoice | {"account": {"hosted_login_token": "t0ps3cret"}}
+    messages: list[dict[str, object]] = []
+    for stream, record in (("transactions", payments[1]), ("invoices", bad)):
+        messages.append(sample.schema(stream) | {"key_properties": ["id"]})
+        messages.append(sample.record(stream, record))
+    return sample.lines([*messages, sample.state("all")])
+
+
+@pytest.mark.parametrize("by_mapper", [True, False])
+def test_a_raw_record_is_kept_without_secrets_and_replayed(
+    site: Site, sample: Samples, *, by_mapper: bool
+) -> None:
+    """Whether a mapper before the target or its own transform rejects it: one entry, as raw."""
+    feed = recurly_feed(sample)
+    settings = {} if by_mapper else {"transform": "recurly"}
+    for _ in range(2):
+        source = feed
+        if by_mapper:
+            source = subprocess.run([MAPPER], input=feed, capture_output=True, check=True).stdout
+        assert site.sync(source, **settings).states == ["all"]
+    (entry,) = site.rejects()
+    assert (entry["stream"], entry["record"]["id"]) == ("invoices", "i1")
+    assert b"t0ps3cret" not in site.rejects_path.read_bytes()
+    known = b'"account": {"id": "a1", "code": "a1", "email": "ada@shop.io"}'
+    mended = re.sub(rb'"account": ?\{\}', known, site.rejects_path.read_bytes())
+    run = site.sync(mended, transform="recurly")
+    assert run.rejects == []
+    assert "recurly-invoice-i1-issued" in {seen.unique_id for seen in site.account.events()}
