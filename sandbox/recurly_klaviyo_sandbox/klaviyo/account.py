@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.klaviyo.events import StoredEvent
     from recurly_klaviyo_sandbox.klaviyo.jobs import ImportJob
     from recurly_klaviyo_sandbox.klaviyo.profiles import Profile
-    from recurly_klaviyo_sandbox.klaviyo.state import Consent
 
 DEFAULT_KEY = "sandbox-klaviyo-key"
 
@@ -152,12 +151,6 @@ class KlaviyoAccount:
             return list(self.state.jobs)
 
     @property
-    def consents(self) -> list[Consent]:
-        """Every consent that was sent: none, if a client minds its business."""
-        with self.lock:
-            return list(self.state.consents)
-
-    @property
     def flows_triggered(self) -> list[TriggeredFlow]:
         """Events stored without `backfill`, in order; deleting an event does not unsend mail."""
         with self.lock:
@@ -263,6 +256,5 @@ class KlaviyoAccount:
                 "events": sum(self.metric_counts().values()),
                 "profiles": len(profiles),
                 "flows_triggered": self.state.events.flow_count(),
-                "consents": len(self.state.consents),
                 "jobs": len(self.state.jobs),
             }

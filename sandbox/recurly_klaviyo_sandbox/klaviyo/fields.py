@@ -78,46 +78,4 @@ JOB = frozenset(
 )
 ERROR = frozenset({"code", "detail", "id", "original_payload", "source", "source.pointer", "title"})
 ATTRIBUTION = frozenset({"id"})
-CONVERSATION = frozenset({"channel", "id"})
 EVENT_PROFILE = PROFILE - UNLISTED
-FLOW = frozenset({"archived", "created", "id", "name", "status", "trigger_type", "updated"})
-ONE_LIST = LIST | {"profile_count"}
-PUSH_TOKEN = frozenset(
-    {
-        "background",
-        "created",
-        "enablement_status",
-        "id",
-        "metadata",
-        "metadata.app_build",
-        "metadata.app_id",
-        "metadata.app_name",
-        "metadata.app_version",
-        "metadata.device_id",
-        "metadata.device_model",
-        "metadata.environment",
-        "metadata.klaviyo_sdk",
-        "metadata.manufacturer",
-        "metadata.os_name",
-        "metadata.os_version",
-        "metadata.sdk_version",
-        "platform",
-        "recorded_date",
-        "token",
-        "vendor",
-    }
-)
-SEGMENT = frozenset(
-    {
-        "created",
-        "definition",
-        "definition.condition_groups",
-        "id",
-        "is_active",
-        "is_processing",
-        "is_starred",
-        "name",
-        "updated",
-    }
-)
-TAG = frozenset({"id", "name"})

@@ -49,14 +49,6 @@ def get_metrics(state: State, call: Call) -> Answer:
     )
 
 
-def get_metric(state: State, call: Call) -> Answer:
-    """GET /api/metrics/{id}."""
-    metric = state.metrics.get(call.path["id"])
-    if metric is None:
-        raise Refusal.not_found("metric", call.path["id"])
-    return resources.one(resources.metric(metric, call.query.fields, call.base), call)
-
-
 def get_events(state: State, call: Call) -> Answer:
     """GET /api/events: newest first unless sorted otherwise (assumed)."""
     query = call.query
@@ -191,20 +183,7 @@ def _profile_key(name: str) -> Callable[[Profile], Any]:
 def get_profile(state: State, call: Call) -> Answer:
     """GET /api/profiles/{id}."""
     profile = profile_intake.known(state, call.path["id"])
-    data = resources.profile(profile, call.query.fields, call.base)
-    return resources.one(data, call, **_included_lists(state, call, profile.lists))
-
-
-def _included_lists(state: State, call: Call, identifiers: Sequence[str]) -> dict[str, Any]:
-    """The lists of a profile or a job, when they are asked for, as part of a document."""
-    if "lists" not in call.query.include:
-        return {}
-    found = [state.lists.get(identifier) for identifier in identifiers]
-    return {
-        "included": [
-            resources.profile_list(each, call.query.fields, call.base) for each in found if each
-        ]
-    }
+    return resources.one(resources.profile(profile, call.query.fields, call.base), call)
 
 
 def _job(state: State, identifier: str) -> ImportJob:
@@ -218,27 +197,7 @@ def get_import_job(state: State, call: Call) -> Answer:
     """GET /api/profile-bulk-import-jobs/{job_id}: the read that moves a job on."""
     job = _job(state, call.path["id"])
     background.poll(state, job)
-    data = resources.import_job(job, call.query.fields, call.base)
-    return resources.one(data, call, **_included_lists(state, call, job.lists))
-
-
-def get_import_jobs(state: State, call: Call) -> Answer:
-    """GET /api/profile-bulk-import-jobs: newest first unless sorted otherwise (assumed)."""
-    query = call.query
-    now = state.now()
-    found = [
-        job
-        for job in state.jobs
-        if job.expires > now
-        and all(job.status in condition.values for condition in query.conditions)
-    ]
-    if query.descending or not query.sort:
-        found.reverse()
-    page, following = _page(found, call, query.page_size)
-    data = [resources.import_job(job, query.fields, call.base) for job in page]
-    return Answer(
-        200, resources.collection(data, query, call.url, state.options, following=following)
-    )
+    return resources.one(resources.import_job(job, call.query.fields, call.base), call)
 
 
 def get_import_errors(state: State, call: Call) -> Answer:
@@ -251,57 +210,12 @@ def get_import_errors(state: State, call: Call) -> Answer:
     )
 
 
-def get_import_profiles(state: State, call: Call) -> Answer:
-    """GET /api/profile-bulk-import-jobs/{id}/profiles."""
-    job = _job(state, call.path["id"])
-    page, following = _page(job.profiles, call, call.query.page_size)
-    data = [
-        resources.profile(state.profiles.number(number), call.query.fields, call.base)
-        for number in page
-    ]
-    return Answer(
-        200, resources.collection(data, call.query, call.url, state.options, following=following)
-    )
-
-
-def get_lists(state: State, call: Call) -> Answer:
-    """GET /api/lists, in pages of 10 (documented)."""
-    found = [
-        each
-        for each in state.lists
-        if all(
-            _list_matches(each.id, each.name, each.created, condition)
-            for condition in call.query.conditions
-        )
-    ]
-    name = call.query.sort.lstrip("-") or "id"
-    found.sort(
-        key=lambda each: str(getattr(each, "created" if name == "updated" else name)),
-        reverse=call.query.descending,
-    )
-    page, following = _page(found, call, call.query.page_size)
-    data = [resources.profile_list(each, call.query.fields, call.base) for each in page]
-    return Answer(
-        200, resources.collection(data, call.query, call.url, state.options, following=following)
-    )
-
-
-def _list_matches(identifier: str, name: str, created: float, condition: Condition) -> bool:
-    if condition.field in {"created", "updated"}:
-        return _COMPARISONS[condition.operator](created, _number(condition))
-    return (identifier if condition.field == "id" else name) in condition.values
-
-
 def get_list(state: State, call: Call) -> Answer:
-    """GET /api/lists/{id}; `profile_count` only when it is asked for (documented)."""
+    """GET /api/lists/{id}."""
     found = state.lists.get(call.path["id"])
     if found is None:
         raise Refusal.not_found("list", call.path["id"])
-    data = resources.profile_list(found, call.query.fields, call.base)
-    if "profile_count" in call.query.additional:
-        members = sum(found.id in profile.lists for profile in state.profiles)
-        data["attributes"]["profile_count"] = members
-    return resources.one(data, call)
+    return resources.one(resources.profile_list(found, call.query.fields, call.base), call)
 
 
 def _page(items: Sequence[Any], call: Call, size: int) -> tuple[Sequence[Any], tuple[int] | None]:

@@ -206,7 +206,7 @@ def profile_list(
         "name": stored.name,
         "created": to_iso(stored.created),
         "updated": to_iso(stored.created),
-        "opt_in_process": stored.opt_in_process,
+        "opt_in_process": "double_opt_in",
     }
     return {
         "type": "list",
@@ -220,10 +220,10 @@ def _related(here: str, name: str) -> dict[str, str]:
     return {"self": f"{here}relationships/{name}/", "related": f"{here}{name}/"}
 
 
-def one(data: dict[str, Any], call: Call, *, status: int = 200, **beside: Any) -> Answer:
+def one(data: dict[str, Any], call: Call, *, status: int = 200) -> Answer:
     """The answer that is a single resource."""
     here = call.url + query_string(call.query.parameters)
-    return Answer(status, {"data": data, **beside, "links": {"self": here}})
+    return Answer(status, {"data": data, "links": {"self": here}})
 
 
 def collection(  # noqa: PLR0913  (the members of a page)

@@ -264,7 +264,7 @@ def test_limits_run_on_real_time(open_account: Callable[..., Opened]) -> None:
 
 def test_errors_have_the_published_form(client: Client) -> None:
     """An error object carries id, status, code, title, detail, source; most have links and meta."""
-    error = _error(client.get("/api/metrics/none"))
+    error = _error(client.get("/api/lists/none"))
     assert set(error) == {"id", "status", "code", "title", "detail", "source"}
     assert error["status"] == 404
-    assert error["detail"] == "A metric with id none does not exist."
+    assert error["detail"] == "A list with id none does not exist."
