@@ -142,7 +142,7 @@ class KlaviyoAccount:
         """The profile with that address; import jobs still open are ended first."""
         with self.lock:
             background.settle(self.state, everything=True)
-            return self.state.profiles.with_email(email)
+            return self.state.profiles.holder("email", email)
 
     @property
     def jobs(self) -> list[ImportJob]:

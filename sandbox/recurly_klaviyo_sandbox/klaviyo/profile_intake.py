@@ -99,8 +99,6 @@ def _import_row(
         reason = state.jobs.refusals.get(identifiers.email.lower())
         if reason is not None:
             return "/attributes/email", reason
-        if state.options.drop_test_profiles and _is_test(state, identifiers.email):
-            return None
     try:
         profile = _profile_for(state, row.id or None, identifiers, now)
     except IdentityConflictError as conflict:
@@ -140,7 +138,7 @@ def _profile_for(
             raise IdentityConflictError(holders)
         book.identify(profile, identifiers)
         return profile
-    found = book.find(identifiers, external_id_merges=state.options.external_id_merges)
+    found = book.find(identifiers)
     if found is None:
         if not identifiers:
             return None
@@ -149,10 +147,6 @@ def _profile_for(
         profile = found
     book.identify(profile, identifiers)
     return profile
-
-
-def _is_test(state: State, email: str) -> bool:
-    return email.rpartition("@")[2].lower() in state.options.dropped_domains
 
 
 def _payload(state: State, row: ImportedProfile) -> dict[str, Any]:
@@ -261,9 +255,8 @@ def merge(state: State, source_id: str, destination_id: str) -> None:
     source, destination = state.profiles.get(source_id), state.profiles.get(destination_id)
     if source is None or destination is None or source is destination:
         return
-    options = state.options
-    state.profiles.merge(source, destination, ids_resolve=options.merged_ids_resolve)
-    state.events.reassign(source.number, destination.number, keys_known=options.merged_keys_known)
+    state.profiles.merge(source, destination)
+    state.events.reassign(source.number, destination.number)
     destination.updated = state.now()
 
 

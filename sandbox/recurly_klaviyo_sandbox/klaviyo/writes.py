@@ -26,26 +26,26 @@ def bulk_create_events(state: State, call: Call) -> Answer:
 def bulk_import_profiles(state: State, call: Call) -> Answer:
     """POST /api/profile-bulk-import-jobs: 202 and the queued job."""
     job = profile_intake.take_import(state, call.body)
-    return resources.one(resources.import_job(job, call.query.fields, call.base), call, status=202)
+    return resources.one(resources.import_job(job, call), call, status=202)
 
 
 def import_profile(state: State, call: Call) -> Answer:
     """POST /api/profile-import: 201 for a new profile, 200 for an updated one."""
     profile, new = profile_intake.upsert(state, call.body)
-    data = resources.profile(profile, call.query.fields, call.base)
+    data = resources.profile(profile, call)
     return resources.one(data, call, status=201 if new else 200)
 
 
 def create_profile(state: State, call: Call) -> Answer:
     """POST /api/profiles: 201, or 409 when the person is known."""
     profile = profile_intake.create(state, call.body)
-    return resources.one(resources.profile(profile, call.query.fields, call.base), call, status=201)
+    return resources.one(resources.profile(profile, call), call, status=201)
 
 
 def update_profile(state: State, call: Call) -> Answer:
     """PATCH /api/profiles/{id}."""
     profile = profile_intake.change(state, call.path["id"], call.body)
-    return resources.one(resources.profile(profile, call.query.fields, call.base), call)
+    return resources.one(resources.profile(profile, call), call)
 
 
 def merge_profiles(state: State, call: Call) -> Answer:

@@ -243,15 +243,14 @@ def test_limits_can_be_off(client: Client) -> None:
     assert "ratelimit-limit" not in response.headers
 
 
-def test_windows_may_begin_with_the_first_request(open_account: Callable[..., Opened]) -> None:
-    """Where windows begin is a switch: with the calendar, or with the first request."""
-    for start, status in (("calendar", 200), ("first_request", 429)):
-        seconds = _Seconds()
-        seconds.now += 0.9
-        _, client = open_account(limits=True, real_time=seconds, window_start=start)
-        client.get("/api/accounts")
-        seconds.now += 0.5
-        assert client.get("/api/accounts").status_code == status
+def test_windows_begin_with_the_clocks_second(open_account: Callable[..., Opened]) -> None:
+    """A window that began late in a second is over with it."""
+    seconds = _Seconds()
+    seconds.now += 0.9
+    _, client = open_account(limits=True, real_time=seconds)
+    client.get("/api/accounts")
+    seconds.now += 0.5
+    assert client.get("/api/accounts").status_code == 200
 
 
 def test_limits_run_on_real_time(open_account: Callable[..., Opened]) -> None:

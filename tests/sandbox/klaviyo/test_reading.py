@@ -233,13 +233,6 @@ def test_profiles_are_sorted_and_paged(
     assert client.get("/api/profiles", page_size=101).status_code == 400
 
 
-def test_absent_links_are_a_switch(open_account: Callable[..., Opened]) -> None:
-    """The last page's `next` is null, or left out where the schema is to be kept to the letter."""
-    for switch, keys in (("null", {"self", "next", "prev"}), ("omitted", {"self"})):
-        _, client = open_account(absent_links=switch)
-        assert set(client.get("/api/events").json()["links"]) == keys
-
-
 @given(text=st.text())
 def test_any_string_survives_a_filter(text: str) -> None:
     """Whatever a quoted string holds, with quotes and backslashes escaped, is read back."""
