@@ -86,15 +86,11 @@ def take_single(state: State, body: bytes, revision: str) -> None:
         sent = single.profile.data.attributes.meta
     now = state.now()
     base = "/data/attributes"
-    found = [
-        Problem(f"{base}{problem.pointer}", problem.detail)
-        for problem in rules.event_problems(event, now)
-    ]
+    refuse_phones = state.options.refuse_event_phones
+    found = [problem.below(base) for problem in rules.event_problems(event, now)]
     found += [
-        Problem(f"{base}/profile/data{problem.pointer}", problem.detail)
-        for problem in rules.event_profile_problems(
-            profile, refuse_phones=state.options.refuse_event_phones
-        )
+        problem.below(f"{base}/profile/data")
+        for problem in rules.event_profile_problems(profile, refuse_phones=refuse_phones)
     ]
     if found:
         raise Refusal.invalid(found)
@@ -112,9 +108,11 @@ def _entry_problems(entries: list[tuple[int, BulkEntry]], state: State) -> list[
     refuse_phones = state.options.refuse_event_phones
     for index, entry in entries:
         profile = entry.attributes.profile.data
-        for problem in rules.event_profile_problems(profile, refuse_phones=refuse_phones):
-            pointer = f"{_ENTRIES}/{index}/attributes/profile/data{problem.pointer}"
-            found.append(Problem(pointer, problem.detail))
+        here = f"{_ENTRIES}/{index}/attributes"
+        found += [
+            problem.below(f"{here}/profile/data")
+            for problem in rules.event_profile_problems(profile, refuse_phones=refuse_phones)
+        ]
         identity = _identity(profile)
         for position, event in enumerate(entry.attributes.events.data):
             count += 1
@@ -127,9 +125,8 @@ def _entry_problems(entries: list[tuple[int, BulkEntry]], state: State) -> list[
                         Problem("/unique_id", "The unique_id occurs twice in this request.")
                     )
                 seen.add(key)
-            for problem in problems:
-                at = f"{_ENTRIES}/{index}/attributes/events/data/{position}/attributes"
-                found.append(Problem(f"{at}{problem.pointer}", problem.detail))
+            at = f"{here}/events/data/{position}/attributes"
+            found += [problem.below(at) for problem in problems]
     if count > EVENTS_PER_REQUEST:
         detail = f"A request holds at most {EVENTS_PER_REQUEST:,} events, not {count:,}."
         found.append(Problem(_ENTRIES, detail))

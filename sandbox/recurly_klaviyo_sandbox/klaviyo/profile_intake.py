@@ -52,10 +52,8 @@ def take_import(state: State, body: bytes) -> ImportJob:
     except (msgspec.DecodeError, UnicodeDecodeError):
         rows, found = diagnosis.salvage(body, ImportJobBody, _WAY, ImportedProfile)
     for index, row in rows:
-        found.extend(
-            Problem(f"{_ROWS}/{index}{problem.pointer}", problem.detail)
-            for problem in rules.imported_profile_problems(row, refuse_phones=False)
-        )
+        problems = rules.imported_profile_problems(row, refuse_phones=False)
+        found += [problem.below(f"{_ROWS}/{index}") for problem in problems]
     if len(rows) > PROFILES_PER_REQUEST:
         detail = f"A request holds at most {PROFILES_PER_REQUEST:,} profiles, not {len(rows):,}."
         found.append(Problem(_ROWS, detail))
@@ -211,14 +209,10 @@ def change(state: State, identifier: str, body: bytes) -> Profile:
         Refusal: 400, 404, or 409 when an identifier is another's (recorded).
     """
     sent = diagnosis.decode(body, ChangedProfileBody).data
-    problems = [
-        Problem(f"/data{problem.pointer}", problem.detail)
-        for problem in rules.profile_problems(sent.attributes, identified=True)
-    ]
+    problems = rules.profile_problems(sent.attributes, identified=True)
     if sent.id != identifier:
-        problems.append(Problem("/data/id", "The id differs from the one in the path."))
-    if problems:
-        raise Refusal.invalid(problems)
+        problems.append(Problem("/id", "The id differs from the one in the path."))
+    _refuse(problems)
     profile = known(state, identifier)
     taken = _holder(state, sent.attributes, beside=profile)
     if taken is not None:
@@ -278,9 +272,7 @@ def known(state: State, identifier: str) -> Profile:
 
 def _refuse(problems: list[Problem]) -> None:
     if problems:
-        raise Refusal.invalid(
-            [Problem(f"/data{problem.pointer}", problem.detail) for problem in problems]
-        )
+        raise Refusal.invalid([problem.below("/data") for problem in problems])
 
 
 def _holder(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -16,16 +17,8 @@ if TYPE_CHECKING:
 
 ATTRIBUTES = ("first_name", "last_name", "organization", "locale", "title", "image")
 LOCATION = (
-    "address1",
-    "address2",
-    "city",
-    "country",
-    "latitude",
-    "longitude",
-    "region",
-    "zip",
-    "timezone",
-    "ip",
+    *("address1", "address2", "city", "region", "zip", "country"),
+    *("latitude", "longitude", "timezone", "ip"),
 )
 
 
@@ -61,37 +54,26 @@ class IdentityConflictError(Exception):
         return person, identifiers._replace(**others)
 
 
+@dataclass(eq=False, slots=True)
 class Profile:
     """A person as Klaviyo holds them; times are seconds since 1970."""
 
-    __slots__ = (
-        "attributes",
-        "created",
-        "email",
-        "external_id",
-        "id",
-        "last_event",
-        "lists",
-        "location",
-        "number",
-        "phone_number",
-        "properties",
-        "updated",
-    )
+    number: int
+    created: float
+    updated: float
+    email: str | None = None
+    phone_number: str | None = None
+    external_id: str | None = None
+    attributes: dict[str, str] = field(default_factory=dict)
+    location: dict[str, Any] = field(default_factory=dict)
+    properties: dict[str, Any] = field(default_factory=dict)
+    lists: tuple[str, ...] = ()
+    last_event: float | None = None
 
-    def __init__(self, number: int, now: float) -> None:
-        self.number = number
-        self.id = f"01SANDB0X{number:017d}"  # as long as the real ones, and in order of creation
-        self.email: str | None = None
-        self.phone_number: str | None = None
-        self.external_id: str | None = None
-        self.attributes: dict[str, str] = {}
-        self.location: dict[str, Any] = {}
-        self.properties: dict[str, Any] = {}
-        self.lists: tuple[str, ...] = ()
-        self.created = now
-        self.updated = now
-        self.last_event: float | None = None
+    @property
+    def id(self) -> str:
+        """As long as the real ones, and in order of creation."""
+        return f"01SANDB0X{self.number:017d}"
 
 
 class ProfileBook:
@@ -147,7 +129,7 @@ class ProfileBook:
 
     def create(self, now: float) -> Profile:
         """A new, still anonymous profile."""
-        profile = Profile(len(self._by_number) + 1, now)
+        profile = Profile(len(self._by_number) + 1, now, now)
         self._by_number[profile.number] = self._by_id[profile.id] = profile
         return profile
 
