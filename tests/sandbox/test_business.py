@@ -69,7 +69,7 @@ def test_many_steps_live_the_same_life_as_one(seed: int, stops: list[float]) -> 
     now = START + timedelta(days=200)
     assert told(stepwise) == told(at_once)
     assert stepwise.ledger.events(now) == at_once.ledger.events(now)
-    assert stepwise.ledger.profiles(now) == at_once.ledger.profiles(now)
+    assert stepwise.people() == at_once.people()
 
 
 def test_another_seed_lives_another_life() -> None:

@@ -10,7 +10,7 @@ import orjson
 
 from recurly_klaviyo_sandbox.faults import FaultInjection
 from recurly_klaviyo_sandbox.klaviyo import background, endpoints
-from recurly_klaviyo_sandbox.klaviyo.events import NewEvent
+from recurly_klaviyo_sandbox.klaviyo.events import StoredEvent
 from recurly_klaviyo_sandbox.klaviyo.feed import render_feed
 from recurly_klaviyo_sandbox.klaviyo.http import Http
 from recurly_klaviyo_sandbox.klaviyo.limits import RateLimiter
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from recurly_klaviyo_sandbox.clock import Clock
-    from recurly_klaviyo_sandbox.klaviyo.events import StoredEvent
     from recurly_klaviyo_sandbox.klaviyo.jobs import ImportJob
     from recurly_klaviyo_sandbox.klaviyo.profiles import Profile
 
@@ -227,7 +226,7 @@ class KlaviyoAccount:
             profile = self.add_profile(email)
             self.state.events.add(
                 [
-                    NewEvent(
+                    StoredEvent(
                         metric=metric.number,
                         profile=profile.number,
                         key=f"native-{name}-{index}",

@@ -12,7 +12,7 @@ import msgspec
 
 from recurly_klaviyo_sandbox.klaviyo import diagnosis, profiles, rules, values
 from recurly_klaviyo_sandbox.klaviyo.errors import Problem, Refusal
-from recurly_klaviyo_sandbox.klaviyo.events import NewEvent
+from recurly_klaviyo_sandbox.klaviyo.events import StoredEvent
 from recurly_klaviyo_sandbox.klaviyo.metrics import API
 from recurly_klaviyo_sandbox.klaviyo.profiles import IdentityConflictError
 from recurly_klaviyo_sandbox.klaviyo.shapes import (
@@ -53,7 +53,7 @@ def take_bulk(state: State, body: bytes) -> None:
     if found:
         raise Refusal.invalid(found, bulk=True)
     now = state.now()
-    stored: list[NewEvent] = []
+    stored: list[StoredEvent] = []
     for _, entry in entries:
         attributes = entry.attributes
         profile = attributes.profile.data
@@ -196,7 +196,7 @@ def _domain(email: str | None) -> str:
 
 def _new_event(
     state: State, event: EventAttributes, person: Profile, now: float, *, backfill: bool
-) -> NewEvent:
+) -> StoredEvent:
     metric = state.metrics.ensure(event.metric.data.attributes.name, API, now)
     moment = values.epoch_second(event.time) if event.time else None
     time = int(now) if moment is None else moment  # documented: receipt time by default
@@ -204,7 +204,7 @@ def _new_event(
         person.last_event = time
     # Assumed: the event's own word counts; without one the entry's.
     own = event.backfill
-    return NewEvent(
+    return StoredEvent(
         metric.number,
         person.number,
         event.unique_id or time,  # documented: without it the key is the time to the second

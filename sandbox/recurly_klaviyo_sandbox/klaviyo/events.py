@@ -6,7 +6,7 @@ import sqlite3
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SCHEMA = """
@@ -31,13 +31,14 @@ CREATE TRIGGER flow AFTER INSERT ON events WHEN NEW.backfill = 0 BEGIN
   INSERT INTO flows VALUES (NEW.number, NEW.metric, NEW.profile, NEW.key, NEW.time);
 END;
 """
-COLUMNS = "number, metric, profile, key, time, value, currency, backfill, received, properties"
 
 
 class StoredEvent(NamedTuple):
-    """An event as stored: numbers refer to metric and profile, times are seconds since 1970."""
+    """An event: numbers refer to metric and profile, times are seconds since 1970.
 
-    number: int
+    Its own number is 0 until it is stored.
+    """
+
     metric: int
     profile: int
     key: str | int
@@ -47,6 +48,7 @@ class StoredEvent(NamedTuple):
     backfill: bool
     received: float
     properties: bytes
+    number: int = 0
 
     @property
     def id(self) -> str:
@@ -59,18 +61,7 @@ class StoredEvent(NamedTuple):
         return digits
 
 
-class NewEvent(NamedTuple):
-    """An event on its way in; the columns of the table after its number."""
-
-    metric: int
-    profile: int
-    key: str | int
-    time: int
-    value: float | None
-    currency: str | None
-    backfill: bool
-    received: float
-    properties: bytes
+_COLUMNS = ", ".join(StoredEvent._fields)
 
 
 class Flow(NamedTuple):
@@ -103,12 +94,12 @@ class EventLog:
         self._database.execute("PRAGMA cache_size = -65536")
         self._database.executescript(_SCHEMA)
 
-    def add(self, events: Sequence[NewEvent]) -> None:
+    def add(self, events: Iterable[StoredEvent]) -> None:
         """Store events; those already there are left out without a word (documented)."""
         self._database.execute("BEGIN")
         self._database.executemany(
-            "INSERT OR IGNORE INTO events (metric, profile, key, time, value,"
-            " currency, backfill, received, properties) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT OR IGNORE INTO events ({_COLUMNS})"  # noqa: S608  (no client text)
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0))",
             events,
         )
         self._database.execute("COMMIT")
@@ -118,7 +109,7 @@ class EventLog:
     ) -> list[StoredEvent]:
         """Events under a condition written in SQL by this package, never by a client."""
         rows = self._database.execute(
-            f"SELECT {COLUMNS} FROM events WHERE {where} {tail}",  # noqa: S608  (no client text)
+            f"SELECT {_COLUMNS} FROM events WHERE {where} {tail}",  # noqa: S608  (no client text)
             tuple(arguments),
         )
         return [StoredEvent(*row) for row in rows]
