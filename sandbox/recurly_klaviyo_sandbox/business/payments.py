@@ -344,9 +344,7 @@ class Payments:
         self._billing.move_to(invoice, "past_due")
         if invoice.dunning_events < len(DUNNING_DAYS):
             days = DUNNING_DAYS[invoice.dunning_events]
-            invoice.dunning_events += 1
-            if not self._world.parameters.silent_dunning:
-                self._registry.touch(invoice, self._queue.now)
+            invoice.dunning_events += 1  # leaves the updated time alone (unverified)
             self._queue.after(days * DAY, self.collect, invoice)
         else:
             invoice.final_dunning = True

@@ -86,11 +86,9 @@ def take_single(state: State, body: bytes, revision: str) -> None:
         sent = single.profile.data.attributes.meta
     now = state.now()
     base = "/data/attributes"
-    refuse_phones = state.options.refuse_event_phones
     found = [problem.below(base) for problem in rules.event_problems(event, now)]
     found += [
-        problem.below(f"{base}/profile/data")
-        for problem in rules.event_profile_problems(profile, refuse_phones=refuse_phones)
+        problem.below(f"{base}/profile/data") for problem in rules.event_profile_problems(profile)
     ]
     if found:
         raise Refusal.invalid(found)
@@ -105,13 +103,12 @@ def _entry_problems(entries: list[tuple[int, BulkEntry]], state: State) -> list[
     seen: set[tuple[str | None, str, str]] = set()
     count = 0
     now = state.now()
-    refuse_phones = state.options.refuse_event_phones
     for index, entry in entries:
         profile = entry.attributes.profile.data
         here = f"{_ENTRIES}/{index}/attributes"
         found += [
             problem.below(f"{here}/profile/data")
-            for problem in rules.event_profile_problems(profile, refuse_phones=refuse_phones)
+            for problem in rules.event_profile_problems(profile)
         ]
         identity = _identity(profile)
         for position, event in enumerate(entry.attributes.events.data):

@@ -44,7 +44,6 @@ class Options:
     # What is accepted.
     accept_gzip: bool = False  # assumed: no page says that Content-Encoding is understood
     accept_plain_json: bool = True  # reported: clients in the field send application/json
-    refuse_event_phones: bool = False  # assumed: an invalid phone is dropped, as bulk imports do
     dropped_domains: tuple[str, ...] = ("example.com", "test.com")  # documented, for events
     fall_forward: bool = True  # reported: a retired revision does, unless the header opts out
     longest_url: int = 8_190  # assumed, bytes: as the usual web servers, which answer 414
