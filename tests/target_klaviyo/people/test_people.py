@@ -102,12 +102,8 @@ def test_at_a_known_address_a_person_moves_in(site: Site) -> None:
     assert old.properties == {"Size": "M"}
 
 
-@pytest.mark.parametrize("ids_resolve", [True, False])
-def test_at_a_known_address_two_profiles_are_merged_when_that_is_wanted(
-    site: Site, *, ids_resolve: bool
-) -> None:
+def test_at_a_known_address_two_profiles_are_merged_when_that_is_wanted(site: Site) -> None:
     """With `on_email_change: merge` the former profile goes into that of the new address."""
-    site.account.options.merged_ids_resolve = ids_resolve
     site.profiles(person("acc-1", "old@shop.io", Plan="Gold", Card="1111"))
     site.account.add_profile("new@shop.io")
     run = site.profiles(
