@@ -19,8 +19,8 @@ What must be read when, so that a snapshot never lacks a plan and no change is l
 
 Accounts share an address when it is the same but for case and surrounding spaces. Two things only
 a sweep can tell, for the tap remembers no account: who stays at an address that another account
-has left; and, should Recurly mind the case of an address it is asked for, who has written it with
-capitals where the touched account has not (docs/recurly.md: Lists).
+has left; and, should Recurly mind case or spaces in an address it is asked for, who has written
+it with some where the touched account has not (docs/recurly.md: Lists).
 
 What an increment costs beside the pages of what changed in the four lists: for the accounts that
 something of theirs has touched, one request per 200; then for the addresses of touched accounts
