@@ -126,7 +126,7 @@ class TinyRecurly:
     def _has_address(self, record: dict[str, Any], address: str | None) -> bool:
         own = record.get("email") or ""
         return address is None or (
-            own == address if self.minds_case else own.lower() == address.lower()
+            own == address if self.minds_case else own.strip().lower() == address.lower()
         )
 
     def _list(self, path: str, params: dict[str, str], rows: list[Row]) -> Answer:

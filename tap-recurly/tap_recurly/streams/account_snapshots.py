@@ -19,8 +19,8 @@ What must be read when, so that a snapshot never lacks a plan and no change is l
 
 Accounts share an address when it is the same but for case and surrounding spaces. Two things only
 a sweep can tell, for the tap remembers no account: who stays at an address that another account
-has left; and, should Recurly mind the case of an address it is asked for, who has written it with
-capitals where the touched account has not (docs/recurly.md: Lists).
+has left; and, should Recurly mind case or spaces in an address it is asked for, who has written
+it with some where the touched account has not (docs/recurly.md: Lists).
 
 What an increment costs beside the pages of what changed in the four lists: for the accounts that
 something of theirs has touched, one request per 200; then for the addresses of touched accounts
@@ -112,12 +112,11 @@ class AccountSnapshots(RecurlyStream):
 
     @override
     def enrich(self, rows: Iterator[Row]) -> Iterator[Row]:
-        """Make snapshots of these accounts; what has gone meanwhile is no row."""
-        present = self.incremental_list(self.path).freeze(None).end
+        """Make snapshots of a few accounts; what has gone meanwhile is no row."""
         with SnapshotStore() as store:
             store.add_touched(rows)
-            self._add_same_email(store, present)
-            yield from self._snapshots(store, present)
+            self._add_same_email(store)
+            yield from self._snapshots(store)
 
     @property
     @override
@@ -167,7 +166,7 @@ class AccountSnapshots(RecurlyStream):
         if self._is_wanted("billing_info"):
             yield "/transactions"
 
-    def _add_same_email(self, store: SnapshotStore, end: datetime) -> None:
+    def _add_same_email(self, store: SnapshotStore, end: datetime | None = None) -> None:
         """Keep the accounts that share an address with touched ones."""
         addresses = store.count_addresses() if self._wants_same_email else 0
         if not addresses:
@@ -179,9 +178,9 @@ class AccountSnapshots(RecurlyStream):
                 store.add_others(accounts)
         else:
             store.add_at_known_addresses(self._listed("accounts", whole_list))
-            store.add_at_known_addresses(self._tail("accounts", end))
+            store.add_at_known_addresses(self._tail("accounts", whole_list.end))
 
-    def _add_subscriptions(self, store: SnapshotStore, end: datetime) -> None:
+    def _add_subscriptions(self, store: SnapshotStore, end: datetime | None) -> None:
         """Keep the subscriptions of all accounts that are kept; who has gone is kept no longer."""
         accounts = store.count_accounts()
         if not accounts:
@@ -198,11 +197,13 @@ class AccountSnapshots(RecurlyStream):
         else:
             listed = self._listed("subscriptions", whole_list)
             store.add_subscription_list(listed, plans.subscription)
-            store.add_subscription_list(self._tail("subscriptions", end), plans.subscription)
+            store.add_subscription_list(
+                self._tail("subscriptions", whole_list.end), plans.subscription
+            )
             if store.ownerless:
                 self.logger.warning("Subscriptions that name no account are in no snapshot.")
 
-    def _snapshots(self, store: SnapshotStore, end: datetime) -> Iterator[Row]:
+    def _snapshots(self, store: SnapshotStore, end: datetime | None = None) -> Iterator[Row]:
         """The touched accounts with all that belongs to them."""
         wants_subscriptions = self._is_wanted("subscriptions")
         if wants_subscriptions:
@@ -221,9 +222,12 @@ class AccountSnapshots(RecurlyStream):
                 MAX_SAME_EMAIL,
             )
 
-    def _if_cheaper(self, asked: int, what: str, name: str, end: datetime) -> Window | None:
-        """A whole list, if that costs fewer requests than one for each that is asked about."""
-        if asked == 1:
+    def _if_cheaper(self, asked: int, what: str, name: str, end: datetime | None) -> Window | None:
+        """A whole list up to the end, if that costs less than a request for each asked about.
+
+        Without an end, for a sample, no list is read whole.
+        """
+        if asked == 1 or end is None:
             return None
         frozen = self._whole(name, end)
         singly = frozen.row_count is not None and asked <= ceil(frozen.row_count / PAGE_SIZE)
