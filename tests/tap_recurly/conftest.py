@@ -24,7 +24,6 @@ import pytest
 from tap_recurly.catalog import as_catalog
 from tap_recurly.errors import TapRecurlyError
 from tap_recurly.http.client import RecurlyClient
-from tap_recurly.redaction import SECRET_FIELDS
 from tap_recurly.streams import STREAMS
 from tap_recurly.tap import TapRecurly
 
@@ -363,15 +362,6 @@ def tap(site: TinyRecurly, tmp_path: Path) -> Callable[..., Run]:
         return Run(done.returncode, messages, done.stdout, done.stderr)
 
     return run
-
-
-def without_secrets(value: Any) -> Any:
-    """A record as the tap gives it: nowhere a field that is a secret."""
-    if isinstance(value, dict):
-        return {
-            name: without_secrets(each) for name, each in value.items() if name not in SECRET_FIELDS
-        }
-    return [without_secrets(each) for each in value] if isinstance(value, list) else value
 
 
 def _file(folder: Path, name: str, content: dict[str, Any]) -> str:
