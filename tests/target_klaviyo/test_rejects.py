@@ -168,6 +168,26 @@ def test_an_interrupted_run_takes_out_only_what_its_state_covers(tmp_path: Path)
     assert [message["record"] for message in _records(path)] == [{"a": 2}]
 
 
+@pytest.mark.parametrize(("refused", "left"), [(2, []), (3, [3])])
+def test_what_is_rejected_late_goes_when_a_newer_record_went_through(
+    tmp_path: Path, refused: int, left: list[int]
+) -> None:
+    """Klaviyo's refusal of an old row comes when a newer one of its key has already been taken."""
+    path = tmp_path / "rejected.singer"
+    schema = SCHEMA.replace(b'"schema"', b'"key_properties":["id"],"schema"')
+    line = b'{"type":"RECORD","stream":"events","record":{"id":1,"version":%d}}'
+    first = RejectsFile(path)
+    first.write(Origin("events", line % 1, schema), "Old.")
+    first.close(covered_epoch=math.inf)
+    again = RejectsFile(path)
+    origins = {number: Origin("events", line % number, schema) for number in (2, 3)}
+    for number, origin in origins.items():
+        again.note_taken(origin, {"id": 1, "version": number}, 0)
+    again.write(origins[refused], "Klaviyo refused it.")
+    again.close(covered_epoch=math.inf)
+    assert [message["record"]["version"] for message in _records(path)] == left
+
+
 def test_a_replay_leaves_what_another_run_rejects_meanwhile(tmp_path: Path) -> None:
     """Of a row that is replayed, a newer reject of another process stays."""
     path = tmp_path / "rejected.singer"

@@ -42,13 +42,15 @@ CLEARED_LOCATION = frozenset(f"location.{name}" for name in LOCATION_FIELDS | LO
 class Origin:
     """Where a row came from: its stream, its RECORD message and the SCHEMA before it, as read.
 
-    `rejected` is set once the record stands in the rejects file, where it need not stand twice.
+    `rejected` is set once the record stands in the rejects file, where it need not stand twice;
+    `number` counts the records once all rows of each were taken.
     """
 
     stream: str
     line: bytes
     schema: bytes
     rejected: bool = False
+    number: int = 0
 
 
 @dataclass(slots=True, eq=False)

@@ -38,9 +38,11 @@ def nested(row: Mapping[str, Any], objects: Mapping[str, Any]) -> Mapping[str, A
     Raises:
         RowRejected: two columns give different values for one field.
     """
-    paths = {name: _path(name, objects) for name in row if "__" in name or "." in name}
-    paths = {name: path for name, path in paths.items() if len(path) > 1}
-    if not paths and any(isinstance(value, dict | list) for value in row.values()):
+    names = "\n".join(map(str, row))
+    paths = {}
+    if "__" in names or "." in names:  # few rows come here: most are nested
+        paths = {name: path for name in row if len(path := _path(name, objects)) > 1}
+    if not paths and {dict, list}.intersection(map(type, row.values())):
         return row
     given = {name: value for name, value in row.items() if value != ""}
     # What is an object comes first, so that columns are added to it.
@@ -54,8 +56,8 @@ def nested(row: Mapping[str, Any], objects: Mapping[str, Any]) -> Mapping[str, A
     return found
 
 
-def _path(name: str, objects: Mapping[str, Any]) -> list[str]:
-    first, *rest = _SEPARATOR.split(name, maxsplit=1)
+def _path(name: Any, objects: Mapping[str, Any]) -> list[str]:
+    first, *rest = _SEPARATOR.split(str(name), maxsplit=1)
     if not rest or not rest[0] or first not in objects:
         return [name]
     if first == "properties":

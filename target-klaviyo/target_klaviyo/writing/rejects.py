@@ -23,7 +23,6 @@ import fcntl
 import os
 import shutil
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from target_klaviyo.errors import TargetError
@@ -53,18 +52,17 @@ def replay(path: Path) -> str:
     return f"target-klaviyo --config … < {path}"
 
 
-@dataclass
-class _WentThrough:
-    """A record that has an entry has been taken anew.
+class _TakenAnew(NamedTuple):
+    """A record that has an entry has been taken anew, and not been rejected so far.
 
     Attributes:
         epoch: the record's, by which a STATE covers it.
-        origin: says whether it was rejected after all.
+        number: the record's.
         entry: digest of the entry that it makes obsolete.
     """
 
     epoch: int
-    origin: Origin
+    number: int
     entry: bytes
 
 
@@ -102,7 +100,8 @@ class RejectsFile:
         self._schemas: dict[str, bytes] = {}
         self._streams: dict[str, _Stream] = {}
         self._own: tuple[int, int] | None = None
-        self._went_through: dict[bytes, _WentThrough] = {}
+        self._taken_anew: dict[bytes, _TakenAnew] = {}
+        self._records = 0
         self._holds_doubles = False
         try:
             replays = input_descriptor is not None and self._is_in_place(input_descriptor)
@@ -128,8 +127,10 @@ class RejectsFile:
         key = self._key(origin, parsed(line).get("record"), line)
         self._holds_doubles |= key in self._entries
         self._entries[key] = digest(entry)
-        if key in self._went_through:  # a later record of the row, as long as that goes through
-            self._went_through[key].entry = self._entries[key]
+        taken = self._taken_anew.pop(key, None)
+        if taken is not None and 0 < origin.number < taken.number:
+            # Rejected late: a newer record of the row makes this entry obsolete too.
+            self._taken_anew[key] = taken._replace(entry=self._entries[key])
         self._unwritten.append(Line(entry, origin.stream, self._stream(origin).line, key))
         self._unwritten_bytes += len(entry)
         if self._unwritten_bytes > MAX_BYTES_UNWRITTEN:
@@ -137,6 +138,8 @@ class RejectsFile:
 
     def note_taken(self, origin: Origin, record: object, epoch: int) -> None:
         """All rows of a record have been taken: if it has an entry, that may be obsolete."""
+        self._records += 1
+        origin.number = self._records
         if not self._entries:
             return
         line = origin.line
@@ -144,10 +147,8 @@ class RejectsFile:
             line, _ = without_secrets(line, self._secrets)
             record = parsed(line).get("record")
         key = self._key(origin, record, line)
-        if origin.rejected:
-            self._went_through.pop(key, None)
-        elif key in self._entries:
-            self._went_through[key] = _WentThrough(epoch, origin, self._entries[key])
+        if not origin.rejected and key in self._entries:
+            self._taken_anew[key] = _TakenAnew(epoch, origin.number, self._entries[key])
 
     def persist(self) -> None:
         """Hand everything to the operating system, so that it outlives this process.
@@ -184,15 +185,15 @@ class RejectsFile:
         self.persist()
         obsolete = {
             key: taken.entry
-            for key, taken in self._went_through.items()
-            if taken.epoch < covered_epoch and not taken.origin.rejected
+            for key, taken in self._taken_anew.items()
+            if taken.epoch < covered_epoch
         }
         if (obsolete or self._holds_doubles) and self._path.is_file():
             try:
                 self._tidy(obsolete)
             except OSError as error:
                 raise self._unwritable(error) from error
-        self._went_through, self._holds_doubles = {}, False
+        self._taken_anew, self._holds_doubles = {}, False
 
     # What tells rows apart.
 
@@ -261,20 +262,22 @@ class RejectsFile:
 
     def _tidy(self, obsolete: dict[bytes, bytes]) -> None:
         """Leave the newest entry of each row, and none that is obsolete."""
-        with self._locked() as file:
-            file.seek(0)
+        with (
+            self._locked(),
+            self._path.open("rb") as file,
+            self._copy_path.open("wb") as copy,
+        ):
             newest = {line.key: number for number, line in enumerate(lines(file))}
             file.seek(0)
-            with self._copy_path.open("wb") as copy:
-                schemas: dict[str, bytes] = {}
-                for number, line in enumerate(lines(file)):
-                    if line.key is None:
-                        if not line.is_schema:
-                            copy.write(line.content)
-                    elif number == newest[line.key] and not _is_obsolete(line, obsolete):
-                        copy.write(_with_schemas([line], schemas))
-                copy.flush()
-                self._copy_path.replace(self._path)
+            schemas: dict[str, bytes] = {}
+            for number, line in enumerate(lines(file)):
+                if line.key is None:
+                    if not line.is_schema:
+                        copy.write(line.content)
+                elif number == newest[line.key] and not _is_obsolete(line, obsolete):
+                    copy.write(_with_schemas([line], schemas))
+            copy.flush()
+            self._copy_path.replace(self._path)
 
     @contextmanager
     def _locked(self) -> Iterator[IO[bytes]]:
