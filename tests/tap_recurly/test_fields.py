@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_recurly.errors import ConfigurationError
@@ -47,6 +46,7 @@ def without_secrets(value: Any) -> Any:
     return [without_secrets(each) for each in value] if isinstance(value, list) else value
 
 
+@settings(deadline=None)
 @given(st.dictionaries(NAMES, VALUES, max_size=5), st.sampled_from([(",", ":"), (", ", ": ")]))
 def test_secrets_are_cut_out_of_the_text_exactly(
     record: dict[str, Any], separators: tuple[str, str]
@@ -55,8 +55,8 @@ def test_secrets_are_cut_out_of_the_text_exactly(
     fields = FieldFilter({}, None, SECRET_FIELDS, print)
     line = fields.line(json.dumps(record, separators=separators).encode())
     right = without_secrets(record)
-    assert line is None or orjson.loads(line) == right
-    assert fields.record(orjson.loads(json.dumps(record))) == right
+    assert line is None or json.loads(line) == right
+    assert fields.record(json.loads(json.dumps(record))) == right
 
 
 def test_a_row_without_secrets_is_not_even_copied() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_recurly.http.repair import repaired
@@ -51,6 +51,7 @@ def test_what_is_no_character_becomes_u_fffd(sent: bytes, read: object) -> None:
     assert orjson.loads(repaired(sent)) == read
 
 
+@settings(deadline=None)
 @given(st.recursive(st.text() | st.integers() | st.none(), st.lists), st.sampled_from("au"))
 def test_good_json_stays_as_it_is(value: object, escaping: str) -> None:
     """What needs no repair is not touched, byte for byte."""
@@ -58,6 +59,7 @@ def test_good_json_stays_as_it_is(value: object, escaping: str) -> None:
     assert repaired(text) == text
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec=None)), st.binary())
 def test_any_text_can_be_read_afterwards(text: str, noise: bytes) -> None:
     """Whatever stands between the quotes, the repaired text is JSON."""
