@@ -12,8 +12,9 @@ from recurly_to_klaviyo import Transform
 from recurly_to_klaviyo.events import METRICS
 from recurly_to_klaviyo.metrics import METRIC_GROUPS
 from recurly_to_klaviyo.profiles import PROPERTIES
+from tap_recurly.redaction import SECRET_FIELDS
 from tap_recurly.schema import resource_schema
-from tap_recurly.streams import STREAMS
+from tap_recurly.streams import STREAMS, RecurlyStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -135,7 +136,16 @@ def transform_settings() -> str:
 def streams() -> str:
     """Every stream of tap-recurly: what it holds, where it is read, how, and under which key."""
     return _table(
-        ("Stream", "What it holds", "Endpoint", "Read how", "Key", "Selected by default"),
+        (
+            "Stream",
+            "What it holds",
+            "Endpoint",
+            "Read how",
+            "Key",
+            "Selected by default",
+            "When deleted",
+            "Secrets left out",
+        ),
         (
             (
                 f"`{stream.name}`",
@@ -144,10 +154,26 @@ def streams() -> str:
                 stream.reading,
                 ", ".join(f"`{key}`" for key in stream.primary_keys),
                 "yes" if stream.selected_by_default else "no",
+                _when_deleted(stream),
+                _listed(sorted(SECRET_FIELDS & _names(stream.record_schema()))) or "none",
             )
             for stream in STREAMS
         ),
     )
+
+
+def _when_deleted(stream: type[RecurlyStream]) -> str:
+    if stream.vanishes:
+        return "vanishes"
+    told = {"deleted_at", "state"} & stream.record_schema()["properties"].keys()
+    return f"stays, see `{min(told)}`" if told else "stays"
+
+
+def _names(schema: dict[str, Any]) -> set[str]:
+    """The names of all fields of a schema, at any depth."""
+    inner = schema.get("properties", {})
+    below = [*inner.values(), *([schema["items"]] if "items" in schema else [])]
+    return {*inner}.union(*map(_names, below))
 
 
 TABLES: dict[str, Callable[[], str]] = {

@@ -243,20 +243,20 @@ def _assert_events_agree(sandbox: Sandbox) -> None:
 
 
 def _assert_profiles_agree(sandbox: Sandbox) -> None:
-    """Accounts that share an address share a profile, where the one updated last has its say."""
-    expected = {}
-    for profile in sandbox.ledger.profiles(sandbox.clock.now()).values():
-        expected[(profile.email or profile.account_code).casefold()] = profile
+    """Every person has one profile, known by anchor and address, that shows all their accounts."""
+    expected = {person.anchor: person for person in sandbox.business.people().values()}
     found = {
-        (profile.email or profile.external_id or "").casefold(): profile
+        profile.external_id or "": profile
         for profile in sandbox.klaviyo.profiles()
         if "Recurly Account Code" in profile.properties
     }
     assert found.keys() == expected.keys()
-    for who, account in expected.items():
-        properties = dict(found[who].properties)
-        assert properties.pop("Recurly Account Code") == account.account_code
-        assert properties.pop("Recurly Card Expiration Date", None) == account.card_expiration_date
-        assert frozenset(properties.pop("Recurly Plan Codes")) == account.plan_codes
-        assert frozenset(properties.pop("Recurly Plans")) == account.plans
+    for anchor, person in expected.items():
+        profile = found[anchor]
+        properties = dict(profile.properties)
+        assert (profile.email or "").lower() == (person.email or "")
+        assert properties.pop("Recurly Account Code") == person.account_code
+        assert properties.pop("Recurly Card Expiration Date", None) == person.card_expiration_date
+        assert frozenset(properties.pop("Recurly Plan Codes")) == person.plan_codes
+        assert frozenset(properties.pop("Recurly Plans")) == person.plans
         assert properties == {}

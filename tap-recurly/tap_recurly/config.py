@@ -1,4 +1,4 @@
-"""The settings: declared, read from files and variables, and what is wrong with them.
+"""The settings: declared, read, and what is wrong with them.
 
 `SETTINGS` is the only place where a setting stands: `--about`, Meltano's files and the README's
 table are made from it. Every mistake is one sentence.
@@ -7,7 +7,6 @@ table are made from it. Every mistake is one sentence.
 from __future__ import annotations
 
 import difflib
-import json
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -17,10 +16,11 @@ from urllib.parse import urlsplit
 from singer_sdk import typing as th
 
 from tap_recurly.errors import ConfigurationError
+from tap_recurly.redaction import SECRET_FIELDS
 from tap_recurly.times import parse_time, time_or_none
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import datetime
 
 BASE_URLS = {
@@ -113,6 +113,38 @@ SETTINGS = th.PropertiesList(
         ),
     ),
     th.Property(
+        "per_parent_streams",
+        th.BooleanType,
+        default=False,
+        title="Read streams per parent",
+        description=(
+            "Whether to read the streams that cost a request for each account, invoice or other "
+            "parent when every stream is selected, as by Meltano's default; else a selection of "
+            "streams by name decides."
+        ),
+    ),
+    th.Property(
+        "secret_fields",
+        th.ArrayType(th.StringType(allowed_values=sorted(SECRET_FIELDS))),
+        default=[],
+        title="Secret fields to read",
+        description=(
+            "Secrets to write like other fields, by name, such as `hosted_login_token`; the "
+            "others are left out, whatever the catalog selects."
+        ),
+    ),
+    th.Property(
+        "undeclared_fields",
+        th.StringType,
+        allowed_values=["additional", "drop", "keep"],
+        default="additional",
+        title="Undeclared fields",
+        description=(
+            "What becomes of fields of a record that the schema does not know: additional (into "
+            "one object of that name), drop (with a warning) or keep (for loaders that take any)."
+        ),
+    ),
+    th.Property(
         "request_timeout",
         th.IntegerType(minimum=1, maximum=3600),
         default=60,
@@ -138,15 +170,13 @@ class Settings:
     lookback: timedelta
     account_sweep: timedelta | None
     past_due_invoices: bool
+    per_parent_streams: bool
     request_timeout: int
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
         """Read a configuration that `check_config` has passed, its `api_key` included."""
-        values = {
-            name: definition.get("default")
-            for name, definition in CONFIG_JSONSCHEMA["properties"].items()
-        } | without_absent(config, CONFIG_JSONSCHEMA)
+        values = with_defaults(config)
         sweep_hours = values["account_sweep_hours"]
         subdomain = values["subdomain"]
         return cls(
@@ -160,8 +190,17 @@ class Settings:
             lookback=timedelta(seconds=values["lookback_seconds"]),
             account_sweep=timedelta(hours=sweep_hours) if sweep_hours else None,
             past_due_invoices=values["past_due_invoices"],
+            per_parent_streams=values["per_parent_streams"],
             request_timeout=values["request_timeout"],
         )
+
+
+def with_defaults(config: Mapping[str, Any]) -> dict[str, Any]:
+    """All of the tap's own settings, where they were left open by their defaults."""
+    return {
+        name: definition.get("default")
+        for name, definition in CONFIG_JSONSCHEMA["properties"].items()
+    } | without_absent(config, CONFIG_JSONSCHEMA)
 
 
 def without_absent(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,7 +209,7 @@ def without_absent(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict
     Meltano gives some of those left open as empty texts.
     """
     return {
-        name: _number(value) if "integer" in _kinds(schema, name) else value
+        name: _number(value) if "integer" in kinds_of(schema, name) else value
         for name, value in config.items()
         if value is not None and value != ""
     }
@@ -199,7 +238,7 @@ def check_config(
             "Integrations > API Credentials and give it as TAP_RECURLY_API_KEY or in the "
             "configuration file."
         )
-    for _, sentence in _faults(given, schema):
+    for _, sentence in faults(given, schema):
         raise ConfigurationError(f"{sentence}.")
     if given.get("flattening_enabled") and "flattening_max_depth" not in given:
         raise ConfigurationError(
@@ -208,80 +247,12 @@ def check_config(
         )
 
 
-TRUTH = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(
-    ("false", "0", "no", "off"), False
-)
-"""What the SDK takes for true, and the opposite."""
-
-_TEXT_READERS: dict[str, Callable[[str], Any]] = {
-    "boolean": lambda text: TRUTH[text.lower()],
-    "object": json.loads,
-}
-"""How a setting that is no text is read from a variable, by its JSON type."""
-
-
-def from_environment(
-    environment: Mapping[str, str], prefix: str, schema: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The settings that environment variables give.
-
-    Empty variables give none: Meltano exports settings without a value so.
-
-    Args:
-        environment: The variables.
-        prefix: What their names begin with.
-        schema: JSON Schema of all settings.
-
-    Raises:
-        ConfigurationError: Naming the variable that is misspelt, or whose value cannot be one of
-            the setting.
-    """
-    for variable in environment:
-        if variable.startswith(prefix):
-            _refuse_misspelt(variable, prefix, schema["properties"])
-    config = {
-        name: _read_text(text, _kinds(schema, name))
-        for name in schema["properties"]
-        if (text := environment.get(prefix + name.upper(), ""))
-    }
-    config = without_absent(config, schema)
-    for name, sentence in _faults(config, schema):
-        raise ConfigurationError(f"{sentence} (environment: {prefix}{name.upper()}).")
-    return config
-
-
-def _refuse_misspelt(variable: str, prefix: str, known: Iterable[str]) -> None:
-    """Refuse a near miss only: Meltano sets variables of its own under the prefix.
-
-    So it does for the settings of a plugin that inherits from this one, `<PREFIX>AUDIT_API_KEY`.
-    """
-    name = variable.removeprefix(prefix).lower()
-    if name in known or name.endswith(tuple(f"_{right}" for right in known)):
-        return
-    if near := difflib.get_close_matches(name, known, 1, 0.8):
-        raise ConfigurationError(
-            f"There is no setting for the variable {variable}; did you mean "
-            f"{prefix}{near[0].upper()}? Correct or remove it."
-        )
-
-
 def _unknown_setting(name: str, known: Iterable[str]) -> str:
     (nearest,) = difflib.get_close_matches(name, known, 1, 0)
     return f"There is no setting '{name}'; did you mean '{nearest}'? Correct or remove it."
 
 
-def _read_text(text: str, kinds: Collection[str]) -> Any:
-    """A variable's text as what its setting takes; as it is when it cannot be that."""
-    for kind, read in _TEXT_READERS.items():
-        if kind in kinds:
-            try:
-                return read(text)
-            except (ValueError, KeyError):
-                break
-    return text
-
-
-def _kinds(schema: Mapping[str, Any], name: str) -> Collection[str]:
+def kinds_of(schema: Mapping[str, Any], name: str) -> Collection[str]:
     """The JSON types a setting may have."""
     kinds = schema["properties"].get(name, {}).get("type", [])
     return [kinds] if isinstance(kinds, str) else kinds
@@ -295,17 +266,18 @@ def _number(value: Any) -> Any:
         return value
 
 
-def _faults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def faults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The settings whose values are wrong, each with a sentence on what would be right.
 
     What is wrong inside of an object is not looked at: `stream_maps` has a check of its own.
     """
     wrong = set()
     for error in th.DEFAULT_JSONSCHEMA_VALIDATOR(schema).iter_errors(config):
-        if len(error.path) == 1:
-            name = str(error.path[0])
+        name = str(next(iter(error.path), ""))
+        if len(error.path) == 1 or "array" in kinds_of(schema, name):
             wrong.add(name)
-            yield name, f"The setting '{name}' {_advice(name, error.instance, error.schema)}"
+            definition = schema["properties"][name]
+            yield name, f"The setting '{name}' {_advice(name, error.instance, definition)}"
     for name in [name for name in config if name not in wrong]:
         if advice := _finer_advice(name, config[name], schema["properties"][name]):
             yield name, f"The setting '{name}' {advice}"
@@ -314,6 +286,9 @@ def _faults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[tu
 def _advice(name: str, value: Any, definition: Mapping[str, Any]) -> str:
     """What a value ought to be that the JSON Schema of its setting does not accept."""
     kinds = definition["type"]
+    if "array" in kinds:
+        right = ", ".join(f"'{choice}'" for choice in definition["items"]["enum"])
+        return f"must be a JSON array of any of {right}, not {_shown(value)}"
     if "string" in kinds and not isinstance(value, str):
         return f"must be a text, not {type(value).__name__}"
     if name == "api_key":

@@ -14,6 +14,7 @@ TapRecurlyError             one sentence: what, where, what to do; exit code 1
 ├── IncompleteListError     pages give fewer rows than Recurly counts: run again
 ├── UnexpectedDataError     a record is not as Recurly describes it: leave its stream out
 ├── OutputClosedError       nobody reads the output any more: look for the target's error
+├── StorageError            output or temporary folder takes nothing more: make room
 └── StoppedError            a signal: run again, it continues from the last STATE; exit code 128 + n
 """
 
@@ -87,6 +88,22 @@ class UnexpectedDataError(TapRecurlyError):
 
 class OutputClosedError(TapRecurlyError):
     """The reader of the tap's output has gone."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Nobody reads the tap's output any more: look for the error of the target."
+        )
+
+
+class StorageError(TapRecurlyError):
+    """What is to be written finds no room: the output, or what waits in the temporary folder."""
+
+    def __init__(self, what: str, fault: Exception, advice: str) -> None:
+        reason = getattr(fault, "strerror", None) or str(fault)
+        super().__init__(
+            f"{what} cannot be written ({reason}): {advice}, then run again; it continues from the "
+            f"last STATE."
+        )
 
 
 class StoppedError(TapRecurlyError):

@@ -14,6 +14,19 @@ MAX_SHOWN = 200
 MAX_SCANNED = 50 * MAX_SHOWN
 """What lies beyond cannot be shown, whatever is left out before it."""
 
+SECRET_FIELDS = frozenset(
+    {
+        "gateway_token",
+        "hosted_login_token",
+        "routing_number",
+        "routing_number_bank",
+        "three_d_secure_action_token_id",
+        "token",
+    }
+)
+"""Fields that let whoever has them act as a customer or charge one (docs/recurly.md: Secrets in
+records), by the names that Recurly's resources give them."""
+
 E_MAIL_ADDRESS = re.compile(r"[^\s@<>()\[\]{}\"',;:=/?&]{1,64}(?:@|%40)[^\s@<>()\[\]{}\"',;:/?&]+")
 """Rather too much than too little: customers' addresses stay out of logs."""
 

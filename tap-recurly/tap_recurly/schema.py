@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from recurly import resources
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 Schema = dict[str, Any]
 
@@ -23,9 +23,12 @@ SCALARS: dict[Any, Schema] = {
     float: {"type": ["number", "null"]},
     bool: {"type": ["boolean", "null"]},
     dict: {"type": ["object", "null"], "additionalProperties": True},
-    list: {"type": ["array", "null"]},
+    list: {"type": ["array", "null"], "items": {"type": ["string", "null"]}},
     dt: {"type": ["string", "null"], "format": "date-time"},
 }
+
+UNNAMED_RESOURCES = {"unique_coupon_code": "UniqueCouponCode"}
+"""Attributes that the client calls any object, and what Recurly's own description says they are."""
 
 
 def resource_schema(
@@ -56,6 +59,19 @@ def array_of(resource: str, attributes: tuple[str, ...] = ()) -> Schema:
     return {"type": ["array", "null"], "items": item}
 
 
+def without_in_arrays(schema: Schema, names: Collection[str], *, in_array: bool = False) -> Schema:
+    """The schema without these properties inside of arrays, where no catalog can deselect them."""
+    inner = {
+        name: without_in_arrays(each, names, in_array=in_array)
+        for name, each in schema.get("properties", {}).items()
+        if not in_array or name not in names
+    }
+    made = {**schema, "properties": inner} if "properties" in schema else {**schema}
+    if "items" in schema:
+        made["items"] = without_in_arrays(schema["items"], names, in_array=True)
+    return made
+
+
 def _object(resource: str, within: tuple[str, ...]) -> Schema:
     """A resource's schema; where it comes up inside itself again, any object will do."""
     if resource in within:
@@ -64,7 +80,8 @@ def _object(resource: str, within: tuple[str, ...]) -> Schema:
     return {
         "type": ["object", "null"],
         "properties": {
-            name: _attribute(kind, (*within, resource)) for name, kind in attributes.items()
+            name: _attribute(UNNAMED_RESOURCES.get(name, kind), (*within, resource))
+            for name, kind in attributes.items()
         },
         "additionalProperties": True,
     }

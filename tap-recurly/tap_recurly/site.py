@@ -13,7 +13,7 @@ from tap_recurly.reading.workers import WorkerPool, in_order
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
 
-    from tap_recurly.errors import ForbiddenError, IncompleteListError, UnexpectedDataError
+    from tap_recurly.errors import TapRecurlyError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -28,7 +28,7 @@ class Site:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._config = config
-        self.unread: dict[str, ForbiddenError | IncompleteListError | UnexpectedDataError] = {}
+        self.unread: dict[str, TapRecurlyError] = {}
 
     @cached_property
     def settings(self) -> Settings:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import sys
@@ -10,35 +9,40 @@ from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 import click
-import orjson
-from singer_sdk import Tap
-from singer_sdk.configuration._dict_config import parse_environment_config
+from singer_sdk import Stream, Tap
 from singer_sdk.exceptions import ConfigValidationError, MappingError
 from singer_sdk.helpers._catalog import get_selected_schema
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers._util import read_json_file
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
+from singer_sdk.mapper import RemoveRecordTransform
 from singer_sdk.plugin_base import _ConfigInput
-from singer_sdk.singerlib import Catalog, CatalogEntry
 from typing_extensions import override
 
+from tap_recurly.catalog import read_catalog
 from tap_recurly.check import check_site
 from tap_recurly.config import (
     SETTINGS,
     check_config,
-    from_environment,
+    with_defaults,
     without_absent,
 )
+from tap_recurly.environment import from_environment
 from tap_recurly.errors import (
     ConfigurationError,
     OutputClosedError,
     StoppedError,
+    StorageError,
     TapRecurlyError,
 )
+from tap_recurly.process import leave, leave_with_reader, limit_malloc_arenas
+from tap_recurly.redaction import SECRET_FIELDS
 from tap_recurly.site import Site
-from tap_recurly.state import check_state
+from tap_recurly.state import check_state, read_state
 from tap_recurly.stream_maps import check_stream_maps
 from tap_recurly.streams import STREAMS, RecurlyStream
+from tap_recurly.streams.child import ChildStream
+from tap_recurly.streams.fields import withhold
 from tap_recurly.streams.writer import LineWriter
 
 if TYPE_CHECKING:
@@ -47,9 +51,6 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
 logger = logging.getLogger(__name__)
-
-M_ARENA_MAX = -8
-"""mallopt(3)."""
 
 
 class TapRecurly(Tap):
@@ -73,9 +74,9 @@ class TapRecurly(Tap):
 
     @classproperty
     def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805 (a property of the class)
-        # The SDK's own reading ends in a traceback that does not say which variable is at fault;
-        # asked for no setting it reads a .env file and nothing else.
-        parse_environment_config({}, cls._env_var_prefix)
+        # The SDK's own reading ends in a traceback that does not say which variable is at fault. It
+        # also lets a .env file, found from the virtual environment upwards, win over what Meltano
+        # and the shell pass; Meltano has read the project's own already.
         cls.append_builtin_config(cls.config_jsonschema)
         return from_environment(os.environ, cls._env_var_prefix, cls.config_jsonschema)
 
@@ -91,7 +92,14 @@ class TapRecurly(Tap):
     def check(self) -> str:
         """Try the settings on the site; the message says what was found."""
         sizes = {stream.name: stream.size for stream in self.discover_streams()}
-        return check_site(self.site.client, self.site.settings, sizes)
+        found = check_site(self.site.client, self.site.settings, sizes)
+        withheld = ", ".join(sorted(self._withheld)) or "none"
+        return f"{found.removesuffix('.')}; secret fields left out: {withheld}."
+
+    @property
+    def _withheld(self) -> frozenset[str]:
+        """Names of the secret fields that no record carries."""
+        return SECRET_FIELDS - {*with_defaults(self.config)["secret_fields"]}
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
@@ -113,6 +121,7 @@ class TapRecurly(Tap):
         super(Tap, self).setup_mapper()
         try:
             for entry in self.catalog.streams:
+                withhold(entry.metadata, self._withheld)
                 selection = entry.metadata.resolve_selection()
                 schema = entry.schema.to_dict()
                 # The SDK leaves no property to a deselected stream, and then a stream map of it
@@ -127,6 +136,37 @@ class TapRecurly(Tap):
                 f"The setting 'stream_maps' cannot be used for stream '{entry.tap_stream_id}' "
                 f"({str(fault).rstrip('.')}): correct it."
             ) from fault
+
+    def choose_streams(self) -> None:
+        """Keep the streams that this run reads, and say once which they are.
+
+        Meltano's default selection `*.*` is nobody's wish for streams that ask every parent.
+
+        Raises:
+            ConfigurationError: If that is none: such a run would look like success.
+        """
+        chosen = {name: stream for name, stream in self.streams.items() if stream.selected}
+        if chosen.keys() == self.streams.keys() and not self.site.settings.per_parent_streams:
+            costly = [name for name, stream in chosen.items() if isinstance(stream, ChildStream)]
+            for name in costly:
+                del chosen[name]
+            self.logger.warning(
+                "Every stream is selected; those that cost a request for each account, invoice or "
+                "other parent are left out (%s): select streams by name, or turn the setting "
+                "'per_parent_streams' on.",
+                ", ".join(costly),
+            )
+        removed = [name for name, stream in chosen.items() if _is_mapped_away(stream)]
+        for name in removed:
+            del chosen[name]
+        if not chosen:
+            what = "setting 'stream_maps' leaves" if removed else "catalog selects"
+            raise ConfigurationError(
+                f"The {what} no stream to read: choose at least one, such as 'invoices'."
+            )
+        for name in self.streams.keys() - chosen.keys():
+            del self.streams[name]
+        self.logger.info("Streams to read: %s.", ", ".join(chosen))
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:
@@ -161,8 +201,7 @@ class TapRecurly(Tap):
             # The SDK's own way takes an empty array for an empty object.
             config: dict[str, Any] = {}
             for path in value:
-                content = {} if path == "ENV" else read_json_file(path)
-                config |= _checked_object(content)
+                config |= {} if path == "ENV" else _checked_object(read_json_file(path))
             return _ConfigInput(config=config, parse_env="ENV" in value)
         except (OSError, ValueError, TypeError) as fault:
             files = ", ".join(path for path in value if path != "ENV")
@@ -203,9 +242,11 @@ class TapRecurly(Tap):
         tap = cls(
             config=given,
             parse_env_config=config.parse_env if config else False,
-            state=_json_object(state, "STATE"),
-            catalog=_catalog(catalog),
+            state=read_state(state) if state else None,
+            catalog=read_catalog(catalog, STREAMS) if catalog else None,
         )
+        tap.choose_streams()
+        leave_with_reader()
         try:
             tap.sync_all()
         finally:
@@ -222,53 +263,9 @@ def _checked_object(content: Any) -> dict[str, Any]:
     return content
 
 
-def _json_object(file: IO[str] | None, what: str) -> dict[str, Any] | None:
-    if file is None:
-        return None
-    try:
-        content = orjson.loads(file.read())
-    except (OSError, ValueError) as fault:
-        raise ConfigurationError(
-            f"The {what} file {file.name} is not JSON ({fault}): correct it, or name another."
-        ) from fault
-    if not isinstance(content, dict):
-        raise ConfigurationError(
-            f"The {what} file {file.name} does not hold a JSON object: correct it, or name another."
-        )
-    return content
-
-
-def _catalog(file: IO[str] | None) -> Catalog | None:
-    """The catalog of a file; streams that this tap does not have are said to be none."""
-    content = _json_object(file, "catalog")
-    if file is None or content is None:
-        return None
-    place = "its beginning"
-    try:
-        for number, entry in enumerate(content["streams"], 1):
-            place = f"stream {number}"
-            place = f"stream '{entry['tap_stream_id']}'"
-            CatalogEntry.from_dict(entry)
-        catalog = Catalog.from_dict(content)
-    except (KeyError, TypeError, ValueError, AttributeError) as fault:
-        raise ConfigurationError(
-            f"The catalog file {file.name} is not as Singer has it ({place}): make it anew "
-            f"with tap-recurly --discover."
-        ) from fault
-    for name in catalog.keys() - {stream.name for stream in STREAMS}:
-        logger.warning("The catalog names a stream '%s', which this tap does not have.", name)
-    return catalog
-
-
-def limit_malloc_arenas() -> None:
-    """Let all threads allocate from one place, where the C library is glibc.
-
-    By default each thread has an arena of its own, and each keeps the room that the largest page
-    once took. Threads that mostly wait for the network do not get into each other's way.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(M_ARENA_MAX, 1)
+def _is_mapped_away(stream: Stream) -> bool:
+    """Whether the stream maps want none of its records."""
+    return all(isinstance(each, RemoveRecordTransform) for each in stream.stream_maps)
 
 
 def main() -> None:
@@ -276,20 +273,20 @@ def main() -> None:
     limit_malloc_arenas()
     try:
         code = TapRecurly.cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except StoppedError as stop:
+        leave(stop.exit_code, str(stop))
     except TapRecurlyError as fault:
-        if isinstance(fault, OutputClosedError):
-            # What is still in stdout's buffer has nowhere to go.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = _fail(str(fault))
-        if isinstance(fault, StoppedError):
-            code = fault.exit_code
+        leave(1, str(fault))
     except click.ClickException as fault:
-        code = _fail(f"{fault.format_message().rstrip('.')}: see tap-recurly --help.")
-    sys.exit(code)
-
-
-def _fail(sentence: str) -> int:
-    # It is to be the last line: threads that are under way have nothing more to say.
-    logging.disable()
-    click.echo(sentence, err=True)
-    return 1
+        leave(1, f"{fault.format_message().rstrip('.')}: see tap-recurly --help.")
+    except BrokenPipeError:
+        leave(1, str(OutputClosedError()))
+    except OSError as fault:
+        leave(1, str(StorageError("The tap's output", fault, "make room")))
+    except SystemExit as end:
+        leave(end.code if isinstance(end.code, int) else 1)
+    except Exception as fault:
+        logger.exception("What happened:")
+        leave(1, f"The tap has a fault of its own ({type(fault).__name__}): tell its maintainers.")
+    leave(code or 0)

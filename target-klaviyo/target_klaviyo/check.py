@@ -34,6 +34,7 @@ from target_klaviyo.klaviyo.endpoints import (
 from target_klaviyo.klaviyo.exchange import Api
 from target_klaviyo.klaviyo.outcomes import NotFound, RateLimited, Retryable
 from target_klaviyo.klaviyo.retry import RetryPolicy
+from target_klaviyo.people.lookups import lookup
 from target_klaviyo.text import counted, enumeration
 
 if TYPE_CHECKING:
@@ -145,6 +146,7 @@ def questions(settings: Settings) -> Iterator[Call]:
             yield Call(BULK_PROFILES, BULK_PROFILES.path, b"{}")
             yield Call(IMPORT_ERRORS, IMPORT_ERRORS.path.format(id=NO_JOB))
             yield Call(IMPORT_JOB, IMPORT_JOB.path.format(id=NO_JOB))
+            yield lookup("external_id", [NO_JOB], None)
     if settings.mode != "write":
         yield Call(METRICS, METRICS.path)
         yield Call(EVENTS, EVENTS.path, query={"page[size]": "1"})

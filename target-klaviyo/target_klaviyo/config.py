@@ -52,6 +52,7 @@ class Settings:
     max_reject_percent: float
     request_timeout: float
     clear_with: str
+    on_email_change: str
     mode: str
     report_path: Path
     audit_from: date | None

@@ -117,6 +117,7 @@ class Run:
                 concurrency=settings.concurrency,
                 list_id=settings.list_id,
                 clear_one_by_one=settings.clear_with == "single",
+                merges_people=settings.on_email_change == "merge",
                 rejects_path=settings.rejects_path,
                 batch_size_rows=self._batch_size_rows,
             ),

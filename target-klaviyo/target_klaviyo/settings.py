@@ -132,6 +132,17 @@ SETTINGS = th.PropertiesList(
         ),
     ),
     th.Property(
+        "on_email_change",
+        th.StringType,
+        allowed_values=["move", "merge"],
+        default="move",
+        title="On a changed e-mail address",
+        description=(
+            "When a person's new address has a Klaviyo profile already: `move` what is ours there "
+            "and clear it at the former profile, or `merge` the former profile into it."
+        ),
+    ),
+    th.Property(
         "mode",
         th.StringType,
         allowed_values=["write", "audit", "repair"],

@@ -100,7 +100,7 @@ def test_only_the_tap_leaves_personal_data_out_of_files(project: Project) -> Non
     with _merchant() as sandbox:
         project.variables = project.keys(sandbox)
         project.run("run", "tap-recurly", "target-jsonl")
-        accounts = sandbox.business.books.accounts()
+        accounts = sandbox.business.registry.accounts()
     written = "".join(path.read_text() for path in (project.folder / "rows").iterdir())
     assert all(account.id in written for account in accounts)
     for account in accounts:

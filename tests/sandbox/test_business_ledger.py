@@ -237,11 +237,11 @@ def test_a_profile_names_the_plans_that_run(state: str, counts: bool) -> None:  
             anchor_day=1,
         )
     ]
-    profile = shop.business.ledger.profiles(LATER)["ada"]
+    profile = shop.business.people()["account1"]
     assert profile.plan_codes == ({"pro"} if counts else set())
     assert profile.plans == ({"Pro"} if counts else set())
     assert profile.card_expiration_date == "2028-02-29"
-    assert (profile.account_id, profile.updated_at) == ("account1", NOON)
+    assert profile.account_code == "ada"
 
 
 def test_closing_an_account_clears_its_card() -> None:
@@ -249,6 +249,6 @@ def test_closing_an_account_clears_its_card() -> None:
     shop = Shop()
     shop.business.queue.now += 60
     shop.business.contracts.close(shop.ada)
-    profile = shop.business.ledger.profiles(LATER)["ada"]
+    profile = shop.business.people()["account1"]
     assert profile.card_expiration_date is None
-    assert profile.updated_at == NOON + timedelta(minutes=1)
+    assert shop.ada.updated == _noon() + 60

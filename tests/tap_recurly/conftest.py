@@ -21,13 +21,14 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from tap_recurly.catalog import as_catalog
 from tap_recurly.errors import TapRecurlyError
 from tap_recurly.http.client import RecurlyClient
 from tap_recurly.streams import STREAMS
 from tap_recurly.tap import TapRecurly
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from tap_recurly.http.retry import RetryPolicy
 
@@ -62,13 +63,14 @@ class TinyRecurly:
     """Lists by path, the requests they got, and hooks to disturb both.
 
     `before` sees every request first and may answer in its place; `now` is the site's clock,
-    `headers` go with every answer.
+    `headers` go with every answer. With `minds_case` an address is found only as it is written.
     """
 
     lists: dict[str, dict[str, Row]] = field(default_factory=dict)
     now: datetime = NOW
     before: Callable[[str, str, dict[str, str]], Answer | None] = lambda *_: None
     headers: dict[str, str] = field(default_factory=dict)
+    minds_case: bool = False
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     url: str = ""
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -110,13 +112,21 @@ class TinyRecurly:
             rows = [
                 row
                 for row in self.lists[path].values()
-                if row.visible and params.get("state") in (None, row.record.get("state"))
+                if row.visible
+                and params.get("state") in (None, row.record.get("state"))
+                and self._has_address(row.record, params.get("email"))
             ]
             if "ids" in params:
                 wanted = params["ids"].split(",")
                 found = [row.shown for row in rows if row.record["id"] in wanted]
                 return page(found, None)
             return self._list(path, params, rows)
+
+    def _has_address(self, record: dict[str, Any], address: str | None) -> bool:
+        own = record.get("email") or ""
+        return address is None or (
+            own == address if self.minds_case else own.strip().lower() == address.lower()
+        )
 
     def _list(self, path: str, params: dict[str, str], rows: list[Row]) -> Answer:
         begin, end = (
@@ -271,25 +281,32 @@ def sync(site: TinyRecurly) -> Callable[..., Run]:
     """Sync the site in this process: `sync(streams, state=..., **config)`.
 
     `metadata` is set on every stream of the catalog, the properties in `deselect` are left out.
+    `select` says of every property, by its path such as `address.city`, whether it is selected.
     With `retry` the client tries again without waiting.
     """
 
-    def run(
+    def run(  # noqa: PLR0913, PLR0917 (each is some test's wish)
         streams: list[str],
         state: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
-        deselect: Iterable[tuple[str, ...]] = (),
+        deselect: Collection[tuple[str, ...]] = (),
+        select: Callable[[str], bool] | None = None,
         retry: RetryPolicy | None = None,
         **config: Any,
     ) -> Run:
         settings = {"api_key": KEY, "api_url": site.url, **config}
-        catalog = _with_selection(deepcopy(_discovered()), streams, metadata)
-        unwanted = [[part for name in path for part in ("properties", name)] for path in deselect]
+        discovered = _discovered(config.get("undeclared_fields", "additional"))
+        catalog = _with_selection(deepcopy(discovered), streams, metadata)
         for entry in catalog["streams"]:
             for item in entry["metadata"]:
-                if item["breadcrumb"] in unwanted:
+                path = tuple(item["breadcrumb"][1::2])
+                if path and select is not None:
+                    item["metadata"]["selected"] = select(".".join(path))
+                elif path in deselect:
                     item["metadata"]["selected"] = False
-        plugin = TapRecurly(config=settings, catalog=catalog, state=deepcopy(state))
+        made = as_catalog(catalog, "of the test", STREAMS)
+        plugin = TapRecurly(config=settings, catalog=made, state=deepcopy(state))
+        plugin.choose_streams()
         if retry is not None:
             plugin.site.client = RecurlyClient(plugin.site.settings, retry=retry)
         output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
@@ -354,9 +371,10 @@ def _file(folder: Path, name: str, content: dict[str, Any]) -> str:
 
 
 @cache
-def _discovered() -> dict[str, Any]:
-    """The catalog, which no setting changes."""
-    catalog: dict[str, Any] = TapRecurly(config={"api_key": KEY}).catalog_dict
+def _discovered(undeclared_fields: str) -> dict[str, Any]:
+    """The catalog, which no other setting changes."""
+    config = {"api_key": KEY, "undeclared_fields": undeclared_fields}
+    catalog: dict[str, Any] = TapRecurly(config=config).catalog_dict
     return catalog
 
 
@@ -370,8 +388,6 @@ def _with_selection(
 ) -> dict[str, Any]:
     for entry in catalog["streams"]:
         selection = {"selected": entry["tap_stream_id"] in streams, **(metadata or {})}
-        if metadata:
-            entry.pop("replication_method", None)
         for item in entry["metadata"]:
             if not item["breadcrumb"]:
                 item["metadata"].update(selection)

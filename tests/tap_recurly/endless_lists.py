@@ -19,7 +19,19 @@ NOW = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
 BEGIN = NOW - timedelta(days=730)
 SECONDS = 729 * 86_400
 ADDRESS = '"address":{"street1":"%s","city":"Anytown","country":"SE"}' % ("Main Street " * 20)
-PLAN = '"plan":{"id":"p","code":"basic","name":"%s"}' % ("Basic " * 40)
+CARD = (
+    '"billing_info":{"id":"b%(noise)032x","object":"billing_info","updated_at":"%(moment)s",'
+    '"payment_method":{"object":"credit_card","exp_month":3,"exp_year":2031,"last_four":"4242"}}'
+)
+PLAN = '"plan":{"id":"p1","code":"basic","name":"%s"}' % ("Basic " * 40)
+PERIOD = (
+    '"uuid":"%(noise)032x","quantity":1,"unit_amount":19.9,"currency":"EUR","trial_ends_at":null,'
+    '"current_period_started_at":"%(moment)s","activated_at":"%(moment)s","auto_renew":true'
+)
+SHARED = 10
+"""One account in so many shares its address with another."""
+NOISE = 0x9E3779B97F4A7C15F39CC0605CEDC835
+"""Times the number of a row: what can be packed no further."""
 
 
 class EndlessList:
@@ -57,8 +69,14 @@ class EndlessList:
         moment = BEGIN + timedelta(seconds=self.second(number))
         shown = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
         # Neighbours in the list of subscriptions belong to accounts far apart.
-        owner = number * 7_919 % ACCOUNTS
-        return self._row % {"number": number, "moment": shown, "owner": owner}
+        values = {
+            "number": number,
+            "moment": shown,
+            "owner": number * 7_919 % ACCOUNTS,
+            "person": number if number % SHARED else number % (ACCOUNTS // 2),
+            "noise": number * NOISE % (1 << 128),
+        }
+        return self._row % values
 
 
 def _seconds(text: str) -> int:
@@ -103,11 +121,14 @@ if __name__ == "__main__":
     TIMES = '"created_at":"%(moment)s","updated_at":"%(moment)s"'
     LISTS = {
         "/accounts": EndlessList(
-            ACCOUNTS, f'{{"id":"a%(number)d","email":"a%(number)d@example.com",{ADDRESS},{TIMES}}}'
+            ACCOUNTS,
+            f'{{"id":"a%(number)d","email":"a%(person)d@example.com",{CARD},{ADDRESS},{TIMES}}}',
         ),
+        "/plans": EndlessList(3, f'{{"id":"p%(number)d","interval_unit":"months",{TIMES}}}'),
         "/subscriptions": EndlessList(
             ACCOUNTS * EACH,
-            f'{{"id":"s%(number)d","account":{{"id":"a%(owner)d"}},{PLAN},"state":"active",{TIMES}}}',
+            f'{{"id":"s%(number)d","account":{{"id":"a%(owner)d"}},{PLAN},"state":"active",'
+            f"{PERIOD},{TIMES}}}",
         ),
     }
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

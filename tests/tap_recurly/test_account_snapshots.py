@@ -211,8 +211,8 @@ def test_bookmark_waits_for_all_rows(site: TinyRecurly, sync: Callable[..., Run]
     site.now += timedelta(hours=1)
     site.put("/accounts", "acc1")
     body = json.dumps({"error": {"type": "validation", "message": "No."}}).encode()
-    site.before = lambda _method, path, params: (
-        (400, {}, body) if path == "/subscriptions" and "begin_time" not in params else None
+    site.before = lambda _method, path, _params: (
+        (400, {}, body) if path == "/accounts/acc1/subscriptions" else None
     )
     second = sync(STREAMS, state=first.state)
     assert second.code == 1
@@ -230,7 +230,8 @@ class LivingMerchant:
         self.late: list[tuple[datetime, Callable[[], None]]] = []
         self.versions = 0
         for index in range(self.chance.choice([3, 40])):
-            site.put("/accounts", f"acc{index}", site.now - timedelta(days=1))
+            yesterday, email = site.now - timedelta(days=1), f"person{index // 2}@mail.dev"
+            site.put("/accounts", f"acc{index}", yesterday, email=email)
             subscribe(site, f"acc{index}", "basic")
 
     def live(self, *_request: object) -> Answer | None:
@@ -246,6 +247,8 @@ class LivingMerchant:
 
         def change() -> None:
             subscribe(self.site, account, code, moment=moment, quantity=version)
+            if version % 3 == 0:
+                self.site.lists["/accounts"][account].updated_at = moment
 
         lag = self.chance.choice([timedelta(0), self.LAG * self.chance.random()])
         busy = any(commit > self.site.now for commit, _ in self.late)
@@ -261,6 +264,11 @@ class LivingMerchant:
             if due <= self.site.now:
                 change()
         self.late = [(due, change) for due, change in self.late if due > self.site.now]
+
+    def person(self, email: str) -> set[str]:
+        """The accounts with an address."""
+        accounts = self.site.lists["/accounts"].items()
+        return {account for account, row in accounts if row.record["email"] == email}
 
     def owned(self) -> dict[str, dict[str, Any]]:
         """Each account's subscriptions by id, with the number of their last change."""
@@ -289,7 +297,12 @@ def test_no_plan_is_lost_while_the_merchant_goes_on(
         assert run.code == 0, run.stderr
         state = run.state
         for record in run.records("account_snapshots"):
-            told = {one["id"]: one["quantity"] for one in record["subscriptions"]}
-            assert told.keys() >= known[record["id"]].keys()
-            latest[record["id"]] = told
+            person = [record, *record["same_email"]]
+            assert {account["id"] for account in person} == merchant.person(record["email"])
+            for account in person:
+                told = {one["id"]: one.get("quantity") for one in account["subscriptions"]}
+                assert told.keys() >= known[account["id"]].keys()
+            latest[record["id"]] = {
+                one["id"]: one.get("quantity") for one in record["subscriptions"]
+            }
     assert latest == merchant.owned()

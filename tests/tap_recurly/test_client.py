@@ -109,8 +109,17 @@ def test_refusal_within_a_list_is_no_quiet_end(
         "https://v3.recurly.com/plans?cursor=plans-1:1.0&limit=2",
         "//elsewhere.example/plans?cursor=plans-1:1.0&limit=2",
         "plans?cursor=plans-1:1.0&limit=2",
+        "https://api.recurly.com/v2021-02-25/plans?cursor=plans-1:1.0&limit=2",
+        "/v2021-02-25/plans?cursor=plans-1:1.0&limit=2",
     ],
-    ids=["a path", "a URL", "a URL without a scheme", "a relative path"],
+    ids=[
+        "a path",
+        "a URL",
+        "a URL without a scheme",
+        "a relative path",
+        "the guide's URL",
+        "the guide's path",
+    ],
 )
 @pytest.mark.parametrize("prefix", ["", "/proxy/recurly"])
 def test_next_page_is_on_the_configured_host(

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 
 from tap_recurly.streams import STREAMS
@@ -44,11 +45,12 @@ def test_check_says_what_was_found(site: TinyRecurly, tap: Callable[..., Run]) -
         "23 streams are empty",
         "12 streams cannot be counted beforehand",
         "4000 of 5000 per 5 minutes",
-        "cannot read: plans, items.",
+        "cannot read: plans, items;",
+        "secret fields left out: gateway_token, hosted_login_token, routing_number,",
     ):
         assert words in message
     assert "coupons" not in message
-    assert len(message) < 350
+    assert len(message) < 500
     assert "INFO" not in run.stderr
 
 
@@ -58,12 +60,15 @@ def test_check_without_leave_to_read_the_site(site: TinyRecurly, tap: Callable[.
     site.before = lambda _method, path, _params: (403, {}, b"") if path == "/sites" else None
     run = tap("--check")
     assert run.code == 0, run.stderr
-    for words in ("a site without a name", "invoices 12,", "cannot read: sites."):
+    for words in ("a site without a name", "invoices 12,", "cannot read: sites;"):
         assert words in run.stdout
 
 
 def test_test_reads_one_record_of_each_stream(site: TinyRecurly, tap: Callable[..., Run]) -> None:
-    """`--test` costs a page per stream, and twenty parents at most, however large the site."""
+    """`--test` costs a page per stream, and twenty parents at most, however large the site.
+
+    A snapshot takes all plans beside its own page, here five pages.
+    """
     for path in list(site.lists):
         site.fill(path, 1_000)
     for index in range(2):
@@ -72,7 +77,7 @@ def test_test_reads_one_record_of_each_stream(site: TinyRecurly, tap: Callable[.
     assert run.code == 0, run.stderr
     assert len(run.records("invoices")) == 1
     lists = [path for _, path, _ in site.requests if path.count("/") == 1]
-    assert len(lists) == len(STREAMS)
+    assert len(lists) == len(STREAMS) + 5
     assert len(site.requests) <= len(lists) + 20 * len(STREAMS)
 
 
@@ -154,3 +159,37 @@ def test_reader_that_goes_away(site: TinyRecurly, tmp_path: Path) -> None:
     assert process.returncode == 1
     assert "Nobody reads" in errors.splitlines()[-1]
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("place", ["work", "."])
+@pytest.mark.parametrize("passed", ["a-private-key", None])
+def test_what_was_passed_wins_over_any_env_file(
+    site: TinyRecurly, tmp_path: Path, place: str, passed: str | None
+) -> None:
+    """A `.env` in the working directory or above the installation changes and adds nothing."""
+    packages = tmp_path / "venv" / "site-packages"
+    packages.parent.mkdir()
+    packages.symlink_to(Path(click.__file__).parents[1])
+    work = tmp_path / "work"
+    work.mkdir()
+    (tmp_path / place / ".env").write_text("TAP_RECURLY_API_KEY=wrong\n", encoding="utf-8")
+    site.put("/sites", "s", subdomain="shop")
+    program = (
+        f"import sys; sys.path.insert(0, {str(packages)!r}); sys.argv[1:] = ['--config', 'ENV', "
+        "'--check']; from tap_recurly.tap import main; main()"
+    )
+    variables = {"TAP_RECURLY_API_URL": site.url}
+    if passed:
+        variables["TAP_RECURLY_API_KEY"] = passed
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=work,
+        env=variables,
+    )
+    if passed:
+        assert done.stdout.startswith("Connected to shop"), done.stderr
+    else:
+        assert "'api_key' is missing" in done.stderr

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_recurly import errors
-from tap_recurly.config import CONFIG_JSONSCHEMA, check_config, from_environment
+from tap_recurly.config import CONFIG_JSONSCHEMA, check_config
+from tap_recurly.environment import from_environment
 from tap_recurly.errors import ConfigurationError
 from tap_recurly.state import check_state
 from tap_recurly.streams import STREAMS
@@ -68,6 +69,7 @@ WRONG_STATES: list[tuple[dict[str, Any], str]] = [
     ({"bookmarks": {"plans": {"replication_key_value": "x"}}}, "'plans'"),
     ({"bookmarks": {"plans": {"replication_key_value": 5}}}, "'plans'"),
     ({"bookmarks": {"plans": {"partitions": [1]}}}, "'partitions'"),
+    ({"bookmarks": {"plans": {"updated_at": "2024-01-31T00:00:00Z"}}}, "of another tap"),
     ({"bookmarks": {"account_snapshots": {"last_sweep": "x"}}}, "'account_snapshots'"),
 ]
 
@@ -148,6 +150,15 @@ def test_variables_become_settings() -> None:
         "flattening_enabled": True,
         "stream_maps": {"plans": None},
     }
+
+
+def test_stream_maps_of_a_plugin_that_inherits() -> None:
+    """What Meltano makes of an inheriting plugin's stream maps is read as what was written."""
+    TapRecurly.append_builtin_config(TapRecurly.config_jsonschema)
+    passed = '{"plans.code": "code", "plans.name": null, "__else__": "__NULL__"}'
+    config = from_environment({"T_STREAM_MAPS": passed}, "T_", TapRecurly.config_jsonschema)
+    maps = {"plans": {"code": "code", "name": None}, "__else__": "__NULL__"}
+    assert config == {"stream_maps": maps}
 
 
 def test_missing_key(tap: Callable[..., Run]) -> None:
@@ -240,7 +251,13 @@ def test_file_that_is_no_catalog(
 def test_catalog_with_a_stream_that_is_none(tap: Callable[..., Run], tmp_path: Path) -> None:
     """A stream of the catalog that the tap does not have is a warning."""
     path = tmp_path / "catalog.json"
-    path.write_text(json.dumps({"streams": [{"tap_stream_id": "plnas"}]}), encoding="utf-8")
+    plans = {
+        "tap_stream_id": "plans",
+        "schema": {"type": "object", "properties": {"id": {"type": "string"}}},
+        "metadata": [{"breadcrumb": [], "metadata": {"selected": True}}],
+    }
+    catalog = {"streams": [{"tap_stream_id": "plnas"}, plans]}
+    path.write_text(json.dumps(catalog), encoding="utf-8")
     run = tap("--catalog", str(path))
     assert run.code == 0, run.stderr
     assert "'plnas', which this tap does not have" in run.stderr
@@ -267,3 +284,16 @@ def test_discovery_and_about_need_neither_key_nor_network(tap: Callable[..., Run
     assert len(json.loads(discovery.stdout)["streams"]) == len(STREAMS)
     about = tap("--about", api_key=None)
     assert about.code == 0, about.stderr
+
+
+def test_an_empty_state_file_is_no_state(
+    site: TinyRecurly, tap: Callable[..., Run], tmp_path: Path
+) -> None:
+    """What a failed run may leave of a STATE file does not stop all later runs, and is told."""
+    site.fill("/plans", 3)
+    empty = tmp_path / "state"
+    empty.write_text("\n", encoding="utf-8")
+    run = tap("--state", str(empty), streams=["plans"])
+    assert run.code == 0, run.stderr
+    assert len(run.records("plans")) == 3
+    assert "is empty: everything is read" in run.stderr

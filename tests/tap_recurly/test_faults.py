@@ -47,7 +47,6 @@ PASSING: dict[str, Answer] = {
     "an empty body": (200, {}, b""),
     "a list without data": (200, {}, b'{"object": "list", "has_more": false}'),
     "a row that is no object": (200, {}, b'{"data": [1], "has_more": false}'),
-    "text that is no UTF-8": (200, {}, b'{"data": [{"id": "\xff"}], "has_more": false}'),
 }
 """What another try can overcome."""
 
@@ -209,8 +208,9 @@ def test_rows_without_id_or_time_pass(site: TinyRecurly, sync: Callable[..., Run
     """A row that lacks what every row should have is written like the others."""
     rows = [{"id": None, "amount": 1}, {"amount": 2}, {"id": "c", "updated_at": None}, {}]
     body = json.dumps({"data": rows, "has_more": False}).encode()
+    counted = {"Recurly-Total-Records": str(len(rows))}
     for stream in ("transactions", "invoices", "account_snapshots", "gift_cards"):
-        site.before = lambda *_: (200, {"Recurly-Total-Records": str(len(rows))}, body)
+        site.before = lambda *_: (200, counted, body)
         run = sync([stream], retry=RETRY)
         assert run.code == 0, run.stderr
         assert len(run.records(stream)) == len(rows)

@@ -40,7 +40,7 @@ class Output(io.BytesIO):
 @pytest.mark.parametrize("version", [None, 12])
 def test_record_is_what_the_sdk_would_write(version: int | None) -> None:
     """A row passed on as it came is the message that the SDK makes of it, byte for byte inside."""
-    line = RecordLine("plans", version).of(ROW, 1_700_000_000.9)
+    line = RecordLine("plans", version).of(ROW.line, 1_700_000_000.9)
     expected = RecordMessage(stream="plans", record=ROW.record, version=version).to_dict()
     assert orjson.loads(line) == expected | {"time_extracted": "2023-11-14T22:13:20+00:00"}
     assert ROW.line in line

@@ -122,6 +122,7 @@ def test_lost_jobs_are_submitted_again_after_pauses_that_grow(bench: Bench, fate
         10,
         list_id=None,
         clear_one_by_one=False,
+        merges_people=False,
         clock=lambda: bench.now,
     )
     sink.add(
@@ -177,7 +178,7 @@ def test_an_error_that_stops_at_an_entry_blames_no_innocent_event(bench: Bench, 
     """Which of an entry's events is at fault is found out by sending its halves apart."""
     bad = {3, 77, 500, 999}
     dispatcher = bench.dispatcher(refusing(bad, lambda entry, _: ENTRY.format(entry) + below))
-    sink = EventSink(dispatcher, bench.tracker, 1000)
+    sink = EventSink(dispatcher, bench.tracker, 1000, claimed=lambda _: None)
     feed(sink, 1000, people=100)
     bench.work_off(dispatcher, sink)
     assert bench.rejected == sorted(bad)
@@ -189,7 +190,7 @@ def test_an_error_about_the_profile_of_an_entry_blames_all_its_events(bench: Ben
     """They share the profile, so each of them is refused for it."""
     pointer = ENTRY + "/attributes/profile/data/attributes/email"
     dispatcher = bench.dispatcher(refusing({4}, lambda entry, _: pointer.format(entry)))
-    sink = EventSink(dispatcher, bench.tracker, 1000)
+    sink = EventSink(dispatcher, bench.tracker, 1000, claimed=lambda _: None)
     feed(sink, 10, people=5)
     bench.work_off(dispatcher, sink)
     assert bench.rejected == [4, 9]
@@ -200,7 +201,7 @@ def test_without_pointers_the_search_for_bad_rows_has_a_bound(bench: Bench) -> N
     """Halving goes on until each culprit is alone: 90 of 1,200 take fewer than 900 requests."""
     bad = set(range(0, 1200, 13))
     dispatcher = bench.dispatcher(refusing(bad, lambda *_: ""))
-    sink = EventSink(dispatcher, bench.tracker, 1000)
+    sink = EventSink(dispatcher, bench.tracker, 1000, claimed=lambda _: None)
     feed(sink, 1200, people=1200)
     bench.work_off(dispatcher, sink)
     assert bench.rejected == sorted(bad)

@@ -40,6 +40,10 @@ EVENTS, PROFILES = "bulk event creation", "bulk profile import"
                 "last minute: 1 (bulk event creation), 2 of 150 (bulk profile import)."
             ),
         ),
+        (
+            ProgressSnapshot({"events": 0, "profiles": 2}, 0, 0, {}, unchanged=4_000),
+            "0 events and 2 profiles sent, 0 rejected; 4,000 profiles as told already.",
+        ),
     ],
 )
 def test_a_line_says_rows_rejects_jobs_and_requests(snapshot: ProgressSnapshot, line: str) -> None:
@@ -98,4 +102,28 @@ def test_the_summary_is_a_table_and_what_needs_words() -> None:
         "1 event rejected: The event has no metric.",
         "1 record of invoices rejected: No account.",
         "The rejects are in rejects; replay them with `target-klaviyo --config … < rejects`.",
+    ]
+
+
+def test_the_summary_says_what_became_of_people() -> None:
+    """What needed nothing counts as stored, not as sent; what changed hands is told."""
+    stats = RunStats(100)
+    stats.stored["profiles"] = 10
+    stats.people.update(
+        {"looked up": 10, "unchanged": 6, "readdressed": 1, "moved": 1, "merged": 2, "foreign": 1}
+    )
+    said = [line for line in summary(stats, Path("rejects")) if line.endswith(".")]
+    assert said == [
+        "Klaviyo took 0 events and 4 profiles in 0 requests and 0 import jobs.",
+        "Klaviyo was asked about 10 persons; 6 were there as told already.",
+        "1 profile got the person's new e-mail address.",
+        (
+            "1 person moved to the profile at the new e-mail address, and what was theirs at the "
+            "former one was cleared."
+        ),
+        "2 profiles were merged into another of the person.",
+        (
+            "1 profile keeps an external_id that another system gave: a changed e-mail address "
+            "will not be noticed there."
+        ),
     ]

@@ -10,7 +10,6 @@ from recurly_klaviyo_sandbox.business.ledger import (
     LIFECYCLE,
     METRICS,
     ExpectedEvent,
-    ExpectedProfile,
     Ledger,
 )
 from recurly_klaviyo_sandbox.business.merchant import Business
@@ -26,7 +25,6 @@ __all__ = [
     "Business",
     "ExpectedEvent",
     "ExpectedPerson",
-    "ExpectedProfile",
     "Ledger",
     "Parameters",
 ]

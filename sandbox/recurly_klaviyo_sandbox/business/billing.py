@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from recurly_klaviyo_sandbox.business.catalog import TAX_RATES
-from recurly_klaviyo_sandbox.business.entities import CreditPayment, Invoice, LineItem
+from recurly_klaviyo_sandbox.business.entities import (
+    CreditPayment,
+    Invoice,
+    LineItem,
+    PaymentMethod,
+    Transaction,
+)
 from recurly_klaviyo_sandbox.business.parameters import DAY
 
 if TYPE_CHECKING:
-    from recurly_klaviyo_sandbox.business.entities import (
-        Account,
-        AddOn,
-        CouponRedemption,
-        Item,
-        Plan,
-        Subscription,
-        Transaction,
-    )
+    from recurly_klaviyo_sandbox.business.entities import Account, CouponRedemption
     from recurly_klaviyo_sandbox.business.world import World
 
 NOTHING_TO_COLLECT = 3
@@ -37,7 +35,7 @@ class Billing:
         self._queue = world.queue
         self._ledger = world.ledger
 
-    def line(  # noqa: PLR0913  (a line item has many facets, all named at the call)
+    def line(  # noqa: PLR0913  (what every line has)
         self,
         account: Account,
         origin: str,
@@ -45,18 +43,15 @@ class Billing:
         unit: int,
         quantity: int = 1,
         *,
-        start: int | None = None,
-        end: int | None = None,
-        plan: Plan | None = None,
-        add_on: AddOn | None = None,
-        item: Item | None = None,
-        subscription: Subscription | None = None,
-        redemption: CouponRedemption | None = None,
         created: int | None = None,
-        legacy_category: str | None = None,
+        **facets: Any,
     ) -> LineItem:
-        """One line for a bill of the account's payer, taxed where the payer lives."""
+        """One line for a bill of the account's payer, taxed where the payer lives.
+
+        `facets` are further fields of the `LineItem`.
+        """
         now = self._queue.now if created is None else created
+        item, redemption = facets.get("item"), facets.get("redemption")
         decimal = item.price_decimal if item else None
         subtotal = round(quantity * Decimal(decimal) * 100) if decimal else quantity * unit
         percent = redemption.coupon.percent if redemption else 0
@@ -71,32 +66,25 @@ class Billing:
             unit=unit,
             discount=discount,
             tax=round((subtotal - discount) * TAX_RATES[payer.address.country]),
-            start=now if start is None else start,
-            end=end,
-            plan=plan,
-            add_on=add_on,
-            item=item,
-            subscription=subscription,
             bill_for=None if payer is account else account,
-            redemption=redemption,
-            legacy_category=legacy_category,
             unit_decimal=decimal,
+            **{"start": now, "end": None, **facets},
         )
 
-    def bill(  # noqa: PLR0913  (an invoice's head, mostly named at the call)
+    def bill(
         self,
         account: Account,
         origin: str,
         lines: list[LineItem],
         *,
-        manual: bool = False,
         kind: str = "charge",
-        created: int | None = None,
+        **head: Any,
     ) -> Invoice:
-        """Send a customer a bill: this is what the Issued Invoice metric counts."""
-        invoice = self.draw_up(
-            account.payer, kind, origin, lines, state="pending", manual=manual, created=created
-        )
+        """Send a customer a bill: this is what the Issued Invoice metric counts.
+
+        `head` is passed on to `draw_up`.
+        """
+        invoice = self.draw_up(account.payer, kind, origin, lines, state="pending", **head)
         self._ledger.invoice_issued(invoice)
         for line in lines:
             if line.kind == "charge" and line.origin not in _NOT_PRODUCTS:
@@ -164,11 +152,44 @@ class Billing:
         elif owed.pop(invoice.id, None):
             self._registry.note(invoice.account)
 
-    def enter_transaction(self, transaction: Transaction) -> Transaction:
-        """Register a transaction with its invoice."""
-        if transaction.invoice:
-            transaction.invoice.transactions.append(transaction)
-            self._registry.note(transaction.invoice)
+    def transact(  # noqa: PLR0913, PLR0917  (a transaction's head)
+        self,
+        account: Account,
+        invoice: Invoice | None,
+        kind: str,
+        origin: str,
+        status: str,
+        amount: int,
+        *,
+        created: int | None = None,
+        **details: Any,
+    ) -> Transaction:
+        """Register a movement of money with its invoice.
+
+        `details` are further fields of the `Transaction`. Unless they say otherwise it was made
+        with the payment method on file, and what was not declined was collected at once.
+        """
+        now = self._queue.now
+        created = now if created is None else created
+        transaction = Transaction(
+            *self._registry.long_head(now, created),
+            account=account,
+            invoice=invoice,
+            kind=kind,
+            origin=origin,
+            status=status,
+            amount=amount,
+            currency=account.currency,
+            **{
+                "method": account.billing.method if account.billing else PaymentMethod("other"),
+                "manual": origin == "merchant",
+                "collected": None if details.get("decline") else created,
+                **details,
+            },
+        )
+        if invoice:
+            invoice.transactions.append(transaction)
+            self._registry.note(invoice)
         return self._registry.enter(transaction)
 
     def touch_payment(self, payment: Transaction) -> None:

@@ -42,7 +42,6 @@ class Cards:
     """Keeps every account's billing info."""
 
     def __init__(self, world: World) -> None:
-        self._parameters = world.parameters
         self._registry = world.registry
         self._queue = world.queue
 
@@ -121,8 +120,6 @@ class Cards:
     def _change(self, info: BillingInfo, method: PaymentMethod) -> None:
         info.method = method
         self._registry.touch(info, self._queue.now)
-        if self._parameters.silent_card_changes:
-            self._registry.note(info.account)
-        else:
-            self._registry.touch(info.account, self._queue.now)
+        # The account's own time stands still, as Recurly's webhook docs suggest.
+        self._registry.note(info.account)
         self._watch_expiry(info)

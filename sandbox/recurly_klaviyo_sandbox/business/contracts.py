@@ -109,7 +109,7 @@ class Contracts:
         if fate == "closes":
             self._queue.after(account.rng.uniform(1, 30) * DAY, self._close_when_idle, account)
         elif fate == "returns":
-            self._queue.after(account.rng.uniform(20, 90) * DAY, self._come_back, account)
+            self._queue.after(account.rng.uniform(20, 90) * DAY, self._subscribe_again, account)
 
     def close(self, account: Account) -> None:
         """A customer goes for good; subscriptions end and the billing info is deleted."""
@@ -194,24 +194,27 @@ class Contracts:
         self._queue.at(end, self._renew, subscription, end)
         parameters, rng = self._parameters, subscription.account.rng
         months = min((end - subscription.period_start) / (30 * DAY), 6)
-        events: dict[Callable[[Subscription], None] | None, float] = {
+        events: dict[Callable[[Subscription], None], float] = {
             self._cancel: parameters.cancels,
             self._terminate: parameters.terminates,
             self._pause: parameters.pauses,
             self._change_plan: parameters.changes_plan,
             self._change_quantity: parameters.changes_quantity,
-            self._buy_items: parameters.buys_items,
-            self._subscribe_again: parameters.subscribes_again,
-            self._replace_card: parameters.replaces_card,
-            self._edit_account: parameters.edits_account,
-            self._change_email: parameters.changes_email,
-            self._close_account: parameters.closes_account,
-            self._credit_account: parameters.gets_credit,
         }
-        events[None] = max(0.05, 1 / months - sum(events.values()))
-        event = pick(rng, events)
+        of_account: dict[Callable[[Account], None], float] = {
+            self._customers.sell_items: parameters.buys_items,
+            self._subscribe_again: parameters.subscribes_again,
+            self._cards.replace: parameters.replaces_card,
+            self._customers.move_house: parameters.edits_account,
+            self._customers.change_email: parameters.changes_email,
+            self.close: parameters.closes_account,
+            self._customers.give_credit: parameters.gets_credit,
+        }
+        nothing = max(0.05, 1 / months - sum(events.values()) - sum(of_account.values()))
+        event = pick(rng, {**events, **of_account, None: nothing})
         if event:
-            self._queue.at(rng.uniform(subscription.period_start, end), event, subscription)
+            who = subscription.account if event in of_account else subscription
+            self._queue.at(rng.uniform(subscription.period_start, end), event, who)
 
     def _end_of_period(self, subscription: Subscription) -> int:
         plan = subscription.plan
@@ -292,36 +295,13 @@ class Contracts:
             subscription.quantity += 1
             self._changed(subscription)
 
-    def _buy_items(self, subscription: Subscription) -> None:
-        self._customers.sell_items(subscription.account)
-
-    def _subscribe_again(self, subscription: Subscription) -> None:
-        account = subscription.account
+    def _subscribe_again(self, account: Account) -> None:
         if not account.closed:
             self.start(account, account.rng.choice(self._catalog.plans))
-
-    def _replace_card(self, subscription: Subscription) -> None:
-        self._cards.replace(subscription.account)
-
-    def _edit_account(self, subscription: Subscription) -> None:
-        self._customers.move_house(subscription.account)
-
-    def _change_email(self, subscription: Subscription) -> None:
-        self._customers.change_email(subscription.account)
-
-    def _close_account(self, subscription: Subscription) -> None:
-        self.close(subscription.account)
-
-    def _credit_account(self, subscription: Subscription) -> None:
-        self._customers.give_credit(subscription.account)
 
     def _close_when_idle(self, account: Account) -> None:
         if not any(s.state in HELD_STATES for s in account.subscriptions):
             self.close(account)
-
-    def _come_back(self, account: Account) -> None:
-        if not account.closed:
-            self.start(account, account.rng.choice(self._catalog.plans))
 
     def _switch_plan(self, subscription: Subscription, plan: Plan) -> None:
         subscription.plan = plan

@@ -13,7 +13,7 @@ from recurly_klaviyo_sandbox.business.parameters import DAY
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business.billing import Billing
-    from recurly_klaviyo_sandbox.business.entities import Account, Entity, LineItem
+    from recurly_klaviyo_sandbox.business.entities import Account, LineItem
     from recurly_klaviyo_sandbox.business.payments import Payments
     from recurly_klaviyo_sandbox.business.world import World
 
@@ -70,13 +70,16 @@ class Customers:
         self._registry.touch(account, self._queue.now)
 
     def empty_cards(self, account: Account) -> None:
-        """Redaction, first part: the card fields of an account that nobody has used for long."""
+        """Redaction, first part: the card fields of an account that nobody has used for long.
+
+        It leaves all updated times alone (unverified).
+        """
         if account.billing:
             account.billing.method = PaymentMethod(account.billing.method.kind)
         for payment in self._of(account):
             payment.method = PaymentMethod(payment.method.kind)
-            self._emptied(payment)
-        self._emptied(account)
+            self._registry.note(payment)
+        self._registry.note(account)
         self._queue.after(30 * DAY, self.empty_person, account)
 
     def empty_person(self, account: Account) -> None:
@@ -86,10 +89,10 @@ class Customers:
         account.address = Address("", "", "", "", "", "")
         if account.shipping:
             account.shipping.address = account.address
-            self._emptied(account.shipping)
+            self._registry.note(account.shipping)
         for payment in self._of(account):
-            self._emptied(payment)
-        self._emptied(account)
+            self._registry.note(payment)
+        self._registry.note(account)
 
     def _of(self, account: Account) -> list[Transaction]:
         return [
@@ -97,14 +100,6 @@ class Customers:
             for payment in self._registry.entities["transactions"].values()
             if isinstance(payment, Transaction) and payment.account is account
         ]
-
-    def _emptied(self, entity: Entity) -> None:
-        if not self._world.parameters.redaction_moves_updated:
-            self._registry.note(entity)
-            return
-        self._registry.touch(entity, self._queue.now)
-        if isinstance(entity, Transaction):
-            self._world.ledger.payment_dated_anew(entity)
 
     def give_credit(self, account: Account) -> None:
         """A goodwill credit, used up by the next bills."""

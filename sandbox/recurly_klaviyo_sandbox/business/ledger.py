@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from recurly_klaviyo_sandbox.business.entities import HELD_STATES
 from recurly_klaviyo_sandbox.business.parameters import DAY
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
         Subscription,
         Transaction,
     )
-    from recurly_klaviyo_sandbox.business.registry import Registry
 
 FAILED_PAYMENT = "Failed Payment"
 ISSUED_INVOICE = "Issued Invoice"
@@ -85,24 +83,6 @@ class ExpectedEvent:
     email: str | None
 
 
-@dataclass(frozen=True)
-class ExpectedProfile:
-    """What an account's profile should say now.
-
-    Accounts that share an e-mail address share a profile; the one with the latest
-    (`updated_at`, `account_id`) has the last word. `plan_codes` and `plans` are sets: their order
-    means nothing.
-    """
-
-    account_code: str
-    account_id: str
-    email: str | None
-    card_expiration_date: str | None
-    plan_codes: frozenset[str]
-    plans: frozenset[str]
-    updated_at: datetime
-
-
 @dataclass
 class _Fact:
     metric: str
@@ -120,8 +100,7 @@ class Ledger:
     who read in time is not wrong to have told of either.
     """
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    def __init__(self) -> None:
         self._facts: dict[str, _Fact] = {}
         self._taken_back: set[str] = set()
         self.no_longer_shown: set[str] = set()
@@ -261,13 +240,6 @@ class Ledger:
         counted = Counter(fact.metric for fact in self._facts.values())
         return {metric: counted[metric] for metric in metrics}
 
-    def profiles(self, now: datetime) -> dict[str, ExpectedProfile]:
-        """All expected profiles by account code, in order of (updated_at, account id)."""
-        present = int(now.timestamp())
-        accounts = [a for a in self._registry.accounts() if a.updated <= present]
-        accounts.sort(key=lambda account: (account.updated, account.id))
-        return {account.code: _profile(account) for account in accounts}
-
     def _strike(self, key: str) -> None:
         if self._facts.pop(key, None):
             self.no_longer_shown.add(key)
@@ -318,20 +290,6 @@ def _settled(payment: Transaction) -> int:
         payment.updated
         if payment.method.slow and not payment.refunded and not late
         else payment.created
-    )
-
-
-def _profile(account: Account) -> ExpectedProfile:
-    running = [s.plan for s in account.subscriptions if s.state in HELD_STATES]
-    expires = account.billing.method.expires if account.billing else None
-    return ExpectedProfile(
-        account_code=account.code,
-        account_id=account.id,
-        email=account.email,
-        card_expiration_date=expires.isoformat() if expires else None,
-        plan_codes=frozenset(plan.code for plan in running),
-        plans=frozenset(plan.name for plan in running),
-        updated_at=_moment(account.updated),
     )
 
 

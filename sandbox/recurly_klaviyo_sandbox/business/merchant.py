@@ -56,7 +56,7 @@ class Business:
         opened = int(start.timestamp())
         self.registry = Registry(seed)
         self.queue = EventQueue(opened, self.parameters.time_grain)
-        self.ledger = Ledger(self.registry)
+        self.ledger = Ledger()
         self.catalog = Catalog(self.registry, opened)
         world = World(seed, self.parameters, self.registry, self.queue, self.ledger, self.catalog)
         # Each department knows those above it. Only giving up a bill works upwards: it ends the

@@ -30,12 +30,6 @@ class Parameters:
     shares_email: float = 0.03
     """Of sign-ups: another account with the same address exists already."""
 
-    placeholder_emails: float = 0.0
-    """Of sign-ups: an address at example.com, for which Klaviyo drops everything silently."""
-
-    silent_card_changes: bool = True
-    """New and updated cards leave account.updated_at alone, as Recurly's webhook docs suggest."""
-
     largest_purchase: int = 40
     """Lines of the largest one-time purchases."""
 
@@ -53,12 +47,6 @@ class Parameters:
 
     redacts_after: float | None = None
     """Days from an account's closing to the emptying of its cards, then its names and addresses."""
-
-    redaction_moves_updated: bool = False
-    """Whether that moves the updated time of what is emptied (unverified)."""
-
-    silent_dunning: bool = True
-    """Counting a dunning notice leaves the invoice's updated time alone (unverified)."""
 
     time_grain: int = 1
     """Everything happens at multiples of so many seconds: same-second clusters."""

@@ -117,12 +117,12 @@ class Payments:
             return
         decline = self._verdict(account, account.billing.method)
         status = "declined" if decline else "success"
-        self._attempt(account, None, "verify", "token_api", status, 0, decline=decline)
+        self._billing.transact(account, None, "verify", "token_api", status, 0, decline=decline)
 
     def decline_before_invoice(self, account: Account, amount: int) -> None:
         """A first purchase that is refused leaves a transaction and no invoice."""
         decline = pick(account.rng, DECLINES)
-        payment = self._attempt(
+        payment = self._billing.transact(
             account, None, "purchase", "token_api", "declined", amount, decline=decline
         )
         self._ledger.payment_failed(payment)
@@ -133,7 +133,9 @@ class Payments:
         if account.billing is None or account.billing.method.kind in DEBITS:
             self.collect(invoice, "token_api")
             return
-        hold = self._attempt(account, invoice, "authorization", "api", "success", invoice.balance)
+        hold = self._billing.transact(
+            account, invoice, "authorization", "api", "success", invoice.balance
+        )
         capture = pick(account.rng, {True: 88, False: 12})
         event = self._capture if capture else self._release
         self._queue.after(account.rng.uniform(0.5, 2) * DAY, event, hold)
@@ -141,7 +143,7 @@ class Payments:
     def settled_before(self, invoice: Invoice, time: int) -> Transaction:
         """A payment from the time before the merchant came to Recurly."""
         account = invoice.account
-        payment = self._attempt(
+        payment = self._billing.transact(
             account, invoice, "purchase", "recurring", "success", invoice.total, created=time
         )
         invoice.paid += payment.amount
@@ -157,13 +159,13 @@ class Payments:
             method = account.billing.method if account.billing else method
         decline = self._verdict(account, method)
         if decline is None:
-            payment = self._attempt(
+            payment = self._billing.transact(
                 account, invoice, "purchase", origin, "success", invoice.balance
             )
             self._received(payment)
             return
         status = "error" if decline.code == "processor_unavailable" else "declined"
-        payment = self._attempt(
+        payment = self._billing.transact(
             account, invoice, "purchase", origin, status, invoice.balance, decline=decline
         )
         self._ledger.payment_failed(payment)
@@ -187,7 +189,7 @@ class Payments:
         invoice = hold.invoice
         if invoice is None or invoice.state != "pending":
             return
-        payment = self._attempt(
+        payment = self._billing.transact(
             hold.account, invoice, "capture", "api", "success", hold.amount, original=hold
         )
         self._received(payment)
@@ -204,7 +206,9 @@ class Payments:
     def _start_debit(self, invoice: Invoice, method: PaymentMethod, origin: str) -> None:
         account = invoice.account
         status = "scheduled" if method.kind in {"upi_autopay", "pix_automatico"} else "pending"
-        debit = self._attempt(account, invoice, "purchase", origin, status, invoice.balance)
+        debit = self._billing.transact(
+            account, invoice, "purchase", origin, status, invoice.balance
+        )
         self._billing.move_to(invoice, "processing")
         rng = account.rng
         self._queue.after(rng.uniform(0.5, 1.5) * DAY, self._debit_submitted, debit)
@@ -276,7 +280,7 @@ class Payments:
     def _record_payment(self, invoice: Invoice, parts_left: int) -> None:
         if invoice.state not in {"pending", "past_due"} or invoice.balance <= 0:
             return
-        payment = self._attempt(
+        payment = self._billing.transact(
             invoice.account,
             invoice,
             "purchase",
@@ -300,44 +304,6 @@ class Payments:
         return now if days == 0 else (now + days * DAY) // DAY * DAY + 12 * HOUR
 
     # Whatever the way ----------------------------------------------------------------------------
-
-    def _attempt(  # noqa: PLR0913, PLR0917  (a transaction's head, mostly named at the call)
-        self,
-        account: Account,
-        invoice: Invoice | None,
-        kind: str,
-        origin: str,
-        status: str,
-        amount: int,
-        *,
-        method: PaymentMethod | None = None,
-        decline: Decline | None = None,
-        original: Transaction | None = None,
-        collected: int | None = None,
-        created: int | None = None,
-    ) -> Transaction:
-        now = self._queue.now
-        if method is None:
-            method = account.billing.method if account.billing else PaymentMethod("other")
-        if created is None:
-            created = now
-        return self._billing.enter_transaction(
-            Transaction(
-                *self._registry.long_head(now, created),
-                account=account,
-                invoice=invoice,
-                kind=kind,
-                origin=origin,
-                status=status,
-                amount=amount,
-                currency=account.currency,
-                method=method,
-                manual=origin == "merchant",
-                collected=created if collected is None and decline is None else collected,
-                decline=decline,
-                original=original,
-            )
-        )
 
     def _received(self, payment: Transaction) -> None:
         invoice = payment.invoice
@@ -378,9 +344,7 @@ class Payments:
         self._billing.move_to(invoice, "past_due")
         if invoice.dunning_events < len(DUNNING_DAYS):
             days = DUNNING_DAYS[invoice.dunning_events]
-            invoice.dunning_events += 1
-            if not self._world.parameters.silent_dunning:
-                self._registry.touch(invoice, self._queue.now)
+            invoice.dunning_events += 1  # leaves the updated time alone (unverified)
             self._queue.after(days * DAY, self.collect, invoice)
         else:
             invoice.final_dunning = True

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from recurly_klaviyo_sandbox.business.chance import pick
-from recurly_klaviyo_sandbox.business.entities import DEBITS, LineItem, PaymentMethod, Transaction
+from recurly_klaviyo_sandbox.business.entities import DEBITS, PaymentMethod
 from recurly_klaviyo_sandbox.business.parameters import DAY, HOUR
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business.billing import Billing
-    from recurly_klaviyo_sandbox.business.entities import Account, Invoice
+    from recurly_klaviyo_sandbox.business.entities import Account, Invoice, LineItem, Transaction
     from recurly_klaviyo_sandbox.business.world import World
 
 _SMALLEST_PARTIAL = 200
@@ -55,9 +56,7 @@ class Refunds:
         credit = self._credit_for(payment, amount, way)
         pending = payment.method.kind in DEBITS
         outcome = pick(rng, {"success": 96, "declined": 4})
-        refund = self._enter_refund(
-            payment, credit, amount, "pending" if pending else outcome, payment.method, "api"
-        )
+        refund = self._enter_refund(payment, credit, amount, "pending" if pending else outcome)
         if pending:
             self._queue.after(rng.uniform(2, 5) * DAY, self._refund_settled, refund, outcome)
         else:
@@ -72,9 +71,11 @@ class Refunds:
             return
         credit = self._credit_for(payment, amount, "external_refund")
         refund = self._enter_refund(
-            payment, credit, amount, "success", PaymentMethod("other"), "refunded_externally"
+            *(payment, credit, amount, "success"),
+            method=PaymentMethod("other"),
+            origin="refunded_externally",
+            collected=(self._queue.now - 2 * DAY) // DAY * DAY + 12 * HOUR,
         )
-        refund.collected = (self._queue.now - 2 * DAY) // DAY * DAY + 12 * HOUR
         self._refund_settled(refund, "success")
 
     def charge_back(self, payment: Transaction) -> None:
@@ -107,10 +108,7 @@ class Refunds:
         credit = self._billing.draw_up(
             payment.account, "legacy", "refund", lines, state="closed", created=time
         )
-        refund = self._enter_refund(
-            payment, credit, payment.amount, "success", payment.method, "api", created=time
-        )
-        refund.collected = time
+        refund = self._enter_refund(payment, credit, payment.amount, "success", created=time)
         credit.paid = credit.total
         self._ledger.money_given_back(refund, time)
 
@@ -128,35 +126,20 @@ class Refunds:
             payment.refunded -= refund.amount
             self._billing.touch_payment(payment)
 
-    def _enter_refund(  # noqa: PLR0913, PLR0917  (a transaction's head)
-        self,
-        payment: Transaction,
-        credit: Invoice,
-        amount: int,
-        status: str,
-        method: PaymentMethod,
-        origin: str,
-        created: int | None = None,
+    def _enter_refund(
+        self, payment: Transaction, credit: Invoice, amount: int, status: str, **details: Any
     ) -> Transaction:
-        now = self._queue.now
-        created = now if created is None else created
         payment.refunded += amount
         self._billing.touch_payment(payment)
-        return self._billing.enter_transaction(
-            Transaction(
-                *self._registry.long_head(now, created),
-                account=payment.account,
-                invoice=credit,
-                kind="refund",
-                origin=origin,
-                status=status,
-                amount=amount,
-                currency=payment.currency,
-                method=method,
-                manual=payment.manual,
-                collected=created,
-                original=payment,
-            )
+        made = {"origin": "api", "method": payment.method, "manual": payment.manual}
+        return self._billing.transact(
+            payment.account,
+            credit,
+            kind="refund",
+            status=status,
+            amount=amount,
+            original=payment,
+            **{**made, **details},
         )
 
     def _credit_for(self, payment: Transaction, amount: int, origin: str) -> Invoice:
@@ -179,24 +162,23 @@ class Refunds:
         now = self._queue.now
         line.refunded_quantity = line.quantity
         self._registry.touch(line, now)
-        return LineItem(
-            *self._registry.long_head(now),
+        new_id, created, updated, uuid = self._registry.long_head(now)
+        return replace(
+            line,
+            id=new_id,
+            created=created,
+            updated=updated,
+            uuid=uuid,
             kind="credit",
-            origin=line.origin,
-            description=line.description,
-            quantity=line.quantity,
             unit=-line.unit,
             discount=-line.discount,
             tax=-line.tax,
-            start=line.start,
-            end=line.end,
-            plan=line.plan,
-            add_on=line.add_on,
-            item=line.item,
-            subscription=line.subscription,
-            bill_for=line.bill_for,
             original=line,
+            refunded_quantity=0,
             credit_reason="refund",
+            legacy_category=None,
+            redemption=None,
+            unit_decimal=None,
         )
 
     def _open_amount(

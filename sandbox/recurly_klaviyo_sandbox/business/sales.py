@@ -106,8 +106,7 @@ class Sales:
         first, last = rng.choice(people.FIRST_NAMES), rng.choice(people.LAST_NAMES)
         parent = self._some_parent(rng) if persona == "child" else None
         currency = parent.currency if parent else pick(rng, {"USD": 70, "EUR": 20, "GBP": 10})
-        placeholders = self._world.parameters.placeholder_emails
-        email = people.email(rng, number, first, last, placeholders=placeholders)
+        email = people.email(rng, number, first, last)
         twin = None
         if self._accounts and rng.random() < self._world.parameters.shares_email:
             twin = rng.choice(self._accounts)

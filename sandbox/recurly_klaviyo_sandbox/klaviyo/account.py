@@ -10,7 +10,7 @@ import orjson
 
 from recurly_klaviyo_sandbox.faults import FaultInjection
 from recurly_klaviyo_sandbox.klaviyo import background, endpoints
-from recurly_klaviyo_sandbox.klaviyo.events import NewEvent
+from recurly_klaviyo_sandbox.klaviyo.events import StoredEvent
 from recurly_klaviyo_sandbox.klaviyo.feed import render_feed
 from recurly_klaviyo_sandbox.klaviyo.http import Http
 from recurly_klaviyo_sandbox.klaviyo.limits import RateLimiter
@@ -24,10 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from recurly_klaviyo_sandbox.clock import Clock
-    from recurly_klaviyo_sandbox.klaviyo.events import StoredEvent
     from recurly_klaviyo_sandbox.klaviyo.jobs import ImportJob
     from recurly_klaviyo_sandbox.klaviyo.profiles import Profile
-    from recurly_klaviyo_sandbox.klaviyo.state import Consent
 
 DEFAULT_KEY = "sandbox-klaviyo-key"
 
@@ -143,19 +141,13 @@ class KlaviyoAccount:
         """The profile with that address; import jobs still open are ended first."""
         with self.lock:
             background.settle(self.state, everything=True)
-            return self.state.profiles.with_email(email)
+            return self.state.profiles.holder("email", email)
 
     @property
     def jobs(self) -> list[ImportJob]:
         """All import jobs, expired ones too."""
         with self.lock:
             return list(self.state.jobs)
-
-    @property
-    def consents(self) -> list[Consent]:
-        """Every consent that was sent: none, if a client minds its business."""
-        with self.lock:
-            return list(self.state.consents)
 
     @property
     def flows_triggered(self) -> list[TriggeredFlow]:
@@ -234,7 +226,7 @@ class KlaviyoAccount:
             profile = self.add_profile(email)
             self.state.events.add(
                 [
-                    NewEvent(
+                    StoredEvent(
                         metric=metric.number,
                         profile=profile.number,
                         key=f"native-{name}-{index}",
@@ -263,6 +255,5 @@ class KlaviyoAccount:
                 "events": sum(self.metric_counts().values()),
                 "profiles": len(profiles),
                 "flows_triggered": self.state.events.flow_count(),
-                "consents": len(self.state.consents),
                 "jobs": len(self.state.jobs),
             }

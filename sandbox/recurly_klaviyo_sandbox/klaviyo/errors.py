@@ -21,6 +21,10 @@ class Problem(NamedTuple):
     pointer: str
     detail: str
 
+    def below(self, base: str) -> Problem:
+        """The same, with its pointer continuing another one."""
+        return Problem(base + self.pointer, self.detail)
+
 
 class Refusal(Exception):  # noqa: N818  (what Klaviyo does, not what went wrong in here)
     """An answer with a status of 400 or more and a list of error objects."""

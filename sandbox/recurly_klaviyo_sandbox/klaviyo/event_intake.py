@@ -12,7 +12,7 @@ import msgspec
 
 from recurly_klaviyo_sandbox.klaviyo import diagnosis, profiles, rules, values
 from recurly_klaviyo_sandbox.klaviyo.errors import Problem, Refusal
-from recurly_klaviyo_sandbox.klaviyo.events import NewEvent
+from recurly_klaviyo_sandbox.klaviyo.events import StoredEvent
 from recurly_klaviyo_sandbox.klaviyo.metrics import API
 from recurly_klaviyo_sandbox.klaviyo.profiles import IdentityConflictError
 from recurly_klaviyo_sandbox.klaviyo.shapes import (
@@ -53,7 +53,7 @@ def take_bulk(state: State, body: bytes) -> None:
     if found:
         raise Refusal.invalid(found, bulk=True)
     now = state.now()
-    stored: list[NewEvent] = []
+    stored: list[StoredEvent] = []
     for _, entry in entries:
         attributes = entry.attributes
         profile = attributes.profile.data
@@ -86,15 +86,9 @@ def take_single(state: State, body: bytes, revision: str) -> None:
         sent = single.profile.data.attributes.meta
     now = state.now()
     base = "/data/attributes"
-    found = [
-        Problem(f"{base}{problem.pointer}", problem.detail)
-        for problem in rules.event_problems(event, now)
-    ]
+    found = [problem.below(base) for problem in rules.event_problems(event, now)]
     found += [
-        Problem(f"{base}/profile/data{problem.pointer}", problem.detail)
-        for problem in rules.event_profile_problems(
-            profile, refuse_phones=state.options.refuse_event_phones
-        )
+        problem.below(f"{base}/profile/data") for problem in rules.event_profile_problems(profile)
     ]
     if found:
         raise Refusal.invalid(found)
@@ -109,12 +103,13 @@ def _entry_problems(entries: list[tuple[int, BulkEntry]], state: State) -> list[
     seen: set[tuple[str | None, str, str]] = set()
     count = 0
     now = state.now()
-    refuse_phones = state.options.refuse_event_phones
     for index, entry in entries:
         profile = entry.attributes.profile.data
-        for problem in rules.event_profile_problems(profile, refuse_phones=refuse_phones):
-            pointer = f"{_ENTRIES}/{index}/attributes/profile/data{problem.pointer}"
-            found.append(Problem(pointer, problem.detail))
+        here = f"{_ENTRIES}/{index}/attributes"
+        found += [
+            problem.below(f"{here}/profile/data")
+            for problem in rules.event_profile_problems(profile)
+        ]
         identity = _identity(profile)
         for position, event in enumerate(entry.attributes.events.data):
             count += 1
@@ -127,9 +122,8 @@ def _entry_problems(entries: list[tuple[int, BulkEntry]], state: State) -> list[
                         Problem("/unique_id", "The unique_id occurs twice in this request.")
                     )
                 seen.add(key)
-            for problem in problems:
-                at = f"{_ENTRIES}/{index}/attributes/events/data/{position}/attributes"
-                found.append(Problem(f"{at}{problem.pointer}", problem.detail))
+            at = f"{here}/events/data/{position}/attributes"
+            found += [problem.below(at) for problem in problems]
     if count > EVENTS_PER_REQUEST:
         detail = f"A request holds at most {EVENTS_PER_REQUEST:,} events, not {count:,}."
         found.append(Problem(_ENTRIES, detail))
@@ -178,7 +172,7 @@ def _identified(state: State, attributes: EventProfileAttributes, now: float) ->
     book, options = state.profiles, state.options
     identifiers = profiles.identifiers(attributes)
     try:
-        person = book.find(identifiers, external_id_merges=options.external_id_merges)
+        person = book.find(identifiers)
     except IdentityConflictError as conflict:
         if options.event_conflict == "drop":
             return None
@@ -199,7 +193,7 @@ def _domain(email: str | None) -> str:
 
 def _new_event(
     state: State, event: EventAttributes, person: Profile, now: float, *, backfill: bool
-) -> NewEvent:
+) -> StoredEvent:
     metric = state.metrics.ensure(event.metric.data.attributes.name, API, now)
     moment = values.epoch_second(event.time) if event.time else None
     time = int(now) if moment is None else moment  # documented: receipt time by default
@@ -207,7 +201,7 @@ def _new_event(
         person.last_event = time
     # Assumed: the event's own word counts; without one the entry's.
     own = event.backfill
-    return NewEvent(
+    return StoredEvent(
         metric.number,
         person.number,
         event.unique_id or time,  # documented: without it the key is the time to the second

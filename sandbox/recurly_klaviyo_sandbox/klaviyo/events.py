@@ -6,7 +6,7 @@ import sqlite3
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SCHEMA = """
@@ -14,7 +14,6 @@ CREATE TABLE events (
   number INTEGER PRIMARY KEY,
   metric INTEGER NOT NULL,
   profile INTEGER NOT NULL,
-  first_profile INTEGER NOT NULL,  -- whose key it is: differs from `profile` after some merges
   key BLOB NOT NULL,          -- the unique_id (text), or without one the second (integer)
   time INTEGER NOT NULL,
   value REAL,
@@ -23,8 +22,7 @@ CREATE TABLE events (
   received REAL NOT NULL,
   properties BLOB NOT NULL
 );
-CREATE UNIQUE INDEX once ON events (first_profile, metric, key);
-CREATE INDEX people ON events (profile);
+CREATE UNIQUE INDEX once ON events (profile, metric, key);
 CREATE INDEX timeline ON events (metric, time);
 CREATE TABLE flows (
   event INTEGER PRIMARY KEY, metric INTEGER, profile INTEGER, key BLOB, time INTEGER
@@ -33,13 +31,14 @@ CREATE TRIGGER flow AFTER INSERT ON events WHEN NEW.backfill = 0 BEGIN
   INSERT INTO flows VALUES (NEW.number, NEW.metric, NEW.profile, NEW.key, NEW.time);
 END;
 """
-COLUMNS = "number, metric, profile, key, time, value, currency, backfill, received, properties"
 
 
 class StoredEvent(NamedTuple):
-    """An event as stored: numbers refer to metric and profile, times are seconds since 1970."""
+    """An event: numbers refer to metric and profile, times are seconds since 1970.
 
-    number: int
+    Its own number is 0 until it is stored.
+    """
+
     metric: int
     profile: int
     key: str | int
@@ -49,6 +48,7 @@ class StoredEvent(NamedTuple):
     backfill: bool
     received: float
     properties: bytes
+    number: int = 0
 
     @property
     def id(self) -> str:
@@ -61,18 +61,7 @@ class StoredEvent(NamedTuple):
         return digits
 
 
-class NewEvent(NamedTuple):
-    """An event on its way in; the columns of the table after its number."""
-
-    metric: int
-    profile: int
-    key: str | int
-    time: int
-    value: float | None
-    currency: str | None
-    backfill: bool
-    received: float
-    properties: bytes
+_COLUMNS = ", ".join(StoredEvent._fields)
 
 
 class Flow(NamedTuple):
@@ -105,13 +94,12 @@ class EventLog:
         self._database.execute("PRAGMA cache_size = -65536")
         self._database.executescript(_SCHEMA)
 
-    def add(self, events: Sequence[NewEvent]) -> None:
+    def add(self, events: Iterable[StoredEvent]) -> None:
         """Store events; those already there are left out without a word (documented)."""
         self._database.execute("BEGIN")
         self._database.executemany(
-            "INSERT OR IGNORE INTO events (metric, profile, first_profile, key, time, value,"
-            " currency, backfill, received, properties)"
-            " VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            f"INSERT OR IGNORE INTO events ({_COLUMNS})"  # noqa: S608  (no client text)
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0))",
             events,
         )
         self._database.execute("COMMIT")
@@ -121,7 +109,7 @@ class EventLog:
     ) -> list[StoredEvent]:
         """Events under a condition written in SQL by this package, never by a client."""
         rows = self._database.execute(
-            f"SELECT {COLUMNS} FROM events WHERE {where} {tail}",  # noqa: S608  (no client text)
+            f"SELECT {_COLUMNS} FROM events WHERE {where} {tail}",  # noqa: S608  (no client text)
             tuple(arguments),
         )
         return [StoredEvent(*row) for row in rows]
@@ -163,20 +151,11 @@ class EventLog:
         ).fetchone()
         return int(row[0])
 
-    def reassign(self, source: int, destination: int, *, keys_known: bool) -> None:
-        """Give a profile's events to another one.
-
-        With `keys_known` what both have is kept once and known when it is sent again; otherwise
-        (nobody says which) it is kept twice, and stored again.
-        """
+    def reassign(self, source: int, destination: int) -> None:
+        """Give a profile's events to another one; what both have is kept once (assumed)."""
         self._database.execute(
-            "UPDATE events SET profile = ? WHERE profile = ?", (destination, source)
+            "UPDATE OR REPLACE events SET profile = ? WHERE profile = ?", (destination, source)
         )
-        if keys_known:
-            self._database.execute(
-                "UPDATE OR REPLACE events SET first_profile = ? WHERE first_profile = ?",
-                (destination, source),
-            )
 
     def delete(self, numbers: Iterable[int]) -> int:
         """Forget events, keys included, as if they had never come; return how many."""

@@ -2,122 +2,43 @@
 
 from __future__ import annotations
 
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 UNLISTED = frozenset({"predictive_analytics", "subscriptions"})
 """Fields of a profile with some eighty parts below them, any of which may be asked for by its
 dotted name (assumed: also one that is not documented)."""
 
-ACCOUNT = frozenset(
-    {
-        "contact_information",
-        "contact_information.default_sender_email",
-        "contact_information.default_sender_name",
-        "contact_information.organization_name",
-        "contact_information.street_address",
-        "contact_information.street_address.address1",
-        "contact_information.street_address.address2",
-        "contact_information.street_address.city",
-        "contact_information.street_address.country",
-        "contact_information.street_address.region",
-        "contact_information.street_address.zip",
-        "contact_information.website_url",
-        "id",
-        "industry",
-        "locale",
-        "preferred_currency",
-        "public_api_key",
-        "test_account",
-        "timezone",
-    }
+ACCOUNT = _names(
+    """
+    contact_information contact_information.default_sender_email
+    contact_information.default_sender_name contact_information.organization_name
+    contact_information.street_address contact_information.street_address.address1
+    contact_information.street_address.address2 contact_information.street_address.city
+    contact_information.street_address.country contact_information.street_address.region
+    contact_information.street_address.zip contact_information.website_url id industry locale
+    preferred_currency public_api_key test_account timezone
+    """
 )
 METRIC = frozenset({"created", "id", "integration", "name", "updated"})
 EVENT = frozenset({"datetime", "event_properties", "id", "timestamp", "uuid"})
 LIST = frozenset({"created", "id", "name", "opt_in_process", "updated"})
-PROFILE = frozenset(
-    {
-        "created",
-        "email",
-        "external_id",
-        "first_name",
-        "id",
-        "image",
-        "last_event_date",
-        "last_name",
-        "locale",
-        "location",
-        "location.address1",
-        "location.address2",
-        "location.city",
-        "location.country",
-        "location.ip",
-        "location.latitude",
-        "location.longitude",
-        "location.region",
-        "location.timezone",
-        "location.zip",
-        "organization",
-        "phone_number",
-        "predictive_analytics",
-        "properties",
-        "subscriptions",
-        "title",
-        "updated",
-    }
+PROFILE = _names(
+    """
+    created email external_id first_name id image last_event_date last_name locale location
+    location.address1 location.address2 location.city location.country location.ip
+    location.latitude location.longitude location.region location.timezone location.zip
+    organization phone_number predictive_analytics properties subscriptions title updated
+    """
 )
-JOB = frozenset(
-    {
-        "completed_at",
-        "completed_count",
-        "created_at",
-        "expires_at",
-        "failed_count",
-        "id",
-        "started_at",
-        "status",
-        "total_count",
-    }
+JOB = _names(
+    """
+    completed_at completed_count created_at expires_at failed_count id started_at status
+    total_count
+    """
 )
 ERROR = frozenset({"code", "detail", "id", "original_payload", "source", "source.pointer", "title"})
 ATTRIBUTION = frozenset({"id"})
-CONVERSATION = frozenset({"channel", "id"})
 EVENT_PROFILE = PROFILE - UNLISTED
-FLOW = frozenset({"archived", "created", "id", "name", "status", "trigger_type", "updated"})
-ONE_LIST = LIST | {"profile_count"}
-PUSH_TOKEN = frozenset(
-    {
-        "background",
-        "created",
-        "enablement_status",
-        "id",
-        "metadata",
-        "metadata.app_build",
-        "metadata.app_id",
-        "metadata.app_name",
-        "metadata.app_version",
-        "metadata.device_id",
-        "metadata.device_model",
-        "metadata.environment",
-        "metadata.klaviyo_sdk",
-        "metadata.manufacturer",
-        "metadata.os_name",
-        "metadata.os_version",
-        "metadata.sdk_version",
-        "platform",
-        "recorded_date",
-        "token",
-        "vendor",
-    }
-)
-SEGMENT = frozenset(
-    {
-        "created",
-        "definition",
-        "definition.condition_groups",
-        "id",
-        "is_active",
-        "is_processing",
-        "is_starred",
-        "name",
-        "updated",
-    }
-)
-TAG = frozenset({"id", "name"})

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from recurly_klaviyo_sandbox.klaviyo.options import Options
     from recurly_klaviyo_sandbox.klaviyo.shapes import ImportedProfile
@@ -47,6 +47,13 @@ class ImportJob:
         """When the job is forgotten."""
         return self.created + LIFETIME
 
+    def end(self, now: float) -> None:
+        """It is worked off, or was cancelled."""
+        self.status = "cancelled" if self.doomed else "complete"
+        self.started = self.started or now
+        self.completed = now
+        self.rows = []
+
     @property
     def open(self) -> bool:
         """Whether the job is still to be worked on."""
@@ -85,45 +92,8 @@ class ImportJobs:
         self._by_id[job.id] = job
         return job
 
-    def poll(
-        self, job: ImportJob, options: Options, now: float, work: Callable[[ImportJob], None]
-    ) -> None:
-        """A status read: the job moves on, and ends once it was read often enough."""
-        if not job.open:
-            return
-        if job.polls >= options.job_polls:
-            self._end(job, now, work)
-        else:
-            job.polls += 1
-            job.status = "processing"
-            job.started = job.started or now
-
-    def progress(
-        self,
-        options: Options,
-        now: float,
-        work: Callable[[ImportJob], None],
-        *,
-        everything: bool = False,
-    ) -> None:
-        """End the jobs whose time is up, or `everything` that is open."""
-        due = [
-            job
-            for job in self._by_id.values()
-            if job.open
-            and (everything or now >= job.created + options.job_duration.total_seconds())
-        ]
-        if options.import_order == "reversed":
-            due.reverse()
-        for job in due:
-            self._end(job, now, work)
-
-    def _end(self, job: ImportJob, now: float, work: Callable[[ImportJob], None]) -> None:
-        job.started = job.started or now
-        job.completed = now
-        if job.doomed:
-            job.status = "cancelled"
-        else:
-            work(job)
-            job.status = "complete"
-        job.rows = []
+    def due(self, options: Options, now: float) -> list[ImportJob]:
+        """The open jobs whose time is up, in the order in which they end."""
+        ready = now - options.job_duration.total_seconds()
+        due = [job for job in self._by_id.values() if job.open and job.created <= ready]
+        return due[::-1] if options.import_order == "reversed" else due

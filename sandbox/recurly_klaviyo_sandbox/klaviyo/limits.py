@@ -85,4 +85,4 @@ class RateLimiter:
     def _roll(self, window: _Window, length: float, now: float) -> None:
         if now >= window.start + length:
             window.used = 0
-            window.start = now - now % length if self.options.window_start == "calendar" else now
+            window.start = now - now % length  # assumed: with the clock's second and minute

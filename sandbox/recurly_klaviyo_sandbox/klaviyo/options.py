@@ -13,9 +13,7 @@ from datetime import timedelta
 from typing import Literal
 
 ImportOrder = Literal["sent", "reversed"]
-WindowStart = Literal["calendar", "first_request"]
 FirstWindow = Literal["burst", "steady", "alternating"]
-AbsentLinks = Literal["null", "omitted"]
 ImportConflict = Literal["error", "email", "external_id"]
 EventConflict = Literal["email", "external_id", "drop"]
 OriginalPayload = Literal["resource", "attributes"]
@@ -34,7 +32,6 @@ class Options:
     # Pace.
     limits: bool = True  # documented: a burst and a steady window per endpoint
     first_window: FirstWindow = "burst"  # recorded: what the RateLimit headers speak of
-    window_start: WindowStart = "calendar"  # assumed: windows begin with the clock's second, minute
     visibility_lag: timedelta = timedelta(0)  # documented: up to minutes; zero keeps tests short
 
     # Import jobs.
@@ -47,22 +44,15 @@ class Options:
     # What is accepted.
     accept_gzip: bool = False  # assumed: no page says that Content-Encoding is understood
     accept_plain_json: bool = True  # reported: clients in the field send application/json
-    refuse_event_phones: bool = False  # assumed: an invalid phone is dropped, as bulk imports do
     dropped_domains: tuple[str, ...] = ("example.com", "test.com")  # documented, for events
-    drop_test_profiles: bool = False  # assumed: imports keep profiles at those domains
     fall_forward: bool = True  # reported: a retired revision does, unless the header opts out
     longest_url: int = 8_190  # assumed, bytes: as the usual web servers, which answer 414
 
     # Who is who.
-    external_id_merges: bool = True  # documented in a guide; an older page says the contrary
     conflict_status: Literal[400, 409] = 409  # recorded 409, documented 400, on profile-import
     import_conflict: ImportConflict = "error"  # assumed for rows in bulk; others: who wins
     event_conflict: EventConflict = "email"  # assumed: the address wins; "drop" loses the event
     merge_duration: timedelta = timedelta(seconds=2)  # documented: merges are asynchronous
-    merged_ids_resolve: bool = True  # recorded: a merged profile's id leads on "for a while"
-    merged_keys_known: bool = True  # assumed: its unique_ids are known when they are sent again
 
     # What is shown.
     show_event_id: bool = True  # recorded: `$event_id` is among an API event's properties
-
-    absent_links: AbsentLinks = "null"  # recorded null; the OpenAPI document has strings only

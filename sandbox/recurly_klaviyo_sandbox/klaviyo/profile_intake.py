@@ -52,10 +52,8 @@ def take_import(state: State, body: bytes) -> ImportJob:
     except (msgspec.DecodeError, UnicodeDecodeError):
         rows, found = diagnosis.salvage(body, ImportJobBody, _WAY, ImportedProfile)
     for index, row in rows:
-        found.extend(
-            Problem(f"{_ROWS}/{index}{problem.pointer}", problem.detail)
-            for problem in rules.imported_profile_problems(row, refuse_phones=False)
-        )
+        problems = rules.imported_profile_problems(row, refuse_phones=False)
+        found += [problem.below(f"{_ROWS}/{index}") for problem in problems]
     if len(rows) > PROFILES_PER_REQUEST:
         detail = f"A request holds at most {PROFILES_PER_REQUEST:,} profiles, not {len(rows):,}."
         found.append(Problem(_ROWS, detail))
@@ -99,8 +97,6 @@ def _import_row(
         reason = state.jobs.refusals.get(identifiers.email.lower())
         if reason is not None:
             return "/attributes/email", reason
-        if state.options.drop_test_profiles and _is_test(state, identifiers.email):
-            return None
     try:
         profile = _profile_for(state, row.id or None, identifiers, now)
     except IdentityConflictError as conflict:
@@ -140,7 +136,7 @@ def _profile_for(
             raise IdentityConflictError(holders)
         book.identify(profile, identifiers)
         return profile
-    found = book.find(identifiers, external_id_merges=state.options.external_id_merges)
+    found = book.find(identifiers)
     if found is None:
         if not identifiers:
             return None
@@ -149,10 +145,6 @@ def _profile_for(
         profile = found
     book.identify(profile, identifiers)
     return profile
-
-
-def _is_test(state: State, email: str) -> bool:
-    return email.rpartition("@")[2].lower() in state.options.dropped_domains
 
 
 def _payload(state: State, row: ImportedProfile) -> dict[str, Any]:
@@ -217,14 +209,10 @@ def change(state: State, identifier: str, body: bytes) -> Profile:
         Refusal: 400, 404, or 409 when an identifier is another's (recorded).
     """
     sent = diagnosis.decode(body, ChangedProfileBody).data
-    problems = [
-        Problem(f"/data{problem.pointer}", problem.detail)
-        for problem in rules.profile_problems(sent.attributes, identified=True)
-    ]
+    problems = rules.profile_problems(sent.attributes, identified=True)
     if sent.id != identifier:
-        problems.append(Problem("/data/id", "The id differs from the one in the path."))
-    if problems:
-        raise Refusal.invalid(problems)
+        problems.append(Problem("/id", "The id differs from the one in the path."))
+    _refuse(problems)
     profile = known(state, identifier)
     taken = _holder(state, sent.attributes, beside=profile)
     if taken is not None:
@@ -261,9 +249,8 @@ def merge(state: State, source_id: str, destination_id: str) -> None:
     source, destination = state.profiles.get(source_id), state.profiles.get(destination_id)
     if source is None or destination is None or source is destination:
         return
-    options = state.options
-    state.profiles.merge(source, destination, ids_resolve=options.merged_ids_resolve)
-    state.events.reassign(source.number, destination.number, keys_known=options.merged_keys_known)
+    state.profiles.merge(source, destination)
+    state.events.reassign(source.number, destination.number)
     destination.updated = state.now()
 
 
@@ -285,9 +272,7 @@ def known(state: State, identifier: str) -> Profile:
 
 def _refuse(problems: list[Problem]) -> None:
     if problems:
-        raise Refusal.invalid(
-            [Problem(f"/data{problem.pointer}", problem.detail) for problem in problems]
-        )
+        raise Refusal.invalid([problem.below("/data") for problem in problems])
 
 
 def _holder(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -11,22 +11,14 @@ from msgspec import UNSET
 from recurly_klaviyo_sandbox.klaviyo import values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from recurly_klaviyo_sandbox.klaviyo.shapes import NewProfileAttributes, PatchProperties
 
 ATTRIBUTES = ("first_name", "last_name", "organization", "locale", "title", "image")
 LOCATION = (
-    "address1",
-    "address2",
-    "city",
-    "country",
-    "latitude",
-    "longitude",
-    "region",
-    "zip",
-    "timezone",
-    "ip",
+    *("address1", "address2", "city", "region", "zip", "country"),
+    *("latitude", "longitude", "timezone", "ip"),
 )
 
 
@@ -62,37 +54,26 @@ class IdentityConflictError(Exception):
         return person, identifiers._replace(**others)
 
 
+@dataclass(eq=False, slots=True)
 class Profile:
     """A person as Klaviyo holds them; times are seconds since 1970."""
 
-    __slots__ = (
-        "attributes",
-        "created",
-        "email",
-        "external_id",
-        "id",
-        "last_event",
-        "lists",
-        "location",
-        "number",
-        "phone_number",
-        "properties",
-        "updated",
-    )
+    number: int
+    created: float
+    updated: float
+    email: str | None = None
+    phone_number: str | None = None
+    external_id: str | None = None
+    attributes: dict[str, str] = field(default_factory=dict)
+    location: dict[str, Any] = field(default_factory=dict)
+    properties: dict[str, Any] = field(default_factory=dict)
+    lists: tuple[str, ...] = ()
+    last_event: float | None = None
 
-    def __init__(self, number: int, now: float) -> None:
-        self.number = number
-        self.id = f"01SANDB0X{number:017d}"  # as long as the real ones, and in order of creation
-        self.email: str | None = None
-        self.phone_number: str | None = None
-        self.external_id: str | None = None
-        self.attributes: dict[str, str] = {}
-        self.location: dict[str, Any] = {}
-        self.properties: dict[str, Any] = {}
-        self.lists: tuple[str, ...] = ()
-        self.created = now
-        self.updated = now
-        self.last_event: float | None = None
+    @property
+    def id(self) -> str:
+        """As long as the real ones, and in order of creation."""
+        return f"01SANDB0X{self.number:017d}"
 
 
 class ProfileBook:
@@ -101,9 +82,7 @@ class ProfileBook:
     def __init__(self) -> None:
         self._by_number: dict[int, Profile] = {}
         self._by_id: dict[str, Profile] = {}
-        self._by_email: dict[str, Profile] = {}
-        self._by_phone: dict[str, Profile] = {}
-        self._by_external_id: dict[str, list[Profile]] = defaultdict(list)
+        self._holders: dict[str, dict[str, Profile]] = {name: {} for name in Identifiers._fields}
         self._by_anonymous_id: dict[str, Profile] = {}
         self._gone: set[int] = set()  # numbers of profiles that were merged or deleted
 
@@ -121,17 +100,9 @@ class ProfileBook:
         """The profile with that id."""
         return self._by_id.get(identifier)
 
-    def with_email(self, email: str) -> Profile | None:
-        """The profile with that address; case does not matter (assumed)."""
-        return self._by_email.get(email) or self._by_email.get(email.strip().lower())
-
-    def with_phone(self, phone_number: str) -> Profile | None:
-        """The profile with that phone number."""
-        return self._by_phone.get(phone_number)
-
-    def with_external_id(self, external_id: str) -> Sequence[Profile]:
-        """The profiles with that external_id: one, unless `external_id_merges` is off."""
-        return self._by_external_id.get(external_id, ())
+    def holder(self, name: str, value: str) -> Profile | None:
+        """Who has that identifier of that name: each belongs to one profile."""
+        return self._holders[name].get(_alike(name, value))
 
     def with_anonymous_id(self, anonymous_id: str) -> Profile | None:
         """The profile a browser was once identified as."""
@@ -139,55 +110,36 @@ class ProfileBook:
 
     def holders(self, identifiers: Identifiers) -> dict[str, Profile]:
         """Who has which of these identifiers, by the identifier's name, the address first."""
-        email, phone_number, external_id = identifiers
-        same = self.with_external_id(external_id) if external_id else ()
-        found = {
-            "email": self.with_email(email) if email else None,
-            "phone_number": self.with_phone(phone_number) if phone_number else None,
-            "external_id": same[0] if same else None,
-        }
+        found = {name: self.holder(name, value) for name, value in _named(identifiers) if value}
         return {name: profile for name, profile in found.items() if profile is not None}
 
-    def find(self, identifiers: Identifiers, *, external_id_merges: bool = True) -> Profile | None:
+    def find(self, identifiers: Identifiers) -> Profile | None:
         """The one profile these identifiers mean.
 
         Documented: any one identifier finds its profile, and those that are new are then added to
-        it. An older page says that external_id takes no part in this: unless
-        `external_id_merges` it finds a profile only when it comes alone.
+        it (in a guide; an older page says that external_id takes no part in this).
 
         Raises:
             IdentityConflictError: they belong to different people.
         """
         holders = self.holders(identifiers)
-        if not external_id_merges and (identifiers.email or identifiers.phone_number):
-            holders.pop("external_id", None)
         if len(set(holders.values())) > 1:
             raise IdentityConflictError(holders)
         return next(iter(holders.values()), None)
 
     def create(self, now: float) -> Profile:
         """A new, still anonymous profile."""
-        profile = Profile(len(self._by_number) + 1, now)
+        profile = Profile(len(self._by_number) + 1, now, now)
         self._by_number[profile.number] = self._by_id[profile.id] = profile
         return profile
 
     def identify(self, profile: Profile, identifiers: Identifiers) -> None:
         """Give a profile identifiers; those it had before give way."""
-        email, phone_number, external_id = identifiers
-        if email:
-            email = email.strip().lower()
-            if profile.email != email:
-                self._by_email.pop(profile.email or "", None)
-                profile.email = email
-                self._by_email[email] = profile
-        if phone_number and profile.phone_number != phone_number:
-            self._by_phone.pop(profile.phone_number or "", None)
-            profile.phone_number = phone_number
-            self._by_phone[phone_number] = profile
-        if external_id and profile.external_id != external_id:
-            self._forget_external_id(profile)
-            profile.external_id = external_id
-            self._by_external_id[external_id].append(profile)
+        for name, value in _named(identifiers):
+            if value and getattr(profile, name) != _alike(name, value):
+                self._forget(profile, name)
+                setattr(profile, name, _alike(name, value))
+                self._holders[name][_alike(name, value)] = profile
 
     def remember_browser(self, profile: Profile, anonymous_id: str) -> None:
         """Tie an anonymous_id to a profile."""
@@ -195,21 +147,17 @@ class ProfileBook:
 
     def clear_identifiers(self, profile: Profile, attributes: NewProfileAttributes) -> None:
         """Take away what the payload sets to null, except the last identifier (assumed)."""
-        if attributes.email is None and (profile.phone_number or profile.external_id):
-            self._by_email.pop(profile.email or "", None)
-            profile.email = None
-        if attributes.phone_number is None and (profile.email or profile.external_id):
-            self._by_phone.pop(profile.phone_number or "", None)
-            profile.phone_number = None
-        if attributes.external_id is None and (profile.email or profile.phone_number):
-            self._forget_external_id(profile)
-            profile.external_id = None
+        for name in Identifiers._fields:
+            others = [other for other in Identifiers._fields if other != name]
+            if getattr(attributes, name) is None and any(getattr(profile, o) for o in others):
+                self._forget(profile, name)
+                setattr(profile, name, None)
 
-    def merge(self, source: Profile, destination: Profile, *, ids_resolve: bool) -> None:
+    def merge(self, source: Profile, destination: Profile) -> None:
         """Let a profile go into another, which keeps its own and gets what it lacks (assumed).
 
         Documented: the source is deleted. Recorded: its id leads to the destination for a while,
-        here for ever or, unless `ids_resolve`, not at all.
+        here for ever.
         """
         own, left = _of(destination), _of(source)
         self.remove(source)
@@ -220,8 +168,7 @@ class ProfileBook:
             ),
         )
         self._by_number[source.number] = destination
-        if ids_resolve:
-            self._by_id[source.id] = destination
+        self._by_id[source.id] = destination
         destination.attributes = {**source.attributes, **destination.attributes}
         destination.location = {**source.location, **destination.location}
         destination.properties = {**source.properties, **destination.properties}
@@ -229,16 +176,22 @@ class ProfileBook:
 
     def remove(self, profile: Profile) -> None:
         """Take a profile out, as if it had never been; its number stays for what speaks of it."""
-        self._by_email.pop(profile.email or "", None)
-        self._by_phone.pop(profile.phone_number or "", None)
-        self._forget_external_id(profile)
+        for name in Identifiers._fields:
+            self._forget(profile, name)
         self._by_id.pop(profile.id, None)
         self._gone.add(profile.number)
 
-    def _forget_external_id(self, profile: Profile) -> None:
-        same = self._by_external_id.get(profile.external_id or "", [])
-        if profile in same:
-            same.remove(profile)
+    def _forget(self, profile: Profile, name: str) -> None:
+        self._holders[name].pop(getattr(profile, name), None)
+
+
+def _named(identifiers: Identifiers) -> Iterator[tuple[str, str | None]]:
+    return zip(Identifiers._fields, identifiers, strict=True)
+
+
+def _alike(name: str, value: str) -> str:
+    """What identifiers are compared by: case does not matter in an address (assumed)."""
+    return value.strip().lower() if name == "email" else value
 
 
 def _of(profile: Profile) -> Identifiers:

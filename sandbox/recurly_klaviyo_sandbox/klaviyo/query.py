@@ -95,20 +95,16 @@ def read(parameters: list[tuple[str, str]], allowed: Allowed) -> Query:
 
 
 def _allowed_names(allowed: Allowed) -> set[str]:
-    names = {f"fields[{resource}]" for resource in allowed.fields}
-    if allowed.filters:
-        names.add("filter")
-    if allowed.sorts:
-        names.add("sort")
-    if allowed.include:
-        names.add("include")
-    if allowed.additional:
-        names.add(f"additional-fields[{allowed.resource}]")
-    if allowed.paged:
-        names.add("page[cursor]")
-    if allowed.page_size_limit:
-        names.add("page[size]")
-    return names
+    taken = {
+        "filter": allowed.filters,
+        "sort": allowed.sorts,
+        "include": allowed.include,
+        f"additional-fields[{allowed.resource}]": allowed.additional,
+        "page[cursor]": allowed.paged,
+        "page[size]": allowed.page_size_limit,
+    }
+    fields = {f"fields[{resource}]" for resource in allowed.fields}
+    return fields | {name for name, there in taken.items() if there}
 
 
 def _subset(text: str, known: frozenset[str], parameter: str) -> frozenset[str]:

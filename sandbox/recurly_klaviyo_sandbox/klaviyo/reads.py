@@ -6,12 +6,13 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 from recurly_klaviyo_sandbox.klaviyo import background, profile_intake, resources, values
-from recurly_klaviyo_sandbox.klaviyo.calls import Answer, Call
 from recurly_klaviyo_sandbox.klaviyo.errors import Refusal
+from recurly_klaviyo_sandbox.klaviyo.profiles import Identifiers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from recurly_klaviyo_sandbox.klaviyo.calls import Answer, Call
     from recurly_klaviyo_sandbox.klaviyo.filters import Condition
     from recurly_klaviyo_sandbox.klaviyo.jobs import ImportJob
     from recurly_klaviyo_sandbox.klaviyo.profiles import Profile
@@ -29,8 +30,8 @@ _SQL = {"greater-than": ">", "greater-or-equal": ">=", "less-than": "<", "less-o
 
 def get_accounts(state: State, call: Call) -> Answer:
     """GET /api/accounts: one element (documented)."""
-    data = [resources.account(state.options, call.query.fields, call.base)]
-    return Answer(200, resources.collection(data, call.query, call.url, state.options))
+    data = [resources.account(state.options, call)]
+    return resources.collection(data, call)
 
 
 def get_metrics(state: State, call: Call) -> Answer:
@@ -43,18 +44,8 @@ def get_metrics(state: State, call: Call) -> Answer:
         if all(metric.integration == condition.text for condition in names)
     ]
     page, following = _page(wanted, call, METRICS_PER_PAGE)
-    data = [resources.metric(metric, call.query.fields, call.base) for metric in page]
-    return Answer(
-        200, resources.collection(data, call.query, call.url, state.options, following=following)
-    )
-
-
-def get_metric(state: State, call: Call) -> Answer:
-    """GET /api/metrics/{id}."""
-    metric = state.metrics.get(call.path["id"])
-    if metric is None:
-        raise Refusal.not_found("metric", call.path["id"])
-    return resources.one(resources.metric(metric, call.query.fields, call.base), call)
+    data = [resources.metric(metric, call) for metric in page]
+    return resources.collection(data, call, following)
 
 
 def get_events(state: State, call: Call) -> Answer:
@@ -79,26 +70,15 @@ def get_events(state: State, call: Call) -> Answer:
     )
     page = found[: query.page_size]
     following = (page[-1].time, page[-1].number) if len(found) > len(page) else None
-    data = [resources.event(event, state, query.fields, call.base) for event in page]
+    data = [resources.event(event, state, call) for event in page]
     included: list[dict[str, Any]] = []
     if "profile" in query.include:
         numbers = dict.fromkeys(event.profile for event in page)
-        included += [
-            resources.profile(state.profiles.number(number), query.fields, call.base)
-            for number in numbers
-        ]
+        included += [resources.profile(state.profiles.number(number), call) for number in numbers]
     if "metric" in query.include:
         numbers = dict.fromkeys(event.metric for event in page)
-        included += [
-            resources.metric(state.metrics.number(number), query.fields, call.base)
-            for number in numbers
-        ]
-    return Answer(
-        200,
-        resources.collection(
-            data, query, call.url, state.options, following=following, included=included
-        ),
-    )
+        included += [resources.metric(state.metrics.number(number), call) for number in numbers]
+    return resources.collection(data, call, following, included)
 
 
 def _keyset(cursor: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -143,25 +123,20 @@ def get_profiles(state: State, call: Call) -> Answer:
     ]
     found.sort(key=_profile_key(query.sort.lstrip("-")), reverse=query.descending)
     page, following = _page(found, call, query.page_size)
-    data = [resources.profile(profile, query.fields, call.base) for profile in page]
-    return Answer(
-        200, resources.collection(data, query, call.url, state.options, following=following)
-    )
+    data = [resources.profile(profile, call) for profile in page]
+    return resources.collection(data, call, following)
 
 
 def _candidates(state: State, conditions: Sequence[Condition]) -> list[Profile]:
     """All profiles, or the few an identifier leads to."""
     book = state.profiles
-    finders: dict[str, Callable[[str], Sequence[Profile | None]]] = {
-        "id": lambda identifier: (book.get(identifier),),
-        "email": lambda address: (book.with_email(address),),
-        "phone_number": lambda number: (book.with_phone(number),),
-        "external_id": book.with_external_id,
-    }
     for condition in conditions:
-        find = finders.get(condition.field)
-        if find is not None:
-            found = (profile for value in condition.values for profile in find(str(value)))
+        name = condition.field
+        if name == "id" or name in Identifiers._fields:
+            found = [
+                book.get(str(value)) if name == "id" else book.holder(name, str(value))
+                for value in condition.values
+            ]
             return list(dict.fromkeys(profile for profile in found if profile is not None))
     return list(book)
 
@@ -191,20 +166,7 @@ def _profile_key(name: str) -> Callable[[Profile], Any]:
 def get_profile(state: State, call: Call) -> Answer:
     """GET /api/profiles/{id}."""
     profile = profile_intake.known(state, call.path["id"])
-    data = resources.profile(profile, call.query.fields, call.base)
-    return resources.one(data, call, **_included_lists(state, call, profile.lists))
-
-
-def _included_lists(state: State, call: Call, identifiers: Sequence[str]) -> dict[str, Any]:
-    """The lists of a profile or a job, when they are asked for, as part of a document."""
-    if "lists" not in call.query.include:
-        return {}
-    found = [state.lists.get(identifier) for identifier in identifiers]
-    return {
-        "included": [
-            resources.profile_list(each, call.query.fields, call.base) for each in found if each
-        ]
-    }
+    return resources.one(resources.profile(profile, call), call)
 
 
 def _job(state: State, identifier: str) -> ImportJob:
@@ -218,90 +180,23 @@ def get_import_job(state: State, call: Call) -> Answer:
     """GET /api/profile-bulk-import-jobs/{job_id}: the read that moves a job on."""
     job = _job(state, call.path["id"])
     background.poll(state, job)
-    data = resources.import_job(job, call.query.fields, call.base)
-    return resources.one(data, call, **_included_lists(state, call, job.lists))
-
-
-def get_import_jobs(state: State, call: Call) -> Answer:
-    """GET /api/profile-bulk-import-jobs: newest first unless sorted otherwise (assumed)."""
-    query = call.query
-    now = state.now()
-    found = [
-        job
-        for job in state.jobs
-        if job.expires > now
-        and all(job.status in condition.values for condition in query.conditions)
-    ]
-    if query.descending or not query.sort:
-        found.reverse()
-    page, following = _page(found, call, query.page_size)
-    data = [resources.import_job(job, query.fields, call.base) for job in page]
-    return Answer(
-        200, resources.collection(data, query, call.url, state.options, following=following)
-    )
+    return resources.one(resources.import_job(job, call), call)
 
 
 def get_import_errors(state: State, call: Call) -> Answer:
     """GET /api/profile-bulk-import-jobs/{id}/import-errors, in pages of 20 to 100."""
     job = _job(state, call.path["id"])
     page, following = _page(job.errors, call, call.query.page_size)
-    data = [resources.import_error(error, call.query.fields) for error in page]
-    return Answer(
-        200, resources.collection(data, call.query, call.url, state.options, following=following)
-    )
-
-
-def get_import_profiles(state: State, call: Call) -> Answer:
-    """GET /api/profile-bulk-import-jobs/{id}/profiles."""
-    job = _job(state, call.path["id"])
-    page, following = _page(job.profiles, call, call.query.page_size)
-    data = [
-        resources.profile(state.profiles.number(number), call.query.fields, call.base)
-        for number in page
-    ]
-    return Answer(
-        200, resources.collection(data, call.query, call.url, state.options, following=following)
-    )
-
-
-def get_lists(state: State, call: Call) -> Answer:
-    """GET /api/lists, in pages of 10 (documented)."""
-    found = [
-        each
-        for each in state.lists
-        if all(
-            _list_matches(each.id, each.name, each.created, condition)
-            for condition in call.query.conditions
-        )
-    ]
-    name = call.query.sort.lstrip("-") or "id"
-    found.sort(
-        key=lambda each: str(getattr(each, "created" if name == "updated" else name)),
-        reverse=call.query.descending,
-    )
-    page, following = _page(found, call, call.query.page_size)
-    data = [resources.profile_list(each, call.query.fields, call.base) for each in page]
-    return Answer(
-        200, resources.collection(data, call.query, call.url, state.options, following=following)
-    )
-
-
-def _list_matches(identifier: str, name: str, created: float, condition: Condition) -> bool:
-    if condition.field in {"created", "updated"}:
-        return _COMPARISONS[condition.operator](created, _number(condition))
-    return (identifier if condition.field == "id" else name) in condition.values
+    data = [resources.import_error(error, call) for error in page]
+    return resources.collection(data, call, following)
 
 
 def get_list(state: State, call: Call) -> Answer:
-    """GET /api/lists/{id}; `profile_count` only when it is asked for (documented)."""
+    """GET /api/lists/{id}."""
     found = state.lists.get(call.path["id"])
     if found is None:
         raise Refusal.not_found("list", call.path["id"])
-    data = resources.profile_list(found, call.query.fields, call.base)
-    if "profile_count" in call.query.additional:
-        members = sum(found.id in profile.lists for profile in state.profiles)
-        data["attributes"]["profile_count"] = members
-    return resources.one(data, call)
+    return resources.one(resources.profile_list(found, call), call)
 
 
 def _page(items: Sequence[Any], call: Call, size: int) -> tuple[Sequence[Any], tuple[int] | None]:

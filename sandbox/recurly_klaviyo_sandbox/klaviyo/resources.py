@@ -13,8 +13,6 @@ from recurly_klaviyo_sandbox.klaviyo.query import cursor, query_string, thin
 from recurly_klaviyo_sandbox.klaviyo.values import to_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from recurly_klaviyo_sandbox.klaviyo.calls import Call
     from recurly_klaviyo_sandbox.klaviyo.events import StoredEvent
     from recurly_klaviyo_sandbox.klaviyo.jobs import ImportError_, ImportJob
@@ -22,72 +20,50 @@ if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.klaviyo.metrics import Metric
     from recurly_klaviyo_sandbox.klaviyo.options import Options
     from recurly_klaviyo_sandbox.klaviyo.profiles import Profile
-    from recurly_klaviyo_sandbox.klaviyo.query import Query
     from recurly_klaviyo_sandbox.klaviyo.state import State
 
 
-def account(options: Options, fields: Mapping[str, frozenset[str]], base: str) -> dict[str, Any]:
+def account(options: Options, call: Call) -> dict[str, Any]:
     """The account."""
-    return {
-        "type": "account",
-        "id": "SandBx",
-        "attributes": thin(
-            {
-                "test_account": options.test_account,
-                "contact_information": {
-                    "default_sender_name": options.organization_name,
-                    "default_sender_email": "store@sandbox.test",
-                    "website_url": None,
-                    "organization_name": options.organization_name,
-                    "street_address": {
-                        "address1": None,
-                        "address2": None,
-                        "city": None,
-                        "region": None,
-                        "country": None,
-                        "zip": None,
-                    },
-                },
-                "industry": None,
-                "timezone": options.timezone,
-                "preferred_currency": options.preferred_currency,
-                "public_api_key": "SandBx",
-                "locale": "en-US",
-            },
-            fields.get("account"),
-        ),
-        "links": {"self": f"{base}/api/accounts/SandBx/"},
+    attributes = {
+        "test_account": options.test_account,
+        "contact_information": {
+            "default_sender_name": options.organization_name,
+            "default_sender_email": "store@sandbox.test",
+            "website_url": None,
+            "organization_name": options.organization_name,
+            "street_address": dict.fromkeys(
+                ("address1", "address2", "city", "region", "country", "zip")
+            ),
+        },
+        "industry": None,
+        "timezone": options.timezone,
+        "preferred_currency": options.preferred_currency,
+        "public_api_key": "SandBx",
+        "locale": "en-US",
     }
+    return _resource("account", "SandBx", attributes, call)
 
 
-def metric(stored: Metric, fields: Mapping[str, frozenset[str]], base: str) -> dict[str, Any]:
+def metric(stored: Metric, call: Call) -> dict[str, Any]:
     """A metric with its integration, by which same names are told apart."""
-    here = f"{base}/api/metrics/{stored.id}/"
     api = stored.integration == "API"
-    return {
-        "type": "metric",
-        "id": stored.id,
-        "attributes": thin(
-            {
-                "name": stored.name,
-                "created": to_iso(stored.created),
-                "updated": to_iso(stored.created),
-                "integration": {
-                    "object": "integration",
-                    "id": "0eMvjm" if api else "6aBcDe",
-                    "key": "api" if api else stored.integration.lower(),
-                    "name": stored.integration,
-                    "category": "API" if api else "eCommerce",
-                },
-            },
-            fields.get("metric"),
-        ),
-        "relationships": {"flow-triggers": {"data": [], "links": _related(here, "flow-triggers")}},
-        "links": {"self": here},
+    attributes = {
+        "name": stored.name,
+        "created": to_iso(stored.created),
+        "updated": to_iso(stored.created),
+        "integration": {
+            "object": "integration",
+            "id": "0eMvjm" if api else "6aBcDe",
+            "key": "api" if api else stored.integration.lower(),
+            "name": stored.integration,
+            "category": "API" if api else "eCommerce",
+        },
     }
+    return _resource("metric", stored.id, attributes, call, {"flow-triggers": {"data": []}})
 
 
-def profile(stored: Profile, fields: Mapping[str, frozenset[str]], base: str) -> dict[str, Any]:
+def profile(stored: Profile, call: Call) -> dict[str, Any]:
     """A profile with all its attributes, null where there is none."""
     attributes: dict[str, Any] = {
         "email": stored.email,
@@ -102,25 +78,13 @@ def profile(stored: Profile, fields: Mapping[str, frozenset[str]], base: str) ->
         "location": {name: stored.location.get(name) for name in LOCATION},
         "properties": stored.properties,
     }
-    here = f"{base}/api/profiles/{stored.id}/"
-    return {
-        "type": "profile",
-        "id": stored.id,
-        "attributes": thin(attributes, fields.get("profile")),
-        "relationships": {
-            name: {"links": _related(here, name)}
-            for name in ("lists", "segments", "push-tokens", "conversation")
-        },
-        "links": {"self": here},
+    related: dict[str, Any] = {
+        name: {} for name in ("lists", "segments", "push-tokens", "conversation")
     }
+    return _resource("profile", stored.id, attributes, call, related)
 
 
-def event(
-    stored: StoredEvent,
-    state: State,
-    fields: Mapping[str, frozenset[str]],
-    base: str,
-) -> dict[str, Any]:
+def event(stored: StoredEvent, state: State, call: Call) -> dict[str, Any]:
     """An event; its value, 0 if it has none, and its unique_id show as properties (recorded)."""
     properties = orjson.loads(stored.properties)
     value = stored.value or 0
@@ -129,33 +93,24 @@ def event(
         properties["$value_currency"] = stored.currency
     if state.options.show_event_id:
         properties["$event_id"] = str(stored.key)
-    here = f"{base}/api/events/{stored.id}/"
     attributes = {
         "timestamp": stored.time,
         "event_properties": properties,
         "datetime": to_iso(stored.time),
         "uuid": str(uuid.UUID(int=stored.time << 64 | stored.number)),
     }
-    return {
-        "type": "event",
-        "id": stored.id,
-        "attributes": thin(attributes, fields.get("event")),
-        "relationships": {
-            name: {"data": {"type": name, "id": other}, "links": _related(here, name)}
-            for name, other in (
-                ("profile", state.profiles.number(stored.profile).id),
-                ("metric", state.metrics.number(stored.metric).id),
-            )
-        },
-        "links": {"self": here},
+    related = {
+        name: {"data": {"type": name, "id": other}}
+        for name, other in (
+            ("profile", state.profiles.number(stored.profile).id),
+            ("metric", state.metrics.number(stored.metric).id),
+        )
     }
+    return _resource("event", stored.id, attributes, call, related)
 
 
-def import_job(
-    stored: ImportJob, fields: Mapping[str, frozenset[str]], base: str
-) -> dict[str, Any]:
+def import_job(stored: ImportJob, call: Call) -> dict[str, Any]:
     """An import job."""
-    here = f"{base}/api/profile-bulk-import-jobs/{stored.id}/"
     attributes = {
         "status": stored.status,
         "created_at": to_iso(stored.created),
@@ -166,23 +121,14 @@ def import_job(
         "expires_at": to_iso(stored.expires),
         "started_at": None if stored.started is None else to_iso(stored.started),
     }
-    return {
-        "type": "profile-bulk-import-job",
-        "id": stored.id,
-        "attributes": thin(attributes, fields.get("profile-bulk-import-job")),
-        "relationships": {
-            "lists": {
-                "data": [{"type": "list", "id": identifier} for identifier in stored.lists],
-                "links": _related(here, "lists"),
-            },
-            "profiles": {"links": _related(here, "profiles")},
-            "import-errors": {"links": {"related": f"{here}import-errors/"}},
-        },
-        "links": {"self": here},
-    }
+    lists = [{"type": "list", "id": identifier} for identifier in stored.lists]
+    related = {"lists": {"data": lists}, "profiles": {}, "import-errors": {}}
+    resource = _resource("profile-bulk-import-job", stored.id, attributes, call, related)
+    del resource["relationships"]["import-errors"]["links"]["self"]  # recorded
+    return resource
 
 
-def import_error(stored: ImportError_, fields: Mapping[str, frozenset[str]]) -> dict[str, Any]:
+def import_error(stored: ImportError_, call: Call) -> dict[str, Any]:
     """Why a row was not imported."""
     attributes = {
         "code": stored.code,
@@ -194,58 +140,71 @@ def import_error(stored: ImportError_, fields: Mapping[str, frozenset[str]]) -> 
     return {
         "type": "import-error",
         "id": stored.id,
-        "attributes": thin(attributes, fields.get("import-error")),
+        "attributes": thin(attributes, call.query.fields.get("import-error")),
     }
 
 
-def profile_list(
-    stored: ProfileList, fields: Mapping[str, frozenset[str]], base: str
-) -> dict[str, Any]:
+def profile_list(stored: ProfileList, call: Call) -> dict[str, Any]:
     """A list."""
     attributes = {
         "name": stored.name,
         "created": to_iso(stored.created),
         "updated": to_iso(stored.created),
-        "opt_in_process": stored.opt_in_process,
+        "opt_in_process": "double_opt_in",
     }
-    return {
-        "type": "list",
-        "id": stored.id,
-        "attributes": thin(attributes, fields.get("list")),
-        "links": {"self": f"{base}/api/lists/{stored.id}/"},
+    return _resource("list", stored.id, attributes, call)
+
+
+def _resource(
+    kind: str,
+    identifier: str,
+    attributes: dict[str, Any],
+    call: Call,
+    related: dict[str, dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """A resource with its links; sparse fields thin out its attributes."""
+    here = f"{call.base}/api/{kind}s/{identifier}/"
+    resource = {
+        "type": kind,
+        "id": identifier,
+        "attributes": thin(attributes, call.query.fields.get(kind)),
+        "links": {"self": here},
     }
+    if related is not None:
+        for name, relationship in related.items():
+            links = {"self": f"{here}relationships/{name}/", "related": f"{here}{name}/"}
+            relationship["links"] = links
+        resource["relationships"] = related
+    return resource
 
 
-def _related(here: str, name: str) -> dict[str, str]:
-    return {"self": f"{here}relationships/{name}/", "related": f"{here}{name}/"}
-
-
-def one(data: dict[str, Any], call: Call, *, status: int = 200, **beside: Any) -> Answer:
+def one(data: dict[str, Any], call: Call, *, status: int = 200) -> Answer:
     """The answer that is a single resource."""
     here = call.url + query_string(call.query.parameters)
-    return Answer(status, {"data": data, **beside, "links": {"self": here}})
+    return Answer(status, {"data": data, "links": {"self": here}})
 
 
-def collection(  # noqa: PLR0913  (the members of a page)
+def collection(
     data: list[dict[str, Any]],
-    query: Query,
-    url: str,
-    options: Options,
-    *,
+    call: Call,
     following: tuple[Any, ...] | None = None,
     included: list[dict[str, Any]] | None = None,
-) -> dict[str, Any]:
-    """One page; `following` is where the next one starts, None on the last.
+) -> Answer:
+    """The answer that is a page; `following` is where the next one starts, None on the last.
 
-    Documented: `links.next` is an absolute URL that carries the request's parameters.
+    Documented: `links.next` is an absolute URL that carries the request's parameters. Recorded:
+    it is null on the last page.
     """
-    links: dict[str, Any] = {"self": url + query_string(query.parameters)}
-    rest = tuple(pair for pair in query.parameters if pair[0] != "page[cursor]")
-    if options.absent_links == "null":
-        links.update(next=None, prev=None)
+    parameters = call.query.parameters
+    links: dict[str, Any] = {
+        "self": call.url + query_string(parameters),
+        "next": None,
+        "prev": None,
+    }
     if following is not None:
-        links["next"] = url + query_string((*rest, ("page[cursor]", cursor(following))))
+        rest = tuple(pair for pair in parameters if pair[0] != "page[cursor]")
+        links["next"] = call.url + query_string((*rest, ("page[cursor]", cursor(following))))
     document: dict[str, Any] = {"data": data, "links": links}
-    if query.include:
+    if call.query.include:
         document["included"] = included or []
-    return document
+    return Answer(200, document)

@@ -62,13 +62,13 @@ def _time_problems(text: str, now: float) -> list[Problem]:
     return []
 
 
-def event_profile_problems(
-    profile: BulkEventProfile | SingleEventProfile, *, refuse_phones: bool
-) -> list[Problem]:
-    """What is wrong with the profile of an event; pointers are relative to the profile."""
-    found = profile_problems(
-        profile.attributes, identified=bool(profile.id), refuse_phones=refuse_phones
-    )
+def event_profile_problems(profile: BulkEventProfile | SingleEventProfile) -> list[Problem]:
+    """What is wrong with the profile of an event; pointers are relative to the profile.
+
+    An invalid phone number is dropped, as in bulk imports (assumed).
+    """
+    identified = bool(profile.id)
+    found = profile_problems(profile.attributes, identified=identified, refuse_phones=False)
     if len(_encode(profile)) > EVENT_PROFILE_BYTES:
         found.append(Problem("", "The profile of an event has at most 95 KB."))
     return found

@@ -7,7 +7,7 @@ field fails the decoding, and `diagnosis` then walks the same types to name all 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
@@ -20,9 +20,17 @@ Object: TypeAlias = Annotated[Raw, Meta(extra={"object": True})]
 NullableObject: TypeAlias = Annotated[Raw, Meta(extra={"object": True, "nullable": True})]
 ABSENT = Raw()
 
+T = TypeVar("T")
+
 
 class Shape(Struct, forbid_unknown_fields=True):
     """An object that refuses unknown fields, as the live API does."""
+
+
+class Data(Shape, Generic[T]):
+    """`{"data": ...}`, in which JSON:API wraps bodies and what belongs to them."""
+
+    data: T
 
 
 class Location(Shape, omit_defaults=True):
@@ -127,22 +135,17 @@ class ChangedProfile(Shape):
     meta: ProfileMeta | UnsetType = UNSET
 
 
-class ImportedProfile(Shape, omit_defaults=True):
-    """A profile of profile-import and of the bulk import."""
+class SentProfile(Shape, Generic[T], omit_defaults=True):
+    """A profile of profile-import and of the bulk endpoints, with attributes of one kind."""
 
     type: Literal["profile"]
-    attributes: ProfileAttributes
+    attributes: T
     id: Text = UNSET
     meta: ProfileMeta | UnsetType = UNSET
 
 
-class BulkEventProfile(Shape, omit_defaults=True):
-    """The profile that a bulk entry's events belong to."""
-
-    type: Literal["profile"]
-    attributes: EventProfileAttributes
-    id: Text = UNSET
-    meta: ProfileMeta | UnsetType = UNSET
+ImportedProfile: TypeAlias = SentProfile[ProfileAttributes]
+BulkEventProfile: TypeAlias = SentProfile[EventProfileAttributes]
 
 
 class SingleEventProfile(Shape, omit_defaults=True):
@@ -167,17 +170,11 @@ class MetricReference(Shape):
     attributes: MetricAttributes
 
 
-class MetricHolder(Shape):
-    """`metric: {data}`."""
-
-    data: MetricReference
-
-
 class EventAttributes(Shape):
     """An event of the bulk endpoint."""
 
     properties: Object
-    metric: MetricHolder
+    metric: Data[MetricReference]
     time: Text = UNSET
     value: Number = UNSET
     value_currency: Text = UNSET
@@ -192,23 +189,11 @@ class BulkEvent(Shape):
     attributes: EventAttributes
 
 
-class BulkEvents(Shape):
-    """`events: {data}`."""
-
-    data: list[BulkEvent]
-
-
-class BulkEventProfileHolder(Shape):
-    """`profile: {data}`."""
-
-    data: BulkEventProfile
-
-
 class BulkEntryAttributes(Shape):
     """One profile and its events."""
 
-    profile: BulkEventProfileHolder
-    events: BulkEvents
+    profile: Data[BulkEventProfile]
+    events: Data[list[BulkEvent]]
     backfill: Flag = UNSET
 
 
@@ -219,16 +204,10 @@ class BulkEntry(Shape):
     attributes: BulkEntryAttributes
 
 
-class BulkEntries(Shape):
-    """`events-bulk-create: {data}`."""
-
-    data: list[BulkEntry]
-
-
 class EventJobAttributes(Shape):
     """What an event job consists of."""
 
-    events: BulkEntries = field(name="events-bulk-create")
+    events: Data[list[BulkEntry]] = field(name="events-bulk-create")
 
 
 class EventJob(Shape):
@@ -238,72 +217,17 @@ class EventJob(Shape):
     attributes: EventJobAttributes
 
 
-class EventJobBody(Shape):
-    """Body of POST /api/event-bulk-create-jobs."""
-
-    data: EventJob
-
-
-class SingleEventProfileHolder(Shape):
-    """`profile: {data}`."""
-
-    data: SingleEventProfile
-
-
-class SingleEventAttributes(EventAttributes, kw_only=True):
+class OwnedEventAttributes(EventAttributes, Generic[T], kw_only=True):
     """A single event carries its profile."""
 
-    profile: SingleEventProfileHolder
+    profile: Data[T]
 
 
-class LatestEventAttributes(EventAttributes, kw_only=True):
-    """The same since revision 2026-10-15, where `meta` stands beside the profile's attributes."""
-
-    profile: BulkEventProfileHolder
-
-
-class SingleEvent(Shape):
+class OwnedEvent(Shape, Generic[T]):
     """The event of POST /api/events."""
 
     type: Literal["event"]
-    attributes: SingleEventAttributes
-
-
-class LatestEvent(Shape):
-    """The same since revision 2026-10-15."""
-
-    type: Literal["event"]
-    attributes: LatestEventAttributes
-
-
-class EventBody(Shape):
-    """Body of POST /api/events."""
-
-    data: SingleEvent
-
-
-class LatestEventBody(Shape):
-    """The same since revision 2026-10-15."""
-
-    data: LatestEvent
-
-
-class NewProfileBody(Shape):
-    """Body of POST /api/profiles."""
-
-    data: NewProfile
-
-
-class ChangedProfileBody(Shape):
-    """Body of PATCH /api/profiles/{id}."""
-
-    data: ChangedProfile
-
-
-class ImportedProfileBody(Shape):
-    """Body of POST /api/profile-import."""
-
-    data: ImportedProfile
+    attributes: OwnedEventAttributes[T]
 
 
 class SourceProfile(Shape):
@@ -333,22 +257,10 @@ class ProfileMerge(Shape):
     relationships: MergeRelationships
 
 
-class MergeBody(Shape):
-    """Body of POST /api/profile-merge."""
-
-    data: ProfileMerge
-
-
-class ImportedProfiles(Shape):
-    """`profiles: {data}`."""
-
-    data: list[ImportedProfile]
-
-
 class ImportJobAttributes(Shape):
     """What an import job consists of."""
 
-    profiles: ImportedProfiles
+    profiles: Data[list[ImportedProfile]]
 
 
 class ListReference(Shape):
@@ -378,7 +290,11 @@ class ImportJob(Shape):
     relationships: ImportJobRelationships | UnsetType = UNSET
 
 
-class ImportJobBody(Shape):
-    """Body of POST /api/profile-bulk-import-jobs."""
-
-    data: ImportJob
+EventBody: TypeAlias = Data[OwnedEvent[SingleEventProfile]]
+LatestEventBody: TypeAlias = Data[OwnedEvent[BulkEventProfile]]  # since revision 2026-10-15
+EventJobBody: TypeAlias = Data[EventJob]
+NewProfileBody: TypeAlias = Data[NewProfile]
+ChangedProfileBody: TypeAlias = Data[ChangedProfile]
+ImportedProfileBody: TypeAlias = Data[ImportedProfile]
+ImportJobBody: TypeAlias = Data[ImportJob]
+MergeBody: TypeAlias = Data[ProfileMerge]

@@ -17,15 +17,6 @@ if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.klaviyo.options import Options
 
 
-class Consent(NamedTuple):
-    """A consent somebody sent: for a list, on channels."""
-
-    email: str | None
-    phone_number: str | None
-    list_id: str
-    channels: tuple[str, ...]
-
-
 class Merge(NamedTuple):
     """A merge of two profiles, by their ids, that is still to be done; `due` since 1970."""
 
@@ -50,7 +41,6 @@ class State:
     lists: Lists = field(default_factory=Lists)
     jobs: ImportJobs = field(default_factory=ImportJobs)
     merges: list[Merge] = field(default_factory=list)
-    consents: list[Consent] = field(default_factory=list)
 
     def now(self) -> float:
         """The present in seconds since 1970."""

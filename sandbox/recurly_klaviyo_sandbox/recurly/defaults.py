@@ -11,45 +11,36 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+_MONEY: dict[str, Any] = dict.fromkeys(("subtotal", "discount", "tax"), 0.0)
+_SOLD: dict[str, Any] = {"account": None, "currency": "USD"}
+_NAMES = ("email", "first_name", "last_name", "company", "parent_account_id", "billing_info")
+_FLAGS = ("live_subscription", "active_subscription", "future_subscription")
+_MORE_FLAGS = ("canceled_subscription", "paused_subscription", "past_due_invoice")
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "accounts": {
         "state": "active",
-        "email": None,
-        "first_name": None,
-        "last_name": None,
-        "company": None,
-        "parent_account_id": None,
-        "billing_info": None,
+        **dict.fromkeys(_NAMES),
         "shipping_addresses": [],
         "custom_fields": [],
-        "has_live_subscription": False,
-        "has_active_subscription": False,
-        "has_future_subscription": False,
-        "has_canceled_subscription": False,
-        "has_paused_subscription": False,
-        "has_past_due_invoice": False,
+        **{f"has_{what}": False for what in (*_FLAGS, *_MORE_FLAGS)},
         "deleted_at": None,
     },
     "subscriptions": {
-        "account": None,
+        **_SOLD,
         "plan": None,
         "state": "active",
         "quantity": 1,
         "unit_amount": 10.0,
-        "currency": "USD",
         "collection_method": "automatic",
         "add_ons": [],
     },
     "invoices": {
-        "account": None,
+        **_SOLD,
+        **_MONEY,
         "type": "charge",
         "origin": "purchase",
         "state": "paid",
-        "currency": "USD",
         "collection_method": "automatic",
-        "subtotal": 0.0,
-        "discount": 0.0,
-        "tax": 0.0,
         "total": 0.0,
         "line_items": [],
         "has_more_line_items": False,
@@ -58,37 +49,28 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
         "subscription_ids": [],
     },
     "line_items": {
-        "account": None,
+        **_SOLD,
+        **_MONEY,
         "type": "charge",
         "origin": "one_time",
         "state": "invoiced",
-        "currency": "USD",
         "quantity": 1,
         "unit_amount": 0.0,
-        "subtotal": 0.0,
-        "discount": 0.0,
-        "tax": 0.0,
         "amount": 0.0,
     },
     "transactions": {
-        "account": None,
-        "invoice": None,
+        **_SOLD,
+        **dict.fromkeys(("invoice", "payment_method", "collected_at", "voided_at")),
         "type": "purchase",
         "origin": "recurring",
         "status": "success",
         "amount": 10.0,
-        "currency": "USD",
         "collection_method": "automatic",
-        "payment_method": None,
         "refunded": False,
         "subscription_ids": [],
-        "collected_at": None,
-        "voided_at": None,
     },
     "plans": {"state": "active", "interval_unit": "months", "interval_length": 1},
-    "add_ons": {"state": "active"},
-    "items": {"state": "active"},
-    "measured_units": {"state": "active"},
+    **{resource: {"state": "active"} for resource in ("add_ons", "items", "measured_units")},
 }
 _WITH_UUID = frozenset({"subscriptions", "invoices", "line_items", "transactions"})
 

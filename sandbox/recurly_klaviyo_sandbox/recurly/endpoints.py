@@ -18,7 +18,14 @@ _WINDOWED = (*_PAGED, "begin_time", "end_time")
 _UNORDERED = ("ids", "sort", "begin_time", "end_time")
 _NO_IDS = ("limit", "order", "sort")
 
-_ACTIVITY = {"active": "state = 'active'", "inactive": "state = 'inactive'"}
+_TIMED = (*_NO_IDS, "begin_time", "end_time")
+
+
+def _one_of(column: str, *values: str) -> Mapping[str, str]:
+    return {value: f"{column} = '{value}'" for value in values}
+
+
+_ACTIVITY = _one_of("state", "active", "inactive")
 _IN_TRIAL = "(trial_start < :now AND trial_end > :now)"
 _ACCOUNT_FILTERS: dict[str, Filter] = {
     "email": "(email = :value OR (:value = '' AND email IS NULL))",
@@ -28,50 +35,38 @@ _ACCOUNT_FILTERS: dict[str, Filter] = {
     },
     "past_due": {"true": "past_due"},
 }
+_SUBSCRIPTION_STATES = _one_of("state", "active", "canceled", "expired", "future")
 _SUBSCRIPTION_FILTERS: dict[str, Filter] = {
     "state": {
-        **{state: f"state = '{state}'" for state in ("active", "canceled", "expired", "future")},
+        **_SUBSCRIPTION_STATES,
         "in_trial": _IN_TRIAL,
         # As documented: active, canceled, future or in trial. A paused subscription is left out.
         "live": f"(state IN ('active', 'canceled', 'future') OR {_IN_TRIAL})",
     }
 }
-_INVOICE_STATES = [
-    "pending",
-    "processing",
-    "past_due",
-    "paid",
-    "failed",
-    "open",
-    "closed",
-    "voided",
-]
 _INVOICE_FILTERS: dict[str, Filter] = {
-    "state": {state: f"state = '{state}'" for state in _INVOICE_STATES},
-    "type": {
-        "charge": "type = 'charge'",
-        "credit": "type = 'credit'",
-        "legacy": "type = 'legacy'",
-        "non-legacy": "type <> 'legacy'",
+    "state": {
+        **_one_of("state", "pending", "processing", "past_due", "paid", "failed"),
+        **_one_of("state", "open", "closed", "voided"),
     },
+    "type": {**_one_of("type", "charge", "credit", "legacy"), "non-legacy": "type <> 'legacy'"},
 }
 _LINE_ITEM_FILTERS: dict[str, Filter] = {
     "original": {"true": "copied_from IS NULL"},
-    "state": {"invoiced": "state = 'invoiced'", "pending": "state = 'pending'"},
-    "type": {"charge": "type = 'charge'", "credit": "type = 'credit'"},
+    "state": _one_of("state", "invoiced", "pending"),
+    "type": _one_of("type", "charge", "credit"),
 }
 _TRANSACTION_FILTERS: dict[str, Filter] = {
     "type": {
-        **{
-            kind: f"type = '{kind}'"
-            for kind in ("authorization", "capture", "purchase", "refund", "verify")
-        },
+        **_one_of("type", "authorization", "capture", "purchase", "refund", "verify"),
         "payment": "type IN ('purchase', 'capture')",
     },
     "success": {"true": "success"},
 }
-_RELATED_TYPES = ("account", "item", "plan", "subscription", "charge")
-_OF_ACCOUNT = "account_id = :account_id"
+_RELATED_TYPES = _one_of("related_type", "account", "item", "plan", "subscription", "charge")
+_USAGE_FILTERS: dict[str, Filter] = {
+    "billing_status": {"unbilled": "billed IS NULL", "billed": "billed IS NOT NULL", "all": "TRUE"}
+}
 _INVOICES_OF_SUBSCRIPTION = (
     "id IN (SELECT invoice_id FROM line_items WHERE subscription_id = :subscription_id)"
 )
@@ -113,14 +108,23 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Listing(Endpoint):
-    """A list endpoint. `scope` is SQL over the table, naming path parameters."""
+    """A list endpoint. `scope` is SQL over the table, naming path parameters.
+
+    Without it the columns named like the path's parameters say whose rows are listed.
+    """
 
     parameters: tuple[str, ...] = ()
     filters: Mapping[str, Filter] = field(default_factory=dict)
-    scope: str = "TRUE"
+    scope: str = ""
     sorts: Mapping[str, str] = field(
         default_factory=lambda: {"created_at": "created_at", "updated_at": "updated_at"}
     )
+
+    @cached_property
+    def condition(self) -> str:
+        """Whose rows are listed."""
+        named = [f"{name} = :{name}" for name in self.pattern.groupindex]
+        return self.scope or " AND ".join(named) or "TRUE"
 
     @cached_property
     def declared(self) -> frozenset[str]:
@@ -131,62 +135,29 @@ class Listing(Endpoint):
 LISTINGS = (
     Listing("/sites", "sites", _PAGED, {"state": _ACTIVITY}),
     Listing("/accounts", "accounts", _WINDOWED, _ACCOUNT_FILTERS),
-    Listing("/accounts/{account_id}/billing_infos", "billing_infos", _UNORDERED, {}, _OF_ACCOUNT),
+    Listing("/accounts/{account_id}/billing_infos", "billing_infos", _UNORDERED),
     Listing(
         "/accounts/{account_id}/coupon_redemptions",
         "coupon_redemptions",
         _UNORDERED,
         {"state": _ACTIVITY},
-        _OF_ACCOUNT,
     ),
     Listing(
         "/accounts/{account_id}/coupon_redemptions/active",
         "coupon_redemptions",
-        scope=f"{_OF_ACCOUNT} AND state = 'active'",
+        scope="account_id = :account_id AND state = 'active'",
     ),
+    Listing("/accounts/{account_id}/credit_payments", "credit_payments", _TIMED),
+    Listing("/accounts/{account_id}/external_accounts", "external_accounts"),
+    Listing("/accounts/{account_id}/external_invoices", "external_invoices", _NO_IDS),
+    Listing("/accounts/{account_id}/invoices", "invoices", _WINDOWED, _INVOICE_FILTERS),
+    Listing("/accounts/{account_id}/line_items", "line_items", _WINDOWED, _LINE_ITEM_FILTERS),
+    Listing("/accounts/{account_id}/notes", "account_notes", ("ids",)),
+    Listing("/accounts/{account_id}/shipping_addresses", "shipping_addresses", _WINDOWED),
     Listing(
-        "/accounts/{account_id}/credit_payments",
-        "credit_payments",
-        (*_NO_IDS, "begin_time", "end_time"),
-        {},
-        _OF_ACCOUNT,
+        "/accounts/{account_id}/subscriptions", "subscriptions", _WINDOWED, _SUBSCRIPTION_FILTERS
     ),
-    Listing("/accounts/{account_id}/external_accounts", "external_accounts", scope=_OF_ACCOUNT),
-    Listing(
-        "/accounts/{account_id}/external_invoices", "external_invoices", _NO_IDS, {}, _OF_ACCOUNT
-    ),
-    Listing(
-        "/accounts/{account_id}/invoices", "invoices", _WINDOWED, _INVOICE_FILTERS, _OF_ACCOUNT
-    ),
-    Listing(
-        "/accounts/{account_id}/line_items",
-        "line_items",
-        _WINDOWED,
-        _LINE_ITEM_FILTERS,
-        _OF_ACCOUNT,
-    ),
-    Listing("/accounts/{account_id}/notes", "account_notes", ("ids",), {}, _OF_ACCOUNT),
-    Listing(
-        "/accounts/{account_id}/shipping_addresses",
-        "shipping_addresses",
-        _WINDOWED,
-        {},
-        _OF_ACCOUNT,
-    ),
-    Listing(
-        "/accounts/{account_id}/subscriptions",
-        "subscriptions",
-        _WINDOWED,
-        _SUBSCRIPTION_FILTERS,
-        _OF_ACCOUNT,
-    ),
-    Listing(
-        "/accounts/{account_id}/transactions",
-        "transactions",
-        _WINDOWED,
-        _TRANSACTION_FILTERS,
-        _OF_ACCOUNT,
-    ),
+    Listing("/accounts/{account_id}/transactions", "transactions", _WINDOWED, _TRANSACTION_FILTERS),
     Listing(
         "/accounts/{account_id}/accounts",
         "accounts",
@@ -201,33 +172,23 @@ LISTINGS = (
         "unique_coupon_codes",
         _WINDOWED,
         {"redeemed": {"true": "redeemed IS NOT NULL", "false": "redeemed IS NULL"}},
-        "coupon_id = :coupon_id",
     ),
-    Listing("/credit_payments", "credit_payments", (*_NO_IDS, "begin_time", "end_time")),
+    Listing("/credit_payments", "credit_payments", _TIMED),
     Listing(
         "/custom_field_definitions",
         "custom_field_definitions",
         _WINDOWED,
-        {"related_type": {kind: f"related_type = '{kind}'" for kind in _RELATED_TYPES}},
+        {"related_type": _RELATED_TYPES},
     ),
     Listing(
         "/general_ledger_accounts",
         "general_ledger_accounts",
         _PAGED,
-        {
-            "account_type": {
-                "liability": "account_type = 'liability'",
-                "revenue": "account_type = 'revenue'",
-            }
-        },
+        {"account_type": _one_of("account_type", "liability", "revenue")},
     ),
     Listing("/performance_obligations", "performance_obligations"),
     Listing(
-        "/invoice_templates/{invoice_template_id}/accounts",
-        "accounts",
-        _WINDOWED,
-        _ACCOUNT_FILTERS,
-        "template_id = :invoice_template_id",
+        "/invoice_templates/{invoice_template_id}/accounts", "accounts", _WINDOWED, _ACCOUNT_FILTERS
     ),
     Listing("/items", "items", _WINDOWED, {"state": _ACTIVITY}),
     Listing("/measured_units", "measured_units", _WINDOWED, {"state": _ACTIVITY}),
@@ -236,25 +197,15 @@ LISTINGS = (
         "/external_products/{external_product_id}/external_product_references",
         "external_product_references",
         ("sort",),
-        {},
-        "product_id = :external_product_id",
     ),
     Listing("/external_subscriptions", "external_subscriptions", ("sort",)),
     Listing(
         "/external_subscriptions/{external_subscription_id}/external_invoices",
         "external_invoices",
         _NO_IDS,
-        {},
-        "subscription_id = :external_subscription_id",
     ),
     Listing("/invoices", "invoices", _WINDOWED, _INVOICE_FILTERS),
-    Listing(
-        "/invoices/{invoice_id}/line_items",
-        "line_items",
-        _WINDOWED,
-        _LINE_ITEM_FILTERS,
-        "invoice_id = :invoice_id",
-    ),
+    Listing("/invoices/{invoice_id}/line_items", "line_items", _WINDOWED, _LINE_ITEM_FILTERS),
     Listing(
         "/invoices/{invoice_id}/coupon_redemptions",
         "coupon_redemptions",
@@ -265,13 +216,7 @@ LISTINGS = (
     Listing("/invoices/{invoice_id}/related_invoices", "invoices", scope=_RELATED_INVOICES),
     Listing("/line_items", "line_items", _WINDOWED, _LINE_ITEM_FILTERS),
     Listing("/plans", "plans", _WINDOWED, {"state": _ACTIVITY}),
-    Listing(
-        "/plans/{plan_id}/add_ons",
-        "add_ons",
-        _WINDOWED,
-        {"state": _ACTIVITY},
-        "plan_id = :plan_id",
-    ),
+    Listing("/plans/{plan_id}/add_ons", "add_ons", _WINDOWED, {"state": _ACTIVITY}),
     Listing("/price_segments", "price_segments", ("ids", "limit", "order")),
     Listing("/add_ons", "add_ons", _WINDOWED, {"state": _ACTIVITY}),
     Listing("/shipping_methods", "shipping_methods", _WINDOWED),
@@ -284,31 +229,16 @@ LISTINGS = (
         _INVOICES_OF_SUBSCRIPTION,
     ),
     Listing(
-        "/subscriptions/{subscription_id}/line_items",
-        "line_items",
-        _WINDOWED,
-        _LINE_ITEM_FILTERS,
-        "subscription_id = :subscription_id",
+        "/subscriptions/{subscription_id}/line_items", "line_items", _WINDOWED, _LINE_ITEM_FILTERS
     ),
     Listing(
-        "/subscriptions/{subscription_id}/coupon_redemptions",
-        "coupon_redemptions",
-        _UNORDERED,
-        {},
-        "subscription_id = :subscription_id",
+        "/subscriptions/{subscription_id}/coupon_redemptions", "coupon_redemptions", _UNORDERED
     ),
     Listing(
         "/subscriptions/{subscription_id}/add_ons/{add_on_id}/usage",
         "usages",
         _WINDOWED,
-        {
-            "billing_status": {
-                "unbilled": "billed IS NULL",
-                "billed": "billed IS NOT NULL",
-                "all": "TRUE",
-            }
-        },
-        "subscription_id = :subscription_id AND add_on_id = :add_on_id",
+        _USAGE_FILTERS,
         sorts={"recorded_timestamp": "created_at", "usage_timestamp": "updated_at"},
     ),
     Listing("/transactions", "transactions", _WINDOWED, _TRANSACTION_FILTERS),
@@ -319,35 +249,15 @@ LISTINGS = (
         "/external_subscriptions/{external_subscription_id}/external_payment_phases",
         "external_payment_phases",
         _NO_IDS,
-        {},
-        "subscription_id = :external_subscription_id",
     ),
     Listing(
-        "/accounts/{account_id}/entitlements",
-        "entitlements",
-        (),
-        {
-            "state": {
-                state: f"state = '{state}'" for state in ("active", "canceled", "expired", "future")
-            }
-        },
-        _OF_ACCOUNT,
+        "/accounts/{account_id}/entitlements", "entitlements", (), {"state": _SUBSCRIPTION_STATES}
     ),
-    Listing(
-        "/accounts/{account_id}/external_subscriptions",
-        "external_subscriptions",
-        ("sort",),
-        {},
-        _OF_ACCOUNT,
-    ),
+    Listing("/accounts/{account_id}/external_subscriptions", "external_subscriptions", ("sort",)),
     Listing("/business_entities", "business_entities"),
     Listing("/gift_cards", "gift_cards"),
     Listing(
-        "/business_entities/{business_entity_id}/invoices",
-        "invoices",
-        _WINDOWED,
-        _INVOICE_FILTERS,
-        "entity_id = :business_entity_id",
+        "/business_entities/{business_entity_id}/invoices", "invoices", _WINDOWED, _INVOICE_FILTERS
     ),
 )
 

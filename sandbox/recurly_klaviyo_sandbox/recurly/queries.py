@@ -62,7 +62,7 @@ def read_query(
         if name in given:
             raise bad_parameter(name, f"{name} was given more than once")
         given[name] = value
-    conditions = [listing.scope]
+    conditions = [listing.condition]
     values: dict[str, str | int] = {**scope, "now": now}
     if "ids" in given:
         others = sorted(set(given) - {"ids"})

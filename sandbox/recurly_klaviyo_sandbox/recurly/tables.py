@@ -55,7 +55,7 @@ TABLES: dict[str, Table] = {
             "future": "has_future_subscription",
             "past_due": "has_past_due_invoice",
             "parent_id": "parent_account_id",
-            "template_id": "invoice_template_id",
+            "invoice_template_id": "invoice_template_id",
         },
         "account",
         code="code",
@@ -82,7 +82,7 @@ TABLES: dict[str, Table] = {
             "state": "state",
             "type": "type",
             "previous_id": "previous_invoice_id",
-            "entity_id": "business_entity_id",
+            "business_entity_id": "business_entity_id",
         },
         "invoice",
         code="number",
@@ -140,14 +140,14 @@ TABLES: dict[str, Table] = {
     ),
     "external_products": Table({}, "external_product"),
     "external_product_references": Table(
-        {"product_id": "_product_id"}, "external_product_reference_mini"
+        {"external_product_id": "_product_id"}, "external_product_reference_mini"
     ),
     "external_subscriptions": Table(_ACCOUNT, "external_subscription"),
     "external_invoices": Table(
-        _ACCOUNT | {"subscription_id": "external_subscription.id"}, "external_invoice"
+        _ACCOUNT | {"external_subscription_id": "external_subscription.id"}, "external_invoice"
     ),
     "external_payment_phases": Table(
-        {"subscription_id": "_subscription_id"}, "external_payment_phase"
+        {"external_subscription_id": "_subscription_id"}, "external_payment_phase"
     ),
 }
 """Every resource by the name this sandbox gives it."""

@@ -8,6 +8,7 @@ The key goes to the configured host and nowhere else.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from base64 import b64encode
 from datetime import datetime, timedelta, timezone
@@ -23,6 +24,7 @@ from tap_recurly.errors import BudgetError, RequestError, TapRecurlyError, Unrea
 from tap_recurly.http.pages import Count, Page, Row, are_objects, as_lines, check_utf8
 from tap_recurly.http.queries import encoded, endpoint
 from tap_recurly.http.rate_limit import ClosedError, RateLimiter
+from tap_recurly.http.repair import repaired
 from tap_recurly.http.responses import API_VERSION, Response, error_for, is_retryable, redacted_path
 from tap_recurly.http.retry import CircuitBreaker, CircuitOpenError, PageSizes, RetryPolicy
 from tap_recurly.http.transport import RetryableError, SessionPool
@@ -44,6 +46,8 @@ MAX_THROTTLED_SECONDS = 900
 
 MAX_EMPTY_PAGES = 10
 """No filter of Recurly's leaves pages empty; what goes on so goes on for ever."""
+
+VERSION_PREFIX = re.compile(r"^/v\d{4}-\d{2}-\d{2}(?=/)")
 
 Body = TypeVar("Body")
 
@@ -87,6 +91,7 @@ class RecurlyClient:
         self._heads = True
         self._deprecation_said = False
         self._dateless_said = False
+        self._repair_said = False
 
     def close(self) -> None:
         """Ask for nothing more; requests under way are the last of their threads."""
@@ -139,7 +144,10 @@ class RecurlyClient:
 
     def document(self, path: str) -> bytes:
         """Read what is not a list: one JSON object."""
-        return self._request("GET", self._url(path, None), _read_object)
+        url = self._url(path, None)
+        return self._request(
+            "GET", url, lambda response: self._readable(response.body, _read_object, url)
+        )
 
     def _page(self, url: str) -> tuple[Page, str | None]:
         """A page, and where the next one is."""
@@ -148,17 +156,31 @@ class RecurlyClient:
         return page
 
     def _read_page(self, response: Response, url: str) -> tuple[Page, str | None]:
-        try:
-            check_utf8(response.body)
-            body = msgspec.json.decode(response.body, type=_ListBody)
-            lines = as_lines(body.data)
-        except (UnicodeDecodeError, msgspec.MsgspecError) as fault:
-            raise RetryableError("the answer is not a list in JSON") from fault
+        body = self._readable(response.body, _read_list, url)
+        lines = as_lines(body.data)
         if not are_objects(body.data):
             raise RetryableError("the list holds a row that is no object")
         as_of = self._server_time(response) - timedelta(seconds=floor(response.seconds))
         page = Page(lines, len(body.data), body.more, as_of)
         return page, self._following(body, url) if body.more else None
+
+    def _readable(self, body: bytes, read: Callable[[bytes], Body], url: str) -> Body:
+        """What was read of a body, after repair where its texts are not Unicode."""
+        try:
+            return read(body)
+        except RetryableError:
+            mended = repaired(body)
+            if mended == body:
+                raise
+        content = read(mended)
+        if not self._repair_said:
+            self._repair_said = True
+            logger.warning(
+                "Recurly sends texts that are not Unicode, first at %s: U+FFFD stands for what "
+                "cannot be read.",
+                self._endpoint(url),
+            )
+        return content
 
     def _following(self, body: _ListBody, url: str) -> str:
         if not body.next:
@@ -187,14 +209,16 @@ class RecurlyClient:
     def _here(self, address: str) -> str:
         """The next page's URL on the configured site, to which alone the key goes.
 
-        Recurly gives a path; the guide calls it a URL. Behind a proxy it may name Recurly's own
-        host, or a path without the proxy's prefix: only its path and query matter.
+        Recurly gives a path; the guide calls it a URL, with the API's version before the path.
+        Behind a proxy it may name Recurly's own host, or a path without the proxy's prefix: only
+        its path and query matter.
         """
         base = urlsplit(self._base_url)
         parts = urlsplit(address)
         path = parts.path if parts.path.startswith("/") else f"/{parts.path}"
-        if not path.startswith(f"{base.path}/"):
-            path = base.path + path
+        if path.startswith(f"{base.path}/"):
+            path = path.removeprefix(base.path)
+        path = base.path + VERSION_PREFIX.sub("", path)
         return urlunsplit((base.scheme, base.netloc, path, parts.query, ""))
 
     def _request(self, method: str, url: str, read: Callable[[Response], Body]) -> Body:
@@ -346,11 +370,19 @@ def _spellings(key: str) -> tuple[str, ...]:
     return key, b64encode(f"{key}:".encode()).decode()
 
 
-def _read_object(response: Response) -> bytes:
+def _read_list(body: bytes) -> _ListBody:
     try:
-        readable = isinstance(orjson.loads(response.body), dict)
+        check_utf8(body)
+        return msgspec.json.decode(body, type=_ListBody)
+    except (UnicodeDecodeError, msgspec.MsgspecError) as fault:
+        raise RetryableError("the answer is not a list in JSON") from fault
+
+
+def _read_object(body: bytes) -> bytes:
+    try:
+        readable = isinstance(orjson.loads(body), dict)
     except orjson.JSONDecodeError:
         readable = False
     if not readable:
         raise RetryableError("the answer is not an object in JSON")
-    return response.body
+    return body

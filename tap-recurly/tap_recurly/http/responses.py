@@ -22,6 +22,7 @@ from tap_recurly.errors import (
     TapRecurlyError,
 )
 from tap_recurly.http.rate_limit import RateHeaders
+from tap_recurly.http.repair import repaired
 from tap_recurly.redaction import redact
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class Response:
     def error(self) -> RecurlyError:
         """Recurly's own words on a refusal; empty when the body (a gateway's HTML) has none."""
         try:
-            return msgspec.json.decode(self.body, type=_ErrorBody).error
+            return msgspec.json.decode(repaired(self.body), type=_ErrorBody).error
         except msgspec.MsgspecError:
             return RecurlyError()
 

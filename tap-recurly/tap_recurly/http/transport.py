@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 import zlib
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.exceptions import InvalidSchema, InvalidURL
 from urllib3.exceptions import HTTPError
 
+from tap_recurly.errors import ConfigurationError
 from tap_recurly.http.responses import API_VERSION, Response
 
 if TYPE_CHECKING:
@@ -22,11 +25,18 @@ CONNECTION_FAULTS = {
     "CERTIFICATE_VERIFY_FAILED": "the TLS certificate is not accepted",
     "WRONG_VERSION_NUMBER": "what answers there does not speak TLS, that is https",
     "SSLError": "no TLS connection comes about",
+    "Tunnel connection failed": "the proxy does not let the connection through",
     "ProxyError": "the proxy does not answer",
     "NameResolutionError": "the host name is unknown",
     "NewConnectionError": "the connection is refused",
 }
 """Signs in an exception's text that no connection came about, and what they mean."""
+
+PROXY_WANTS_CREDENTIALS = "Tunnel connection failed: 407"
+NO_CREDENTIALS = (
+    "407, it wants a user and a password, as in http://user:password@proxy.example:3128"
+)
+NO_CERTIFICATE = "NO_CERTIFICATE_OR_CRL_FOUND"
 
 GZIP = 16 + zlib.MAX_WBITS
 """zlib's word for a stream with gzip's header and check sum."""
@@ -78,6 +88,7 @@ class SessionPool:
 
         Raises:
             RetryableError: If no whole answer came.
+            ConfigurationError: If a proxy or certificates are named that cannot be used.
         """
         silence = self._settings.request_timeout
         timeout = (min(silence, MAX_CONNECT_SECONDS), silence)
@@ -89,12 +100,25 @@ class SessionPool:
                     method, url, timeout=timeout, allow_redirects=False, stream=True
                 ) as response,
             ):
+                if response.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+                    raise _proxy_error(NO_CREDENTIALS)
                 # In one piece: in small ones, as `content` does it, costs more than the parsing.
                 body = _unpacked(response.raw.read(decode_content=False), response.headers)
                 seconds = response.elapsed.total_seconds()
                 return Response(response.status_code, response.headers, body, seconds)
+        except InvalidSchema as fault:
+            raise _proxy_error("SOCKS takes the package PySocks") from fault
+        except InvalidURL as fault:
+            raise _proxy_error("it is no URL such as http://proxy.example:3128") from fault
         except (requests.RequestException, HTTPError, zlib.error) as fault:
+            if PROXY_WANTS_CREDENTIALS in repr(fault):
+                raise _proxy_error(NO_CREDENTIALS) from fault
+            if NO_CERTIFICATE in repr(fault):
+                raise _certificates_error("the file holds none") from fault
             raise _retryable_error(fault) from fault
+        except OSError as fault:
+            # What is no fault of the network's: requests cannot find the file.
+            raise _certificates_error(str(fault)) from fault
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -141,6 +165,21 @@ def _unpacked(body: bytes, headers: Mapping[str, str]) -> bytes:
         return body
     length = min(int.from_bytes(body[-4:], "little"), MAX_BODY_BYTES)
     return zlib.decompress(body, wbits=GZIP, bufsize=max(length, 1))
+
+
+def _proxy_error(reason: str) -> ConfigurationError:
+    """The variables' values stay out of it: they may hold a password."""
+    return ConfigurationError(
+        f"The proxy that the environment names cannot be used ({reason}): correct the variable "
+        f"HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, or name Recurly's host in NO_PROXY."
+    )
+
+
+def _certificates_error(reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The certificates that the environment names cannot be used ({reason.rstrip('.')}): let "
+        f"the variable REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE name a file of them, or remove it."
+    )
 
 
 def _retryable_error(fault: Exception) -> RetryableError:

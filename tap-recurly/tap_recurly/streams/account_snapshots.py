@@ -1,61 +1,82 @@
-"""Every touched account as it is now, together with its subscriptions.
+"""Every touched account as it is now, with its subscriptions and who shares its address.
 
-Touched is an account that has been updated itself or has a subscription that has been. The first
-run takes all accounts; so does one run every `account_sweep_hours`, because Recurly does not bump
-an account's `updated_at` when only its card changes.
+Touched is an account that has been updated itself, or of which a subscription, an invoice or a
+transaction has been: who pays with a new card need not be updated for it. The first run takes all
+accounts; so does one run every `account_sweep_hours`, because Recurly does not bump an account's
+`updated_at` when only its card changes.
 
 What must be read when, so that a snapshot never lacks a plan and no change is lost:
 
 1. The upper bound H is frozen before anything is read, for accounts and subscriptions alike. What
    changes after H belongs to the next run, whose lower bound is H less the lookback.
-2. Subscriptions of single accounts are read to the open end of their list, and ascending: one
-   that changes meanwhile moves ahead of the cursor and is still read.
-3. The list of all subscriptions is read in frozen windows, from which a subscription that changes
-   meanwhile disappears. Its tail, from H less the lookback to the open end, is therefore read
-   once more afterwards: all that disappeared is there.
-4. The bookmark becomes H once all rows are out, and not before.
+2. Lists of a single account or address are read to their open end, in an order in which what
+   changes meanwhile is still read.
+3. The lists of all subscriptions and of all accounts are read in frozen windows, from which a row
+   that changes meanwhile disappears. Their tail, from H less the lookback to the open end, is
+   therefore read once more afterwards: all that disappeared is there.
+4. Plans are read after H: a subscription to one that is missing is younger, and the next run's.
+5. The bookmark becomes H once all rows are out, and not before.
+
+Accounts share an address when it is the same but for case and surrounding spaces. Two things only
+a sweep can tell, for the tap remembers no account: who stays at an address that another account
+has left; and, should Recurly mind case or spaces in an address it is asked for, who has written
+it with some where the touched account has not (docs/recurly.md: Lists).
+
+What an increment costs beside the pages of what changed in the four lists: for the accounts that
+something of theirs has touched, one request per 200; then for the addresses of touched accounts
+and for the subscriptions of all accounts concerned, one request each or one per 200 rows of the
+whole list, whichever is less; and the plans.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
+from math import ceil
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from typing_extensions import override
 
-from tap_recurly.errors import NotFoundError
+from tap_recurly.errors import ForbiddenError, MissingFeatureError, NotFoundError
 from tap_recurly.http.queries import ASCENDING, PAGE_SIZE, between
-from tap_recurly.reading.lists import Window
-from tap_recurly.schema import array_of, resource_schema
+from tap_recurly.schema import SCALARS, array_of, resource_schema
 from tap_recurly.streams.base import RecurlyStream
-from tap_recurly.streams.snapshot_store import (
+from tap_recurly.streams.snapshot_rows import (
+    BILLING_INFO_ATTRIBUTES,
+    PAYMENT_METHOD_ATTRIBUTES,
+    PLAN_ATTRIBUTES,
+    SAME_EMAIL_ATTRIBUTES,
     SUBSCRIPTION_ATTRIBUTES,
-    SnapshotStore,
-    in_short,
+    PlanIntervals,
+    SameEmail,
+    email_of,
     owner,
-    reads_per_account,
-    snapshot,
 )
+from tap_recurly.streams.snapshot_store import MAX_SAME_EMAIL, SnapshotStore
 from tap_recurly.times import format_time
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterator
     from datetime import datetime
 
     from singer_sdk.helpers.types import Context
 
     from tap_recurly.http.pages import Row
-    from tap_recurly.reading.lists import IncrementalList
+    from tap_recurly.reading.lists import Window
+
+OLDEST_FIRST = {"sort": "created_at", "order": "asc", "limit": str(PAGE_SIZE)}
+"""By `created_at`, no account that changes meanwhile changes its place."""
 
 MIN_OVERLAP = timedelta(seconds=60)
-"""How far before H the tail of the subscriptions begins at least: Recurly may commit a change up
-to a gateway call, that is a minute, after its `updated_at`."""
+"""How far before H the tail of a list begins at least: Recurly may commit a change up to a gateway
+call, that is a minute, after its `updated_at`."""
 
 
 class AccountSnapshots(RecurlyStream):
-    """Accounts with their subscriptions: all that a customer's profile needs in one record."""
+    """Accounts with their subscriptions, and with the other accounts that share their address."""
 
     name = "account_snapshots"
     path = "/accounts"
@@ -66,32 +87,36 @@ class AccountSnapshots(RecurlyStream):
     @classmethod
     @override
     def record_schema(cls) -> dict[str, Any]:
-        subscriptions = array_of("Subscription", SUBSCRIPTION_ATTRIBUTES)
-        return resource_schema(cls.resource, extra={"subscriptions": subscriptions})
+        subscriptions = _subscriptions_schema()
+        same_email = _same_email_schema(subscriptions)
+        return resource_schema(
+            cls.resource, extra={"subscriptions": subscriptions, "same_email": same_email}
+        )
 
     @override
     def get_records(self, context: Context | None = None) -> Generator[Any, None, None]:
-        frozen = self.frozen_window(self._accounts)
+        frozen = self.frozen_window(self.incremental_list(self.path))
         if frozen is None:
             return
         is_first = self.bookmark is None
         sweeps = frozen.begin is None if is_first else self.sweep_due(frozen.end)
         with SnapshotStore() as store:
-            yield from self._all(store, frozen) if sweeps else self._touched(store, frozen)
+            if sweeps:
+                self._add_all(store, frozen)
+            else:
+                self._add_touched(store, frozen)
+                self._add_same_email(store, frozen.end)
+            yield from self._snapshots(store, frozen.end)
         swept = {"last_sweep": format_time(frozen.end)} if is_first or sweeps else {}
         self.checkpoint(frozen.end, extra=swept)
 
     @override
     def enrich(self, rows: Iterator[Row]) -> Iterator[Row]:
-        """Add the subscriptions, account by account; what has gone meanwhile is no row."""
-        if not self.wants("subscriptions"):
-            yield from rows
-            return
-        while chunk := list(islice(rows, PAGE_SIZE)):
-            found = self._site.in_order(self._subscriptions_of, chunk)
-            for account, subscriptions in zip(chunk, found, strict=True):
-                if subscriptions is not None:
-                    yield snapshot(account, subscriptions)
+        """Make snapshots of a few accounts; what has gone meanwhile is no row."""
+        with SnapshotStore() as store:
+            store.add_touched(rows)
+            self._add_same_email(store)
+            yield from self._snapshots(store)
 
     @property
     @override
@@ -99,92 +124,196 @@ class AccountSnapshots(RecurlyStream):
         return self._total
 
     @property
-    def _accounts(self) -> IncrementalList:
-        return self.incremental_list("/accounts")
+    def _wants_same_email(self) -> bool:
+        """Whether to tell who shares an address; not where nobody is to know the address."""
+        return self._is_wanted("same_email") and self._is_wanted("email")
+
+    def _is_wanted(self, *path: str) -> bool:
+        """Whether a property is selected, given the names of those it stands in and its own."""
+        return self.mask[tuple(chain.from_iterable(("properties", name) for name in path))]
+
+    def _add_all(self, store: SnapshotStore, frozen: Window) -> None:
+        """Keep every account of the site."""
+        everything = frozen if frozen.begin is None else self._whole("accounts", frozen.end)
+        store.add_touched(self._listed("accounts", everything))
+        if self._wants_same_email:
+            store.add_others(self._tail("accounts", frozen.end))
+
+    def _add_touched(self, store: SnapshotStore, frozen: Window) -> None:
+        """Keep the accounts that changed since the bookmark, or of which something did."""
+        store.add_touched(self._listed("accounts", frozen))
+        settings = self._site.settings
+        for path in self._touching:
+            changed = self.incremental_list(path).since(
+                self.bookmark, settings.start_date, settings.lookback
+            )
+            store.touch(filter(None, map(owner, changed.rows())))
+        for accounts in self._site.in_order(self._by_ids, store.unread()):
+            store.add_touched(accounts)
 
     @property
-    def _subscriptions(self) -> IncrementalList:
-        return self.incremental_list("/subscriptions")
+    def _touching(self) -> Iterator[str]:
+        """The lists of what touches an account.
 
-    def _all(self, store: SnapshotStore, frozen: Window) -> Iterator[Row]:
-        """Every account of the site, straight from the list."""
-        everything = Window(None, frozen.end, frozen.row_count)
-        if frozen.begin is not None:
-            everything = self._until(self._accounts.freeze(None), frozen.end)
-        self._total = everything.row_count
-        if not self.wants("subscriptions"):
-            yield from self._accounts.read(everything).rows()
+        Payments are asked only for what they change of an account, and not at the first read:
+        that has begun with `start_date`, and a sweep will find what is older.
+        """
+        yield "/subscriptions"
+        if self.bookmark is None:
             return
-        subscriptions = self._until(self._subscriptions.freeze(None), frozen.end)
-        accounts = self._accounts.read(everything)
-        if self._reads_per_account(everything.row_count or 0, subscriptions.row_count):
-            yield from self.enrich(accounts.rows())
-        else:
-            accounts.prefetch()
-            self._load_subscriptions(store, subscriptions, of_touched_only=False)
-            yield from _joined(store, accounts.rows())
+        if self._is_wanted("billing_info") or self._is_wanted("has_past_due_invoice"):
+            yield "/invoices"
+        if self._is_wanted("billing_info"):
+            yield "/transactions"
 
-    def _touched(self, store: SnapshotStore, frozen: Window) -> Iterator[Row]:
-        """The accounts that changed since the bookmark, or whose subscriptions did."""
-        store.add_accounts(self._accounts.read(frozen).rows())
-        changed = self._until(self._subscriptions.freeze(frozen.begin), frozen.end)
-        store.touch(filter(None, map(owner, self._subscriptions.read(changed).rows())))
-        for accounts in self._site.in_order(self._by_ids, store.unread()):
-            store.add_accounts(accounts)
-        self._total = touched = store.touched()
-        if not touched or not self.wants("subscriptions"):
-            yield from store.accounts()
+    def _add_same_email(self, store: SnapshotStore, end: datetime | None = None) -> None:
+        """Keep the accounts that share an address with touched ones."""
+        addresses = store.count_addresses() if self._wants_same_email else 0
+        if not addresses:
             return
-        subscriptions = self._until(self._subscriptions.freeze(None), frozen.end)
-        if self._reads_per_account(touched, subscriptions.row_count):
-            yield from self.enrich(store.accounts())
+        store.index_addresses()
+        whole_list = self._if_cheaper(addresses, "addresses", "accounts", end)
+        if whole_list is None:
+            for accounts in self._site.in_order(self._at_address_of, store.one_per_address()):
+                store.add_others(accounts)
         else:
-            self._load_subscriptions(store, subscriptions, of_touched_only=True)
-            yield from _joined(store, store.accounts())
+            store.add_at_known_addresses(self._listed("accounts", whole_list))
+            store.add_at_known_addresses(self._tail("accounts", whole_list.end))
 
-    def _reads_per_account(self, accounts: int, subscriptions: int | None) -> bool:
-        per_account = reads_per_account(accounts, subscriptions)
+    def _add_subscriptions(self, store: SnapshotStore, end: datetime | None) -> None:
+        """Keep the subscriptions of all accounts that are kept; who has gone is kept no longer."""
+        accounts = store.count_accounts()
+        if not accounts:
+            return
+        plans = self._plan_intervals()
+        whole_list = self._if_cheaper(accounts, "accounts", "subscriptions", end)
+        if whole_list is None:
+            ask = partial(self._subscriptions_of, plans=plans)
+            for account_id, subscriptions in self._site.in_order(ask, store.account_ids()):
+                if subscriptions is None:
+                    store.forget(account_id)
+                else:
+                    store.add_subscriptions(account_id, subscriptions)
+        else:
+            listed = self._listed("subscriptions", whole_list)
+            store.add_subscription_list(listed, plans.subscription)
+            store.add_subscription_list(
+                self._tail("subscriptions", whole_list.end), plans.subscription
+            )
+            if store.ownerless:
+                self.logger.warning("Subscriptions that name no account are in no snapshot.")
+
+    def _snapshots(self, store: SnapshotStore, end: datetime | None = None) -> Iterator[Row]:
+        """The touched accounts with all that belongs to them."""
+        wants_subscriptions = self._is_wanted("subscriptions")
+        if wants_subscriptions:
+            self._add_subscriptions(store, end)
+        self._total = store.count_touched()
+        yield from store.snapshots(
+            with_subscriptions=wants_subscriptions,
+            # What nobody wants of an account is not wanted of another either.
+            same_email=SameEmail(self._is_wanted) if self._wants_same_email else None,
+        )
+        if store.crowded:
+            self.logger.warning(
+                "%d accounts share their e-mail address with more than %d others, of which only "
+                "the oldest are told: look for a placeholder among the addresses in Recurly.",
+                store.crowded,
+                MAX_SAME_EMAIL,
+            )
+
+    def _if_cheaper(self, asked: int, what: str, name: str, end: datetime | None) -> Window | None:
+        """A whole list up to the end, if that costs less than a request for each asked about.
+
+        Without an end, for a sample, no list is read whole.
+        """
+        if asked == 1 or end is None:
+            return None
+        frozen = self._whole(name, end)
+        singly = frozen.row_count is not None and asked <= ceil(frozen.row_count / PAGE_SIZE)
         self.log(
-            "%d accounts to read, %s subscriptions on the site: reading subscriptions %s.",
-            accounts,
-            "an unknown number of" if subscriptions is None else subscriptions,
-            "account by account" if per_account else "as one list",
+            "%d %s to read, %s %s on the site: reading %s %s.",
+            asked,
+            what,
+            "an unknown number of" if frozen.row_count is None else frozen.row_count,
+            name,
+            name,
+            "one by one" if singly else "as one list",
         )
-        return per_account
+        return None if singly else frozen
 
-    def _load_subscriptions(
-        self, store: SnapshotStore, frozen: Window, *, of_touched_only: bool
-    ) -> None:
-        rows = self.watched(
-            self._subscriptions.read(frozen).rows(), "subscriptions", lambda: frozen.row_count
-        )
-        store.add_subscriptions(rows, of_touched_only=of_touched_only)
+    def _whole(self, name: str, end: datetime) -> Window:
+        """A whole list up to the run's one frozen moment; the count says how much to cut."""
+        return replace(self.incremental_list(f"/{name}").freeze(None), end=end)
+
+    def _listed(self, name: str, frozen: Window) -> Iterator[Row]:
+        """The rows of a list in a frozen window."""
+        rows = self.incremental_list(f"/{name}").read(frozen).rows()
+        return self.watched(rows, name, lambda: frozen.row_count)
+
+    def _tail(self, name: str, end: datetime) -> Iterator[Row]:
+        """What may have left the frozen windows of a list while they were read."""
         overlap = max(self._site.settings.lookback, MIN_OVERLAP)
-        tail = self._site.client.rows("/subscriptions", between(frozen.end - overlap, None))
-        store.add_subscriptions(tail, of_touched_only=of_touched_only)
-        if store.ownerless:
-            self.logger.warning("Subscriptions that name no account are in no snapshot.")
-        store.index()
+        return self._site.client.rows(f"/{name}", between(end - overlap, None))
+
+    def _plan_intervals(self) -> PlanIntervals:
+        """The intervals of all plans; without them subscriptions are told all the same."""
+        try:
+            return PlanIntervals(self._site.client.rows("/plans", ASCENDING))
+        except (ForbiddenError, MissingFeatureError, NotFoundError) as fault:
+            self.logger.warning("Subscriptions come without their plans' intervals: %s", fault)
+            return PlanIntervals([])
 
     def _by_ids(self, account_ids: list[str]) -> list[Row]:
         """Accounts as they are now; Recurly allows no other parameter beside `ids`."""
         return list(self._site.client.rows("/accounts", {"ids": ",".join(account_ids)}))
 
-    def _subscriptions_of(self, account: Row) -> list[bytes] | None:
-        if not isinstance(account.id, str):
-            return []
-        path = f"/accounts/{quote(account.id, safe='')}/subscriptions"
+    def _at_address_of(self, account: Row) -> list[Row]:
+        """The oldest accounts with the address of this one, as many as a snapshot tells and some.
+
+        Whether Recurly minds the case of an address shows in whether it finds this account by
+        small letters; if not, it is asked for the address as this account has it.
+        """
+        written = email_of(account)
+        in_small = written.strip().lower()
+        found = self._at_address(in_small)
+        if written != in_small and account.id not in {row.id for row in found}:
+            found += self._at_address(written)
+        return found
+
+    def _at_address(self, address: str) -> list[Row]:
+        rows = self._site.client.rows("/accounts", {"email": address, **OLDEST_FIRST})
+        return list(islice(rows, MAX_SAME_EMAIL + 2))
+
+    def _subscriptions_of(
+        self, account_id: str, plans: PlanIntervals
+    ) -> tuple[str, list[bytes] | None]:
+        """An account's subscriptions; None when it has gone."""
+        path = f"/accounts/{quote(account_id, safe='')}/subscriptions"
         try:
-            return [in_short(one) for one in self._site.client.rows(path, ASCENDING)]
+            rows = self._site.client.rows(path, ASCENDING)
+            return account_id, [plans.subscription(row) for row in rows]
         except NotFoundError:
-            return None
-
-    @staticmethod
-    def _until(window: Window, end: datetime) -> Window:
-        """A window whose end is the run's one frozen moment; the count says how much to cut."""
-        return Window(window.begin, end, window.row_count)
+            return account_id, None
 
 
-def _joined(store: SnapshotStore, accounts: Iterable[Row]) -> Iterator[Row]:
-    for account in accounts:
-        yield snapshot(account, store.subscriptions_of(account.id))
+def _subscriptions_schema() -> dict[str, Any]:
+    subscriptions = array_of("Subscription", SUBSCRIPTION_ATTRIBUTES)
+    plan = subscriptions["items"]["properties"]["plan"]
+    _keep_only(plan, PLAN_ATTRIBUTES)
+    plan["properties"] |= {"interval_unit": SCALARS[str], "interval_length": SCALARS[int]}
+    return subscriptions
+
+
+def _same_email_schema(subscriptions: dict[str, Any]) -> dict[str, Any]:
+    accounts = array_of("Account", SAME_EMAIL_ATTRIBUTES)
+    properties = accounts["items"]["properties"]
+    billing_info = properties["billing_info"]
+    _keep_only(billing_info, BILLING_INFO_ATTRIBUTES)
+    _keep_only(billing_info["properties"]["payment_method"], PAYMENT_METHOD_ATTRIBUTES)
+    properties["subscriptions"] = subscriptions
+    return accounts
+
+
+def _keep_only(schema: dict[str, Any], attributes: tuple[str, ...]) -> None:
+    schema["properties"] = {name: schema["properties"][name] for name in attributes}

@@ -7,6 +7,7 @@ from a typed API. Selection, stream maps and flattening work as everywhere in th
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 import time
 from abc import abstractmethod
 from contextlib import closing
@@ -23,12 +24,15 @@ from singer_sdk.mapper import CustomStreamMap, SameRecordTransform
 from singer_sdk.singerlib import RecordMessage
 from typing_extensions import override
 
+from tap_recurly.config import with_defaults
 from tap_recurly.errors import (
     ConfigurationError,
     ForbiddenError,
     IncompleteListError,
     MissingFeatureError,
+    NotFoundError,
     OutputClosedError,
+    StorageError,
     TapRecurlyError,
     UnexpectedDataError,
 )
@@ -36,19 +40,21 @@ from tap_recurly.http.pages import Row
 from tap_recurly.http.queries import ASCENDING, PAGE_SIZE
 from tap_recurly.progress import Progress
 from tap_recurly.reading.lists import IncrementalList
-from tap_recurly.redaction import redact
-from tap_recurly.schema import resource_schema
+from tap_recurly.redaction import SECRET_FIELDS, redact
+from tap_recurly.schema import SCALARS, resource_schema, without_in_arrays
 from tap_recurly.stream_maps import place
-from tap_recurly.streams.writer import LineWriter, RecordLine, Tree, deselected, prune
+from tap_recurly.streams.fields import ADDITIONAL, FieldFilter, withhold
+from tap_recurly.streams.writer import LineWriter, RecordLine
 from tap_recurly.times import format_time, parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping
+    from collections.abc import Callable, Collection, Generator, Iterator, Mapping
     from datetime import datetime
 
     from singer_sdk import Tap
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.mapper import StreamMap
+    from singer_sdk.singerlib import MetadataMapping
 
     from tap_recurly.reading.lists import BoundedList, Window
     from tap_recurly.site import Site
@@ -74,7 +80,8 @@ class RecurlyStream(Stream):
     """A list of the site; `resource` is its class in Recurly's official client.
 
     `params` are those query parameters that Recurly declares for the list, and no other: an
-    undeclared one is answered with 400. `reading` says in words how it is read.
+    undeclared one is answered with 400. `reading` says in words how it is read,
+    `vanishes` whether a row that is deleted at Recurly is simply listed no more.
     """
 
     name: str
@@ -82,13 +89,20 @@ class RecurlyStream(Stream):
     resource: ClassVar[str]
     params: ClassVar[Mapping[str, str]] = ASCENDING
     reading: ClassVar[str]
+    vanishes: ClassVar[bool] = False
     primary_keys: ClassVar[tuple[str, ...]] = ("id",)
     replication_key: str | None = "updated_at"
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
 
     def __init__(self, tap: Tap, site: Site) -> None:
-        super().__init__(tap, schema=self.record_schema())
+        choices = with_defaults(tap.config)
+        self._withheld = SECRET_FIELDS - {*choices["secret_fields"]}
+        self._undeclared = choices["undeclared_fields"]
+        schema = without_in_arrays(self.record_schema(), self._withheld)
+        if self._undeclared == ADDITIONAL:
+            schema["properties"][ADDITIONAL] = SCALARS[dict]
+        super().__init__(tap, schema=schema)
         self._site = site
         self._writer = cast("LineWriter", tap.message_writer)
         self._state_written = 0.0
@@ -114,6 +128,13 @@ class RecurlyStream(Stream):
     def enrich(self, rows: Iterator[Row]) -> Iterator[Row | Record]:
         """The rows as records: as they came, or with what their list does not tell."""
         return rows
+
+    @property
+    @override
+    def metadata(self) -> MetadataMapping:
+        if self._metadata is None:
+            withhold(super().metadata, self._withheld)
+        return super().metadata
 
     @property
     def is_incremental(self) -> bool:
@@ -212,7 +233,7 @@ class RecurlyStream(Stream):
                         self._write(record)
                     counter.increment()
                     yield record
-        except OutputClosedError:
+        except (OutputClosedError, StorageError):
             raise
         except TapRecurlyError:
             if write_messages:
@@ -242,24 +263,37 @@ class RecurlyStream(Stream):
         """Write a record; as it came, unless somebody wants it otherwise."""
         if not isinstance(record, Row):
             self._write_record_message(record)
-        elif self._line is None:
-            self._write_record_message(record.record)
+        elif self._line is not None and (line := self._fields.line(record.line)) is not None:
+            self._writer.write_line(self._line.of(line, time.time()))
         else:
-            self._writer.write_line(self._line.of(record, time.time()))
+            self._write_record_message(record.record)
 
     @cached_property
     def _line(self) -> RecordLine | None:
-        """How a record passes as it came; None when properties are deselected or mapped."""
+        """What stands around a record that is JSON already; None when a stream map wants more."""
         plain = len(self.stream_maps) == 1 and type(self.stream_maps[0]) is SameRecordTransform
-        flattened = self.stream_maps[0].flattening_enabled
-        if self._pruning or not plain or flattened:
+        if not plain or self.stream_maps[0].flattening_enabled:
             return None
         return RecordLine(self.stream_maps[0].stream_alias, self._stream_version)
 
     @cached_property
-    def _pruning(self) -> Tree:
-        """The deselected properties."""
-        return deselected(self.mask)
+    def _fields(self) -> FieldFilter:
+        """Which fields are written."""
+        declared = None if self._undeclared == "keep" else self.effective_schema["properties"]
+        return FieldFilter(self.mask, declared, self._withheld, self._tell_undeclared)
+
+    def _tell_undeclared(self, names: Collection[str]) -> None:
+        listed = redact(", ".join(sorted(names)))
+        if ADDITIONAL in self.effective_schema["properties"]:
+            self.logger.info(
+                "Fields that the schema does not know are in 'additional': %s.", listed
+            )
+        else:
+            self.logger.warning(
+                "Fields that the schema does not know are left out: %s; the setting "
+                "'undeclared_fields' can have them written.",
+                listed,
+            )
 
     def _readable_records(self, context: Context | None) -> Iterator[Any]:
         """The records, as far as this key may read them on this site.
@@ -274,13 +308,17 @@ class RecurlyStream(Stream):
                 yield from rows
         except MissingFeatureError as fault:
             self.logger.warning("%s", fault)
-        except ForbiddenError as fault:
+        except (ForbiddenError, NotFoundError) as fault:
             if self._is_sample:
                 raise
             self._site.unread[self.name] = fault
         except IncompleteListError as fault:
             self._rewind(began, fault.complete_until)
             self._site.unread[self.name] = fault
+        except (OSError, sqlite3.OperationalError) as fault:
+            folder = f"The temporary folder {tempfile.gettempdir()}"
+            advice = "make room there or let TMPDIR name another folder"
+            raise StorageError(folder, fault, advice) from fault
         except UNEXPECTED_DATA as fault:
             self.logger.debug("Unexpected data.", exc_info=True)
             odd = UnexpectedDataError(
@@ -294,7 +332,7 @@ class RecurlyStream(Stream):
 
     def wants(self, name: str) -> bool:
         """Whether a property is selected, so that it is worth requests of its own."""
-        return self._pruning.get(name) != {}
+        return self._fields.wants(name)
 
     @property
     def _is_sample(self) -> bool:
@@ -309,8 +347,7 @@ class RecurlyStream(Stream):
 
     @override
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
-        if self._pruning:
-            prune(record, self._pruning)
+        record = self._fields.record(record)
         for stream_map in self.stream_maps:
             mapped = self._mapped(stream_map, record)
             if mapped is not None:

@@ -12,6 +12,7 @@ on from there, and `sweep_began` beside the bookmark tells so.
 from __future__ import annotations
 
 from itertools import chain, islice
+from math import ceil
 from string import Formatter
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
@@ -74,6 +75,7 @@ class ChildStream(RecurlyStream):
             return
         due, sweep = self._due(parents, changed)
         progress = {"sweep_began": sweep} if sweep else {}
+        self._tell_cost(due.row_count)
         for part in parents.read(due):
             for parent, children in self._with_children(part.records):
                 yield from children
@@ -117,6 +119,19 @@ class ChildStream(RecurlyStream):
             except NotFoundError:
                 continue
             yield from (self.child_record(row.record, owner) for row in rows_in(lines))
+
+    def _tell_cost(self, parents: int | None) -> None:
+        """What this run of the stream costs, before it begins."""
+        per_minute = self._site.client.limiter.request_rate().per_minute
+        if parents and per_minute and parents > per_minute:
+            self.logger.info(
+                "%s: at least %d requests, one for each of %s, %d minutes or more; deselect the "
+                "stream to save them.",
+                self.name,
+                parents,
+                self.parents,
+                ceil(parents / per_minute),
+            )
 
     def _due(self, parents: BoundedList, changed: Window) -> tuple[Window, str | None]:
         """The parents this run asks, and when the sweep began that it is part of, if it is."""
@@ -193,6 +208,7 @@ class AccountNotes(ChildStream):
     name = "account_notes"
     path = "/accounts/{account_id}/notes"
     resource = "AccountNote"
+    vanishes = True
     params = NO_PARAMS
     replication_key = "created_at"
 
@@ -203,6 +219,7 @@ class BillingInfos(ChildStream):
     name = "billing_infos"
     path = "/accounts/{account_id}/billing_infos"
     resource = "BillingInfo"
+    vanishes = True
     params = NEWEST_FIRST
 
 
@@ -221,6 +238,7 @@ class Entitlements(ChildStream):
     name = "entitlements"
     path = "/accounts/{account_id}/entitlements"
     resource = "Entitlement"
+    vanishes = True
     params = NO_PARAMS
     primary_keys = ("account_id", "customer_permission_id")
 
@@ -236,6 +254,7 @@ class ExternalAccounts(ChildStream):
     name = "external_accounts"
     path = "/accounts/{account_id}/external_accounts"
     resource = "ExternalAccount"
+    vanishes = True
     params = NO_PARAMS
 
 
@@ -245,6 +264,7 @@ class ShippingAddresses(ChildStream):
     name = "shipping_addresses"
     path = "/accounts/{account_id}/shipping_addresses"
     resource = "ShippingAddress"
+    vanishes = True
 
 
 class InvoiceCouponRedemptions(ChildStream):
@@ -275,6 +295,7 @@ class Usage(ChildStream):
     name = "usage"
     path = "/subscriptions/{subscription_id}/add_ons/{add_on_id}/usage"
     resource = "Usage"
+    vanishes = True
     # Without `billing_status` Recurly leaves out what has been billed; `usage_timestamp` can lie
     # in the past, so a record that comes in meanwhile would stand behind the cursor.
     params: ClassVar[Mapping[str, str]] = {
@@ -298,6 +319,7 @@ class ExternalProductReferences(UnfilteredChildStream):
     name = "external_product_references"
     path = "/external_products/{external_product_id}/external_product_references"
     resource = "ExternalProductReferenceMini"
+    vanishes = True
     params = NEWEST_FIRST
 
 

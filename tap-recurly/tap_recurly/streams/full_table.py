@@ -84,6 +84,7 @@ class ExternalProducts(NewestFirstStream):
     name = "external_products"
     path = "/external_products"
     resource = "ExternalProduct"
+    vanishes = True
 
 
 class ExternalSubscriptions(NewestFirstStream):
@@ -116,6 +117,7 @@ class BusinessEntities(PlainStream):
     name = "business_entities"
     path = "/business_entities"
     resource = "BusinessEntity"
+    vanishes = True
 
 
 class GiftCards(PlainStream):
@@ -149,19 +151,24 @@ class ExportDates(PlainStream):
     name = "export_dates"
     path = "/export_dates"
     resource = "ExportDates"
+    vanishes = True
     reading = "one document"
     primary_keys = ("date",)
 
     @classmethod
     @override
     def record_schema(cls) -> dict[str, Any]:
-        date = {"type": ["string"], "format": "date"}
-        return {"type": "object", "properties": {"date": date}, "required": ["date"]}
+        properties = {
+            "date": {"type": ["string"], "format": "date"},
+            "export_files_path": {"type": ["string", "null"]},
+        }
+        return {"type": "object", "properties": properties, "required": ["date"]}
 
     @override
     def get_records(self, context: Context | None = None) -> Generator[Record, None, None]:
         for date in self._dates():
-            yield {"date": date}
+            # Some loaders cannot write a table in which all is key.
+            yield {"date": date, "export_files_path": f"{self.path}/{date}/export_files"}
 
     @override
     def _sample(self) -> Generator[Record, None, None]:

@@ -83,6 +83,7 @@ class AccountAcquisitions(IncrementalStream):
     name = "account_acquisitions"
     path = "/acquisitions"
     resource = "AccountAcquisition"
+    vanishes = True
 
 
 class AddOns(IncrementalStream):
@@ -131,6 +132,7 @@ class LineItems(IncrementalStream):
     name = "line_items"
     path = "/line_items"
     resource = "LineItem"
+    vanishes = True
 
 
 class MeasuredUnits(IncrementalStream):

@@ -1,134 +1,82 @@
-"""Joining accounts with their subscriptions, in a temporary file when they are many.
+"""Joining accounts with their subscriptions and each other, in a temporary file when they are many.
 
 SQLite keeps a database without a name in memory as far as its small cache goes and beyond that in
 a private file, which disappears with the connection: memory stays flat, nothing is left behind.
+Rows are packed, for a million accounts and their subscriptions are gigabytes as they come.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
-from math import ceil
+import zlib
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from tap_recurly.http.pages import Row
 from tap_recurly.http.queries import PAGE_SIZE
+from tap_recurly.streams.snapshot_rows import (
+    address_of,
+    created_at,
+    owner,
+    snapshot,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
 
     from typing_extensions import Self
 
-SUBSCRIPTION_ATTRIBUTES = (
-    "id",
-    "uuid",
-    "plan",
-    "state",
-    "quantity",
-    "unit_amount",
-    "subtotal",
-    "total",
-    "currency",
-    "current_period_started_at",
-    "current_period_ends_at",
-    "trial_started_at",
-    "trial_ends_at",
-    "activated_at",
-    "canceled_at",
-    "expires_at",
-    "paused_at",
-    "created_at",
-    "updated_at",
-)
-"""What a snapshot tells of each subscription."""
+    from tap_recurly.streams.snapshot_rows import SameEmail
 
+MAX_SAME_EMAIL = 100
+"""Accounts told beside one with the same address. An address that thousands share is a placeholder
+and no person's; all of them in the snapshot of each would be millions."""
 
-def reads_per_account(accounts: int, subscriptions: int | None) -> bool:
-    """Whether one request per account costs fewer requests than the list of all subscriptions."""
-    return subscriptions is not None and accounts <= ceil(subscriptions / PAGE_SIZE)
+RAW_DEFLATE = -zlib.MAX_WBITS
+"""Without header and checksum, which would be a good part of a small row."""
 
+_SCHEMA = """
+    PRAGMA journal_mode = OFF;
+    PRAGMA synchronous = OFF;
+    PRAGMA cache_size = -16000;  -- 16 MB
+    CREATE TABLE account (
+        id TEXT UNIQUE, address TEXT, created_at TEXT, updated_at TEXT, is_touched INT, body BLOB
+    );
+    CREATE TABLE subscription (account_id TEXT, body BLOB);
+    BEGIN;
+"""
 
-class _Account(msgspec.Struct):
-    id: Any = None
-
-
-class _Subscription(msgspec.Struct):
-    """What joins and orders subscriptions; any of it may be absent, null or something else."""
-
-    id: Any = None
-    account: _Account | str | float | bool | list[Any] | None = None
-    created_at: Any = None
-    updated_at: Any = None
-
-    @property
-    def version(self) -> str:
-        """The later, the greater."""
-        return str(self.updated_at or "")
-
-    @property
-    def age(self) -> tuple[str, str]:
-        """The older, the smaller."""
-        return str(self.created_at or ""), str(self.id)
-
-
-_NULL = msgspec.Raw(b"null")
-_SUBSCRIPTIONS = msgspec.json.Decoder(_Subscription)
-_IN_SHORT = msgspec.json.Decoder(
-    msgspec.defstruct("_InShort", [(name, msgspec.Raw, _NULL) for name in SUBSCRIPTION_ATTRIBUTES])
-)
-
-
-def in_short(subscription: Row) -> bytes:
-    """A subscription as a snapshot carries it, in JSON."""
-    return msgspec.json.encode(_IN_SHORT.decode(subscription.line))
-
-
-def owner(subscription: Row) -> str | None:
-    """The id of a subscription's account, None when it names none."""
-    account = _SUBSCRIPTIONS.decode(subscription.line).account
-    return account.id if isinstance(account, _Account) and isinstance(account.id, str) else None
-
-
-def snapshot(account: Row, subscriptions: Iterable[bytes]) -> Row:
-    """An account as it is now together with its subscriptions, oldest first, each once.
-
-    Of several versions of a subscription the latest by `updated_at` counts, of equals the last.
-    """
-    latest: dict[Any, tuple[_Subscription, bytes]] = {}
-    for body in subscriptions:
-        subscription = _SUBSCRIPTIONS.decode(body)
-        known = latest.get(subscription.id)
-        if known is None or known[0].version <= subscription.version:
-            latest[subscription.id] = subscription, body
-    ordered = sorted(latest.values(), key=lambda one: one[0].age)
-    joined = b'"subscriptions":[%s]}' % b",".join(body for _, body in ordered)
-    own = account.line.removesuffix(b"}")
-    return Row(own + (joined if own == b"{" else b"," + joined))
+_KEEP = """
+    INSERT INTO account SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE {condition}
+    ON CONFLICT (id) DO UPDATE SET
+        address = excluded.address,
+        created_at = excluded.created_at,
+        updated_at = excluded.updated_at,
+        is_touched = is_touched OR excluded.is_touched,
+        body = excluded.body
+"""
+_ALWAYS = "TRUE"
+_AT_KNOWN_ADDRESS = "EXISTS (SELECT 1 FROM account WHERE address = ?2)"
+_OF_KNOWN_ACCOUNT = "EXISTS (SELECT 1 FROM account WHERE id = ?1)"
 
 
 class SnapshotStore:
-    """The touched accounts and their subscriptions while both lists are being read.
+    """The touched accounts, those that share an address with them, and their subscriptions.
+
+    What is added later replaces what was there of the same account.
 
     Attributes:
         ownerless: whether subscriptions came that name no account; they are not kept.
+        crowded: how many snapshots do not tell all other accounts with their address.
     """
 
     def __init__(self) -> None:
         self.ownerless = False
+        self.crowded = 0
+        self._accounts = _Packer()
+        self._subscriptions = _Packer()
         self._database = sqlite3.connect("", isolation_level=None)
-        self._database.executescript(
-            """
-            PRAGMA journal_mode = OFF;
-            PRAGMA synchronous = OFF;
-            PRAGMA cache_size = -16000;  -- 16 MB
-            CREATE TABLE account (id TEXT PRIMARY KEY, updated_at TEXT, body BLOB) WITHOUT ROWID;
-            CREATE TABLE subscription (account_id TEXT, body BLOB);
-            BEGIN;
-            """
-        )
+        self._database.executescript(_SCHEMA)
 
     def __enter__(self) -> Self:
         return self
@@ -141,74 +89,189 @@ class SnapshotStore:
     ) -> None:
         self._database.close()
 
-    def add_accounts(self, accounts: Iterable[Row]) -> None:
-        """Keep accounts as they are now."""
-        self._database.executemany(
-            "INSERT OR REPLACE INTO account VALUES (?, ?, ?)",
-            (
-                (account.id, account.updated_at, account.line)
-                for account in accounts
-                if account.id is not None
-            ),
-        )
+    def add_touched(self, accounts: Iterable[Row]) -> None:
+        """Keep accounts of which there are to be snapshots."""
+        self._add(accounts, _ALWAYS, is_touched=True)
+
+    def add_others(self, accounts: Iterable[Row]) -> None:
+        """Keep accounts that may share an address with touched ones."""
+        self._add(accounts, _ALWAYS, is_touched=False)
+
+    def add_at_known_addresses(self, accounts: Iterable[Row]) -> None:
+        """Keep those of the accounts that share an address with one that is kept."""
+        self._add(accounts, _AT_KNOWN_ADDRESS, is_touched=False)
 
     def touch(self, account_ids: Iterable[str]) -> None:
-        """Note accounts that must be read because a subscription of theirs has changed."""
+        """Note accounts that must be read because something of theirs has changed."""
         self._database.executemany(
-            "INSERT OR IGNORE INTO account VALUES (?, NULL, NULL)",
+            "INSERT OR IGNORE INTO account (id, is_touched) VALUES (?, TRUE)",
             ((account_id,) for account_id in account_ids),
         )
 
-    def touched(self) -> int:
-        """How many accounts are kept or noted."""
-        (count,) = self._database.execute("SELECT count(*) FROM account").fetchone()
-        return int(count)
+    def forget(self, account_id: str) -> None:
+        """Leave out an account that has gone."""
+        self._database.execute("DELETE FROM account WHERE id = ?", (account_id,))
 
     def unread(self) -> Iterator[list[str]]:
         """The ids of the accounts noted but not kept, as many at once as a request may name."""
-        last = ""
-        while chunk := [
-            account_id
-            for (account_id,) in self._database.execute(
-                "SELECT id FROM account WHERE body IS NULL AND id > ? ORDER BY id LIMIT ?",
-                (last, PAGE_SIZE),
-            )
-        ]:
-            yield chunk
-            last = chunk[-1]
+        for chunk in self._chunks(
+            "SELECT id FROM account WHERE body IS NULL AND id > ? ORDER BY id"
+        ):
+            yield [account_id for (account_id,) in chunk]
 
-    def add_subscriptions(self, subscriptions: Iterable[Row], *, of_touched_only: bool) -> None:
-        """Keep subscriptions in short, of all accounts or only of those kept or noted."""
-        condition = "WHERE EXISTS (SELECT 1 FROM account WHERE id = ?1)" if of_touched_only else ""
+    def account_ids(self) -> Iterator[str]:
+        """The ids of the accounts kept; meanwhile they may be forgotten."""
+        for chunk in self._chunks(
+            "SELECT id FROM account WHERE body IS NOT NULL AND id > ? ORDER BY id"
+        ):
+            yield from (account_id for (account_id,) in chunk)
+
+    def one_per_address(self) -> Iterator[Row]:
+        """A touched account of every address; meanwhile others may be added."""
+        for chunk in self._chunks(
+            "SELECT address, body FROM account WHERE is_touched AND body IS NOT NULL "
+            "AND address > ? GROUP BY address ORDER BY address"
+        ):
+            yield from (Row(self._accounts.unpack(body)) for _, body in chunk)
+
+    def count_accounts(self) -> int:
+        """How many accounts are kept."""
+        return self._count("SELECT count(*) FROM account WHERE body IS NOT NULL")
+
+    def count_touched(self) -> int:
+        """How many of them are touched."""
+        return self._count("SELECT count(*) FROM account WHERE is_touched AND body IS NOT NULL")
+
+    def count_addresses(self) -> int:
+        """How many different addresses those have."""
+        return self._count("SELECT count(DISTINCT address) FROM account WHERE is_touched")
+
+    def add_subscriptions(self, account_id: str, subscriptions: Iterable[bytes]) -> None:
+        """Keep an account's subscriptions, each as a snapshot carries it."""
         self._database.executemany(
-            f"INSERT INTO subscription SELECT ?1, ?2 {condition}",
-            self._owned(subscriptions),
+            "INSERT INTO subscription VALUES (?, ?)",
+            ((account_id, self._subscriptions.pack(body)) for body in subscriptions),
         )
 
-    def _owned(self, subscriptions: Iterable[Row]) -> Iterator[tuple[str, bytes]]:
-        for subscription in subscriptions:
-            if account_id := owner(subscription):
-                yield account_id, in_short(subscription)
-            else:
-                self.ownerless = True
+    def add_subscription_list(
+        self, subscriptions: Iterable[Row], shorten: Callable[[Row], bytes]
+    ) -> None:
+        """Keep those subscriptions of a list that belong to an account of this store.
 
-    def index(self) -> None:
-        """Make `subscriptions_of` quick; to be called once, after all have been added."""
+        Args:
+            subscriptions: The list.
+            shorten: Makes of each what a snapshot carries.
+        """
+        self._database.executemany(
+            f"INSERT INTO subscription SELECT ?1, ?2 WHERE {_OF_KNOWN_ACCOUNT}",
+            (
+                (account_id, self._subscriptions.pack(shorten(row)))
+                for row in subscriptions
+                if (account_id := self._owner(row))
+            ),
+        )
+
+    def snapshots(self, *, with_subscriptions: bool, same_email: SameEmail | None) -> Iterator[Row]:
+        """The snapshots of the touched accounts, in order of `updated_at`.
+
+        To be called once, after everything has been added.
+
+        Args:
+            with_subscriptions: Whether subscriptions are told.
+            same_email: What is told of accounts with the same address; None tells nothing of them.
+        """
+        self._database.execute("CREATE INDEX by_time ON account (updated_at, id)")
         self._database.execute("CREATE INDEX by_account ON subscription (account_id)")
+        self.index_addresses()
+        touched = self._database.execute(
+            "SELECT id, address, body FROM account INDEXED BY by_time "
+            "WHERE is_touched AND body IS NOT NULL ORDER BY updated_at, id"
+        )
 
-    def accounts(self) -> Iterator[Row]:
-        """The accounts kept, in order of `updated_at`."""
-        with closing(
-            self._database.execute(
-                "SELECT body FROM account WHERE body IS NOT NULL ORDER BY updated_at, id"
-            )
-        ) as rows:
-            for (body,) in rows:
-                yield Row(body)
+        def subscriptions_of(account_id: str | None) -> list[bytes] | None:
+            return self._subscriptions_of(account_id) if with_subscriptions else None
 
-    def subscriptions_of(self, account_id: str) -> list[bytes]:
-        """An account's subscriptions as they were added."""
+        for account_id, address, body in touched:
+            others = None
+            if same_email is not None:
+                others = [
+                    same_email.account(other, subscriptions_of(other.id))
+                    for other in self._others(account_id, address)
+                ]
+            account = Row(self._accounts.unpack(body))
+            yield snapshot(account, subscriptions_of(account_id), others)
+
+    def index_addresses(self) -> None:
+        """Make accounts quick to find by their address."""
+        self._database.execute(
+            "CREATE INDEX IF NOT EXISTS by_address ON account (address, created_at, id) "
+            "WHERE address IS NOT NULL"
+        )
+
+    def _others(self, account_id: str | None, address: str | None) -> list[Row]:
+        """The other accounts with an address, the oldest first."""
+        if address is None:
+            return []
+        bodies = self._database.execute(
+            "SELECT body FROM account WHERE address = ? AND id <> ? AND body IS NOT NULL "
+            "ORDER BY created_at, id LIMIT ?",
+            (address, account_id or "", MAX_SAME_EMAIL + 1),
+        ).fetchall()
+        self.crowded += len(bodies) > MAX_SAME_EMAIL
+        return [Row(self._accounts.unpack(body)) for (body,) in bodies[:MAX_SAME_EMAIL]]
+
+    def _subscriptions_of(self, account_id: str | None) -> list[bytes]:
+        """An account's subscriptions in the order in which they were added."""
         rows = self._database.execute(
             "SELECT body FROM subscription WHERE account_id = ? ORDER BY rowid", (account_id,)
         )
-        return [body for (body,) in rows]
+        return [self._subscriptions.unpack(body) for (body,) in rows]
+
+    def _add(self, accounts: Iterable[Row], condition: str, *, is_touched: bool) -> None:
+        self._database.executemany(
+            _KEEP.format(condition=condition),
+            (
+                (
+                    account.id,
+                    address_of(account),
+                    created_at(account),
+                    account.updated_at,
+                    is_touched,
+                    self._accounts.pack(account.line),
+                )
+                for account in accounts
+            ),
+        )
+
+    def _owner(self, subscription: Row) -> str | None:
+        account_id = owner(subscription)
+        self.ownerless = self.ownerless or account_id is None
+        return account_id
+
+    def _chunks(self, query: str) -> Iterator[list[Any]]:
+        """What a query gives, ordered by its first column, which begins after its parameter."""
+        last = ""
+        while chunk := self._database.execute(f"{query} LIMIT {PAGE_SIZE}", (last,)).fetchall():
+            yield chunk
+            last = chunk[-1][0]
+
+    def _count(self, query: str) -> int:
+        (count,) = self._database.execute(query).fetchone()
+        return int(count)
+
+
+class _Packer:
+    """Packs rows that resemble one another: the first is the dictionary of all the others."""
+
+    def __init__(self) -> None:
+        self._dictionary = b""
+
+    def pack(self, row: bytes) -> bytes:
+        """A row in an eighth of its room, if all goes well."""
+        self._dictionary = self._dictionary or row
+        packer = zlib.compressobj(zlib.Z_BEST_SPEED, wbits=RAW_DEFLATE, zdict=self._dictionary)
+        return packer.compress(row) + packer.flush()
+
+    def unpack(self, packed: bytes) -> bytes:
+        """The row again."""
+        return zlib.decompressobj(RAW_DEFLATE, self._dictionary).decompress(packed)

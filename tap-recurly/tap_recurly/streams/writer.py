@@ -12,13 +12,12 @@ import orjson
 from singer_sdk.singerlib import Message, SingerMessageType
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 
-from tap_recurly.errors import OutputClosedError
+from tap_recurly.errors import OutputClosedError, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from tap_recurly.errors import StoppedError
-    from tap_recurly.http.pages import Row
 
 BUFFERED_BYTES = 1 << 16
 """What a pipe takes at once on Linux."""
@@ -73,6 +72,7 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
 
         Raises:
             OutputClosedError: If nobody reads on.
+            StorageError: If the output takes no more, as a full disk does.
         """
         with self._in_one():
             text = b"".join(self._lines)
@@ -82,9 +82,9 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
                 sys.stdout.buffer.write(text)
                 sys.stdout.buffer.flush()
             except BrokenPipeError as fault:
-                raise OutputClosedError(
-                    "Nobody reads the tap's output any more: look for the error of the target."
-                ) from fault
+                raise OutputClosedError from fault
+            except OSError as fault:
+                raise StorageError("The tap's output", fault, "make room") from fault
 
     @contextmanager
     def _in_one(self) -> Iterator[None]:
@@ -100,7 +100,7 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
 
 
 class RecordLine:
-    """RECORD messages of one stream around rows whose JSON is as it came."""
+    """RECORD messages of one stream around records that are JSON already."""
 
     def __init__(self, stream: str, version: int | None) -> None:
         self._start = b'{"type":"RECORD","stream":%s,"record":' % orjson.dumps(stream)
@@ -108,41 +108,15 @@ class RecordLine:
         self._end = b""
         self._second = 0
 
-    def of(self, row: Row, now: float) -> bytes:
-        """The line for a row extracted now, in epoch seconds; the message shows whole seconds."""
+    def of(self, record: bytes, now: float) -> bytes:
+        """The line for a record extracted now, in epoch seconds; it shows whole seconds."""
         if int(now) != self._second:
             self._second = int(now)
             shown = datetime.fromtimestamp(self._second, timezone.utc).isoformat().encode()
             self._end = b'%s,"time_extracted":"%s"}\n' % (self._version, shown)
-        return self._start + row.line + self._end
+        return self._start + record + self._end
 
 
 def _plain(value: Any) -> Any:
     """What a stream map may have made of a value, as JSON."""
     return float(value) if isinstance(value, Decimal) else str(value)
-
-
-Tree = dict[str, "Tree"]
-"""Properties by name; an empty branch is one to remove, whole."""
-
-
-def deselected(mask: Mapping[tuple[str, ...], bool]) -> Tree:
-    """The deselected properties of a catalog's mask: breadcrumb to whether it is selected."""
-    tree: Tree = {}
-    for breadcrumb, selected in mask.items():
-        if not selected and breadcrumb:
-            branch = tree
-            for name in breadcrumb[1::2]:
-                branch = branch.setdefault(name, {})
-            branch.clear()
-    return tree
-
-
-def prune(record: dict[str, Any], tree: Tree) -> None:
-    """Remove the properties of the tree from a record, in place."""
-    for name, branch in tree.items():
-        value = record.get(name)
-        if not branch:
-            record.pop(name, None)
-        elif isinstance(value, dict):
-            prune(value, branch)

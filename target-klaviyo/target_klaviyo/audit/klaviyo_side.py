@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.klaviyo.account import account_call, read_account
 from target_klaviyo.klaviyo.endpoints import EVENTS, METRICS, PROFILES, Call
-from target_klaviyo.klaviyo.json_api import as_object, objects, parse_timestamp, resources
+from target_klaviyo.klaviyo.json_api import as_object, objects, parse_timestamp, quoted, resources
 from target_klaviyo.rows.identity import IDENTIFIER_KINDS, comparable
 
 if TYPE_CHECKING:
@@ -198,11 +198,6 @@ def batches(
             batch.append(value)
             size += len(value) + 3
         yield kind, batch
-
-
-def quoted(text: str) -> str:
-    r"""A string in a filter: in double quotes, with `"` and `\` escaped (documented)."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _identifiers(profile: Mapping[str, Any]) -> dict[str, str]:

@@ -10,6 +10,7 @@ import orjson
 from target_klaviyo.audit.expected import anchors, who
 from target_klaviyo.audit.findings import FORMER_ADDRESS, ProfileDifference, ProfilesResult
 from target_klaviyo.audit.klaviyo_side import PROFILES_PER_PAGE
+from target_klaviyo.people.differences import alike, flat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -131,7 +132,7 @@ def _differing_properties(
     name: str, expected: ExpectedProfile, found: FoundProfile, *, is_former: bool
 ) -> Iterator[ProfileDifference]:
     row = expected.row
-    wanted, there = _flat(row.fields()), _flat(found)
+    wanted, there = flat(row.fields()), flat(found)
     was_erased = row.identity[0][0] == "external_id" and bool(found.get("email"))
     for key, value in sorted(wanted.items()):
         present = there.get(key)
@@ -139,27 +140,7 @@ def _differing_properties(
             continue  # found by it, or beside another identifier a matter of Klaviyo's merging
         if key == "external_id" and present:
             continue  # an anchor, or a stranger's, which is left alone
-        if not _alike(value, present):
+        if not alike(value, present):
             erased = ERASED if was_erased and value is None else ""
             shown_name = key.removeprefix("properties.")
             yield ProfileDifference(name, shown_name, value, present, expected.reason or erased)
-
-
-def _flat(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes with `properties.X` and `location.X` beside them; lists stay lists."""
-    flat: dict[str, Any] = {}
-    for name, value in attributes.items():
-        if name in {"properties", "location"} and isinstance(value, dict):
-            flat.update({f"{name}.{inner}": of for inner, of in value.items()})
-        else:
-            flat[name] = value
-    return flat
-
-
-def _alike(wanted: Any, there: Any) -> bool:
-    """Whether two values are the same to Klaviyo; an absent one is a null, and so is ''."""
-    if wanted is None or wanted == "":
-        return there is None or there == ""
-    if isinstance(wanted, bool) or isinstance(there, bool):
-        return wanted is there
-    return bool(wanted == there)

@@ -30,7 +30,7 @@ class Endpoint:
     steady: int
     scopes: tuple[str, ...]
     success: tuple[int, ...] = (200,)
-    answers_with: Literal["nothing", "resource", "id", "status", "list"] = "resource"
+    answers_with: Literal["nothing", "resource", "id", "status", "list", "resources"] = "resource"
 
 
 BULK_EVENTS = Endpoint(
@@ -80,6 +80,19 @@ PROFILE_IMPORT = Endpoint(
     ("profiles:write",),
     success=(200, 201),
 )
+PROFILE_UPDATE = Endpoint(
+    "profile update", "PATCH", "/api/profiles/{id}", 75, 750, ("profiles:write",)
+)
+PROFILE_MERGE = Endpoint(
+    "profile merge",
+    "POST",
+    "/api/profile-merge",
+    10,
+    150,
+    ("profiles:write",),
+    success=(200, 201, 202),
+    answers_with="id",
+)
 ACCOUNTS = Endpoint(
     "account", "GET", "/api/accounts", 1, 15, ("accounts:read",), answers_with="list"
 )
@@ -90,7 +103,13 @@ EVENTS = Endpoint(
     "list of events", "GET", "/api/events", 350, 3500, ("events:read",), answers_with="list"
 )
 PROFILES = Endpoint(
-    "list of profiles", "GET", "/api/profiles", 75, 750, ("profiles:read",), answers_with="list"
+    "list of profiles",
+    "GET",
+    "/api/profiles",
+    75,
+    750,
+    ("profiles:read",),
+    answers_with="resources",
 )
 LIST = Endpoint("list", "GET", "/api/lists/{id}", 75, 700, ("lists:read",))
 

@@ -44,6 +44,11 @@ def parameter(url: str, name: str) -> str | None:
     return values[0] if values else None
 
 
+def quoted(text: str) -> str:
+    r"""A string in a filter: in double quotes, with `"` and `\` escaped (documented)."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def parse_timestamp(text: str) -> datetime:
     """A time in ISO 8601, with its zone; without one it is UTC.
 

@@ -3,7 +3,7 @@
     Success      carried out
     Retryable    a passing trouble: send the same again, later
     RateLimited  429: nothing to this endpoint before Retry-After is over
-    TooLarge     413: send it in halves
+    TooLarge     413, 414: send it in halves
     NotFound     404 for something named in the path
     Rejected     the content is refused; `errors` say why, and perhaps for which row
 
@@ -44,12 +44,17 @@ _SERVER_ERRORS = 500
 
 @dataclass(frozen=True)
 class ApiError:
-    """One of Klaviyo's error objects."""
+    """One of Klaviyo's error objects.
+
+    Attributes:
+        duplicate_id: the profile that has an identifier already, when Klaviyo names it.
+    """
 
     code: str
     title: str
     detail: str
     pointer: str
+    duplicate_id: str = ""
 
     @property
     def rule(self) -> str:
@@ -91,7 +96,7 @@ class RateLimited:
 
 @dataclass(frozen=True)
 class TooLarge:
-    """413."""
+    """413, or 414 for an address."""
 
 
 @dataclass(frozen=True)
@@ -127,16 +132,17 @@ def classify(answer: Answer | NoAnswer, endpoint: Endpoint) -> Outcome:  # noqa:
         return RateLimited(_retry_after(answer.headers))
     if status >= _SERVER_ERRORS or status in _TRANSIENT:
         return Retryable(f"HTTP status {status}")
-    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+    if status in {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_URI_TOO_LONG}:
         return TooLarge()
     if status == HTTPStatus.FORBIDDEN and not errors:
         # Klaviyo's own refusals are JSON; HTML comes from the firewall before it, and passes.
         return Retryable("HTTP status 403 from the firewall before Klaviyo")
     _stop_the_run_if_it_must(status, errors, endpoint)
-    if status == HTTPStatus.NOT_FOUND and endpoint.method == "GET":
+    names_one = "{id}" in endpoint.path
+    if status == HTTPStatus.NOT_FOUND and (names_one or endpoint.method == "GET"):
         if errors:
             return NotFound()
-        if "{id}" in endpoint.path:
+        if names_one:
             return Retryable(_foreign(answer))
     about_a_profile = any("profile" in error.detail.lower() for error in errors)
     if status == HTTPStatus.NOT_FOUND and not about_a_profile:
@@ -179,12 +185,14 @@ def api_errors(document: Any) -> tuple[ApiError, ...]:
             continue
         source = error.get("source")
         source = source if isinstance(source, dict) else {}
+        meta = as_object(error.get("meta"))
         found.append(
             ApiError(
                 str(error.get("code") or ""),
                 str(error.get("title") or ""),
                 str(error.get("detail") or ""),
                 str(source.get("pointer") or source.get("parameter") or source.get("header") or ""),
+                str(meta.get("duplicate_profile_id") or ""),
             )
         )
     return tuple(found)
@@ -243,11 +251,18 @@ def _has_form(document: Any, endpoint: Endpoint) -> bool:
     forms = {
         "nothing": True,
         "list": isinstance(data, list),
+        "resources": isinstance(data, list) and all(map(_is_resource, data)),
         "id": isinstance(identifier, str) and identifier != "",
         "status": isinstance(as_object(attributes).get("status"), str),
         "resource": isinstance(attributes, dict) or isinstance(identifier, str),
     }
     return forms[endpoint.answers_with]
+
+
+def _is_resource(item: Any) -> bool:
+    return isinstance(as_object(item).get("id"), str) and isinstance(
+        as_object(item).get("attributes"), dict
+    )
 
 
 def _foreign(answer: Answer) -> str:

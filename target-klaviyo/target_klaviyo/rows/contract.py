@@ -109,6 +109,14 @@ class ProfileRow:
     alone: bool = False
     also_known_as: tuple[str, ...] = ()
 
+    @property
+    def claims(self) -> Identity:
+        """Every identifier whose profile the row may change."""
+        if not self.also_known_as:
+            return self.identity
+        further = (("external_id", each) for each in self.also_known_as)
+        return tuple(dict.fromkeys((*self.identity, *further)))
+
     def fields(self) -> dict[str, Any]:
         """What the row sets, and a null for each single field that it clears."""
         fields: dict[str, Any] = orjson.loads(self.attributes)

@@ -23,7 +23,9 @@ SILENT_DOMAIN = (
     "an address at example.com or test.com was sent, but Klaviyo drops those without saying so"
 )
 
-Identity = tuple[tuple[str, str], ...]
+Identifier = tuple[str, str]
+
+Identity = tuple[Identifier, ...]
 """The identifiers a row carries, as (kind, value) in the order of IDENTIFIER_KINDS."""
 
 _LOCAL_PART = r"[^\s@\"(),:;<>\[\]\\.\x00-\x1f\x7f]+"

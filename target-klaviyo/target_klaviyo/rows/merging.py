@@ -37,7 +37,7 @@ def merge_profiles(earlier: ProfileRow, later: ProfileRow) -> ProfileRow | None:
         cleared_attributes,
         [],
         epoch=earlier.epoch,
-        also_known_as=tuple(dict.fromkeys((*earlier.also_known_as, *later.also_known_as))),
+        also_known_as=(later if "external_id" in dict(later.identity) else earlier).also_known_as,
         parts=[*(earlier.parts or [earlier]), *(later.parts or [later])],
     )
 

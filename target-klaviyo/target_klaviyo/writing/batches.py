@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from target_klaviyo.rows.contract import EventRow, ProfileRow
-    from target_klaviyo.rows.identity import Identity
+    from target_klaviyo.rows.identity import Identifier, Identity
 
 Row = TypeVar("Row", "EventRow", "ProfileRow")
 Found = TypeVar("Found")
@@ -139,9 +139,9 @@ class ProfileBatcher(Batcher["ProfileRow"]):
 
     def __init__(self, max_rows: int = MAX_PROFILES, max_bytes: int = MAX_BODY_BYTES) -> None:
         super().__init__(max_rows, max_bytes)
-        self._owner: dict[tuple[str, str], ProfileRow] = {}
+        self._owner: dict[Identifier, ProfileRow] = {}
         self._held: dict[int, ProfileRow] = {}
-        self._places: dict[tuple[str, str], list[int]] = {}
+        self._places: dict[Identifier, list[int]] = {}
 
     @property
     def held(self) -> int:
@@ -164,13 +164,17 @@ class ProfileBatcher(Batcher["ProfileRow"]):
         else:
             self._hold(row, self._next_place)
 
+    def claimed(self, identity: Identity) -> Identifier | None:
+        """The first of these identifiers that a row here claims, which is not at its end."""
+        return next((it for it in identity if it in self._owner or it in self._places), None)
+
     def rows_ended(self, rows: Iterable[ProfileRow], *, instead: Iterable[ProfileRow] = ()) -> None:
         """Note the end of rows; those held back because of them are packed or merged now.
 
         Rows `instead` take the place of the ended ones, before any that were held back.
         """
         for row in rows:
-            for identifier in row.identity:
+            for identifier in row.claims:
                 del self._owner[identifier]
         waiting = [*instead, *self._held.values()]
         self._held, self._places = {}, {}
@@ -181,7 +185,7 @@ class ProfileBatcher(Batcher["ProfileRow"]):
         size = _profile_size(row)
         if not self._fits(size):
             self.close_batch()
-        for identifier in row.identity:
+        for identifier in row.claims:
             self._owner[identifier] = row
         self._put(row, size)
 
@@ -189,13 +193,13 @@ class ProfileBatcher(Batcher["ProfileRow"]):
         """Take an unsent row out of the open batch."""
         del self._open[row]
         self._bytes -= _profile_size(row)
-        for identifier in row.identity:
+        for identifier in row.claims:
             del self._owner[identifier]
 
     def _hold(self, row: ProfileRow, place: int) -> None:
         """Hold a row back, in a place of its own or in that of the row it has been merged with."""
         self._held[place] = row
-        for identifier in row.identity:
+        for identifier in row.claims:
             self._places.setdefault(identifier, []).append(place)
 
     @property
@@ -204,9 +208,23 @@ class ProfileBatcher(Batcher["ProfileRow"]):
         return len(self._held)
 
     @staticmethod
-    def _collect(found: Mapping[tuple[str, str], Found], row: ProfileRow) -> list[Found]:
+    def _collect(found: Mapping[Identifier, Found], row: ProfileRow) -> list[Found]:
         """What is found under the row's identifiers."""
-        return [found[identifier] for identifier in row.identity if identifier in found]
+        return [found[identifier] for identifier in row.claims if identifier in found]
+
+
+class ImportBatcher(Batcher["ProfileRow"]):
+    """Packs rows whose profiles are known to be different ones."""
+
+    def __init__(self, max_rows: int = MAX_PROFILES, max_bytes: int = MAX_BODY_BYTES) -> None:
+        super().__init__(max_rows, max_bytes)
+
+    def add(self, row: ProfileRow) -> None:
+        """Take a row into the open batch."""
+        size = _profile_size(row)
+        if not self._fits(size):
+            self.close_batch()
+        self._put(row, size)
 
 
 def _merge(owners: list[ProfileRow], row: ProfileRow) -> ProfileRow | None:

@@ -145,4 +145,4 @@ def _weight(row: EventRow | ProfileRow) -> int:
     """Bytes a row keeps in memory, roughly."""
     if isinstance(row, EventRow):
         return len(row.payload) + len(row.profile) + len(row.origin.line) + 800
-    return len(row.attributes) + len(row.origin.line) + 800
+    return len(row.attributes) + len(row.origin.line) + 1_600  # what finding its person takes, too

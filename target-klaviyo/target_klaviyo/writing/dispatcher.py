@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.klaviyo.endpoints import (
@@ -17,6 +17,9 @@ from target_klaviyo.klaviyo.endpoints import (
     IMPORT_ERRORS,
     IMPORT_JOB,
     PROFILE_IMPORT,
+    PROFILE_MERGE,
+    PROFILE_UPDATE,
+    PROFILES,
     Endpoint,
 )
 from target_klaviyo.klaviyo.exchange import Exchange
@@ -34,7 +37,16 @@ if TYPE_CHECKING:
     from target_klaviyo.writing.requests import Request
     from target_klaviyo.writing.stats import RunStats
 
-ENDPOINTS_BY_URGENCY = (IMPORT_JOB, IMPORT_ERRORS, PROFILE_IMPORT, BULK_PROFILES, BULK_EVENTS)
+ENDPOINTS_BY_URGENCY = (
+    IMPORT_JOB,
+    IMPORT_ERRORS,
+    PROFILE_MERGE,
+    PROFILE_UPDATE,
+    PROFILE_IMPORT,
+    BULK_PROFILES,
+    PROFILES,
+    BULK_EVENTS,
+)
 
 
 class Dispatcher:
@@ -60,6 +72,7 @@ class Dispatcher:
         }
         self._delayed: list[tuple[float, int, Request]] = []
         self._order = itertools.count()
+        self._in_flight: Counter[Endpoint] = Counter()
         self._pool: Pool[Request, Answer | NoAnswer] = Pool(
             concurrency, lambda request: client.send(request.call())
         )
@@ -105,6 +118,7 @@ class Dispatcher:
             KlaviyoError: no request of this run can succeed, or a trouble does not pass.
         """
         for request, answer in self._pool.results():
+            self._in_flight[request.endpoint] -= 1
             outcome = self._exchange.receive(request.endpoint, answer)
             pause = self._exchange.retry_delay(request.endpoint, outcome, request.attempts)
             if pause is None:
@@ -122,8 +136,9 @@ class Dispatcher:
         while self._delayed and self._delayed[0][0] <= now:
             self.submit_first(heapq.heappop(self._delayed)[2])
         for endpoint, queue in self._ready.items():
-            while queue and self._pool.free and not self._exchange.delay(endpoint):
+            while queue and self._has_place(endpoint) and not self._exchange.delay(endpoint):
                 self._exchange.begin(endpoint)
+                self._in_flight[endpoint] += 1
                 self._stats.requests += 1
                 self._pool.start(queue.popleft())
 
@@ -131,9 +146,20 @@ class Dispatcher:
         """When `dispatch` may have something to do; infinite while only an answer can tell."""
         due = self._delayed[0][0] if self._delayed else math.inf
         if self._pool.free:
-            delays = [self._exchange.delay(each) for each, queue in self._ready.items() if queue]
+            delays = [
+                self._exchange.delay(each)
+                for each, queue in self._ready.items()
+                if queue and self._has_place(each)
+            ]
             due = min(due, self._clock() + min(delays, default=math.inf))
         return due
+
+    def _has_place(self, endpoint: Endpoint) -> bool:
+        """Whether a thread is free for it; look-ups, which are many, always leave one to others."""
+        others_need_one = endpoint is PROFILES and self._pool.size > 1
+        if others_need_one and self._in_flight[PROFILES] >= self._pool.size - 1:
+            return False
+        return self._pool.free > 0
 
     def sleep_until(self, due: float, source: Any = None) -> bool:
         """Sleep until then, until an answer comes, or `source` can be read (returned)."""

@@ -13,32 +13,72 @@ from target_klaviyo.writing.requests import SendEvents
 from target_klaviyo.writing.sink import Sink, attribute_errors, errors_of, halves
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Callable, Container, Sequence
 
     from target_klaviyo.rows.contract import EventRow
+    from target_klaviyo.rows.identity import Identifier, Identity
     from target_klaviyo.writing.checkpoints import DeliveryTracker
     from target_klaviyo.writing.dispatcher import Dispatcher
 
 
 class EventSink(Sink[EventBatcher]):
-    """Sends events in bulk; `max_rows` lowers Klaviyo's 1,000 a request."""
+    """Sends events in bulk.
 
-    endpoint = BULK_EVENTS
+    An event waits for the profile rows of its person that were read before it: else it would make
+    or find another profile than those decide on.
 
-    def __init__(self, dispatcher: Dispatcher, tracker: DeliveryTracker, max_rows: int) -> None:
+    Args:
+        dispatcher: sends requests.
+        tracker: books outcomes.
+        max_rows: lowers Klaviyo's 1,000 a request.
+        claimed: the identifier by which a person's profile row is still on its way, if one is.
+
+    Attributes:
+        waiting: events that wait for profile rows.
+    """
+
+    endpoints = (BULK_EVENTS,)
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        tracker: DeliveryTracker,
+        max_rows: int,
+        *,
+        claimed: Callable[[Identity], Identifier | None],
+    ) -> None:
         super().__init__(dispatcher, tracker, EventBatcher(max_rows=min(max_rows, MAX_EVENTS)))
+        self._claimed = claimed
+        self._behind: dict[Identifier, list[EventRow]] = {}
+        self.waiting = 0
 
     @property
     def held(self) -> int:
         """Rows held back behind others of their key or person."""
-        return self._batcher.held
+        return self._batcher.held + self.waiting
 
     def add(self, row: EventRow) -> None:
         """Take an event."""
         self._tracker.admit(row)
         self._tracker.stats.backfilled += row.backfill
-        self._batcher.add(row)
+        self._take(row)
         self.enqueue()
+
+    def release(self, identity: Identity) -> None:
+        """A profile row with these identifiers has come to its end."""
+        for identifier in identity:
+            rows = self._behind.pop(identifier, [])
+            self.waiting -= len(rows)
+            for row in rows:
+                self._take(row)
+
+    def _take(self, row: EventRow) -> None:
+        identifier = self._claimed(row.identity)
+        if identifier is None:
+            self._batcher.add(row)
+        else:
+            self._behind.setdefault(identifier, []).append(row)
+            self.waiting += 1
 
     def enqueue(self) -> None:
         """Hand full batches to the dispatcher."""

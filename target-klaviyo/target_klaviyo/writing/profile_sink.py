@@ -1,33 +1,30 @@
-"""Profiles on their way: imported in bulk, the jobs followed, each row's outcome told."""
+"""Profiles on their way: batched, brought to their people or imported as they are, each row told.
+
+Rows that carry an `external_id` are asked about first (`people_resolver`); one e-mail address,
+phone number or id alone says all there is to know, and goes straight into an import.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
-from functools import partial
 from typing import TYPE_CHECKING
 
-from target_klaviyo.klaviyo.endpoints import BULK_PROFILES
+from target_klaviyo.klaviyo.endpoints import BULK_PROFILES, PROFILES
 from target_klaviyo.klaviyo.outcomes import ApiError, Outcome, Success
 from target_klaviyo.writing.batches import MAX_PROFILES, ProfileBatcher
-from target_klaviyo.writing.import_jobs import (
-    MAX_SUBMISSIONS,
-    RESUBMISSION_PAUSES,
-    ImportJob,
-    JobProgress,
-)
-from target_klaviyo.writing.payloads import profiles_at
+from target_klaviyo.writing.bulk_import import BulkImporter
+from target_klaviyo.writing.cases import LookUpPeople, MergeProfiles, UpdateProfile
+from target_klaviyo.writing.people_resolver import PeopleOptions, PeopleResolver
 from target_klaviyo.writing.requests import AskStatus, ImportProfile, ReadErrors, SubmitProfiles
-from target_klaviyo.writing.sink import Sink, attribute_errors, errors_of, halves
+from target_klaviyo.writing.sink import Sink, errors_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from target_klaviyo.rows.contract import ProfileRow
+    from target_klaviyo.rows.identity import Identifier, Identity
     from target_klaviyo.writing.checkpoints import DeliveryTracker
     from target_klaviyo.writing.dispatcher import Dispatcher
     from target_klaviyo.writing.requests import Request
-
-_UNEXPLAINED = ApiError("", "Import failed", "The import job failed without saying why.", "")
 
 
 class ProfileSink(Sink[ProfileBatcher]):
@@ -39,15 +36,13 @@ class ProfileSink(Sink[ProfileBatcher]):
         max_rows: lowers Klaviyo's 10,000 a request.
         list_id: the list imported profiles join.
         clear_one_by_one: clear properties by profile-import instead of `unset`.
+        merges_people: a changed address merges two profiles, instead of moving from one to another.
         clock: seconds of a monotonic clock.
-
-    Attributes:
-        pending_jobs: import jobs that Klaviyo is still at.
     """
 
-    endpoint = BULK_PROFILES
+    endpoints = (PROFILES, BULK_PROFILES)
 
-    def __init__(  # noqa: PLR0913  (its collaborators and two settings)
+    def __init__(  # noqa: PLR0913  (its collaborators and three settings)
         self,
         dispatcher: Dispatcher,
         tracker: DeliveryTracker,
@@ -55,19 +50,45 @@ class ProfileSink(Sink[ProfileBatcher]):
         *,
         list_id: str | None,
         clear_one_by_one: bool,
+        merges_people: bool,
         clock: Callable[[], float],
     ) -> None:
-        batcher = ProfileBatcher(max_rows=min(max_rows, MAX_PROFILES))
-        super().__init__(dispatcher, tracker, batcher)
+        max_rows = min(max_rows, MAX_PROFILES)
+        super().__init__(dispatcher, tracker, ProfileBatcher(max_rows=max_rows))
         self._list_id = list_id
         self._clear_one_by_one = clear_one_by_one
-        self._clock = clock
-        self.pending_jobs = 0
+        self._importer = BulkImporter(
+            dispatcher,
+            tracker.stats,
+            list_id=list_id,
+            clock=clock,
+            imported=self._imported,
+            refused=self._refused,
+        )
+        options = PeopleOptions(merges_people, list_id is not None, clear_one_by_one, max_rows)
+        self._people = PeopleResolver(
+            dispatcher, self._importer, tracker.stats, options, self._rejected
+        )
+        self._freed: list[Identity] = []
 
     @property
     def held(self) -> int:
         """Rows held back behind others of their key or person."""
         return self._batcher.held
+
+    @property
+    def pending_jobs(self) -> int:
+        """Import jobs that Klaviyo is still at."""
+        return self._importer.pending_jobs
+
+    def claimed(self, identity: Identity) -> Identifier | None:
+        """The identifier by which a person's row is still on its way; None when none is."""
+        return self._batcher.claimed(identity)
+
+    def take_freed(self) -> list[Identity]:
+        """The identifiers of rows that have come to their end since this was asked last."""
+        freed, self._freed = self._freed, []
+        return freed
 
     def add(self, row: ProfileRow) -> None:
         """Take a profile."""
@@ -76,98 +97,43 @@ class ProfileSink(Sink[ProfileBatcher]):
         self.enqueue()
 
     def enqueue(self) -> None:
-        """Hand full batches to the dispatcher."""
+        """Hand full batches on, and what has been decided to the dispatcher."""
+        self._hand_on()
+        while stored := self._people.take_stored():
+            self._stored(stored)
+            self._hand_on()  # rows that were held back behind those
+
+    def _hand_on(self) -> None:
         for rows in self._batcher.full:
-            bulk = [row for row in rows if self._list_id or not self._goes_alone(row)]
-            if bulk:
-                self._dispatcher.submit(SubmitProfiles(bulk, self._list_id))
-            if not self._list_id:
-                self._clear([row for row in rows if self._goes_alone(row)])
+            to_resolve = [row for row in rows if _has_anchor(row)]
+            if to_resolve:
+                self._people.resolve(to_resolve)
+            self._import([row for row in rows if not _has_anchor(row)])
         self._batcher.full.clear()
+        self._people.proceed()
 
     def handle(self, request: Request, outcome: Outcome) -> None:
         """Go on by one answer."""
-        if isinstance(request, SubmitProfiles):
-            self._submitted(request, outcome)
-        elif isinstance(request, AskStatus):
-            self._status_told(request, outcome)
-        elif isinstance(request, ReadErrors):
-            self._errors_read(request, outcome)
+        if isinstance(request, SubmitProfiles | AskStatus | ReadErrors):
+            self._importer.handle(request, outcome)
+        elif isinstance(request, LookUpPeople | UpdateProfile | MergeProfiles):
+            self._people.handle(request, outcome)
         elif isinstance(request, ImportProfile):
             self._imported_alone(request.row, outcome)
 
-    def _submitted(self, request: SubmitProfiles, outcome: Outcome) -> None:
-        if isinstance(outcome, Success):
-            identifier = outcome.document["data"]["id"]
-            self._tracker.stats.jobs += 1
-            self.pending_jobs += 1
-            job = ImportJob(identifier, request.rows, request.submissions, self._clock())
-            self._dispatcher.submit_later(AskStatus(job), job.pause)
-            return
-        rows = request.rows
-        failed = attribute_errors(rows, errors_of(outcome), partial(profiles_at, rows=rows))
-        if failed:
-            self._submit_again([row for row in rows if row not in failed])
-            self._rejected(failed)
-        else:
-            for half in halves(rows):
-                self._submit_again(half)
+    def _import(self, rows: Sequence[ProfileRow]) -> None:
+        """Import rows as they are."""
+        bulk = [row for row in rows if self._list_id or not self._goes_alone(row)]
+        if bulk:
+            self._importer.submit(bulk)
+        if not self._list_id:
+            self._clear(row for row in rows if self._goes_alone(row))
 
     def _imported_alone(self, row: ProfileRow, outcome: Outcome) -> None:
         if isinstance(outcome, Success):
             self._stored([row])
         else:
             self._rejected({row: errors_of(outcome)[0]})
-
-    def _status_told(self, request: AskStatus, outcome: Outcome) -> None:
-        job = request.job
-        if isinstance(outcome, Success):
-            progress = job.observe(outcome.document, self._clock(), datetime.now(timezone.utc))
-        else:
-            progress = job.vanish()
-        if progress is JobProgress.PENDING:
-            self._dispatcher.submit_later(AskStatus(job), job.pause)
-            return
-        self.pending_jobs -= 1
-        if progress is JobProgress.LOST:
-            self._resubmit(job)
-        elif job.failed_count == 0:
-            self._imported(job.rows)
-        else:
-            self._dispatcher.submit(ReadErrors(job))
-
-    def _errors_read(self, request: ReadErrors, outcome: Outcome) -> None:
-        job = request.job
-        if not isinstance(outcome, Success):
-            job.vanish()
-            self._resubmit(job)
-            return
-        cursor = job.read_errors(outcome.document)
-        if cursor is not None:
-            self._dispatcher.submit(ReadErrors(job, cursor))
-            return
-        others = [row for row in job.rows if row not in job.failures]
-        if not job.unexplained:
-            self._imported(others)
-        elif len(others) == len(job.rows) == 1:
-            job.failures[others[0]] = _UNEXPLAINED
-        else:
-            for half in halves(others):
-                self._submit_again(half)
-        self._rejected(job.failures)
-
-    def _resubmit(self, job: ImportJob) -> None:
-        if job.submissions < MAX_SUBMISSIONS:
-            self._tracker.stats.resent += 1
-            again = SubmitProfiles(job.rows, self._list_id, job.submissions + 1)
-            self._dispatcher.submit_later(again, RESUBMISSION_PAUSES[job.submissions - 1])
-            return
-        why = f"The import job {job.lost_because}, {job.submissions} times over."
-        self._rejected(dict.fromkeys(job.rows, ApiError("", why, why, "")))
-
-    def _submit_again(self, rows: Sequence[ProfileRow]) -> None:
-        if rows:
-            self._dispatcher.submit_first(SubmitProfiles(rows, self._list_id))
 
     def _goes_alone(self, row: ProfileRow) -> bool:
         """Bulk import clears properties by `unset`, and attributes not at all (documented)."""
@@ -181,8 +147,12 @@ class ProfileSink(Sink[ProfileBatcher]):
 
     def _imported(self, rows: Sequence[ProfileRow]) -> None:
         """Imported in bulk, list and all; what that could not clear is cleared now."""
-        self._clear(row for row in rows if self._goes_alone(row))
-        self._stored([row for row in rows if not self._goes_alone(row)])
+        as_they_were = self._people.imported(rows)
+        self._clear(row for row in as_they_were if self._goes_alone(row))
+        self._stored([row for row in as_they_were if not self._goes_alone(row)])
+
+    def _refused(self, failures: Mapping[ProfileRow, ApiError]) -> None:
+        self._rejected(self._people.refused(failures))
 
     def _stored(self, rows: Sequence[ProfileRow]) -> None:
         for row in rows:
@@ -191,7 +161,7 @@ class ProfileSink(Sink[ProfileBatcher]):
             self._tracker.stats.duplicates["profiles"] += len(parts) - 1
             for part in parts:
                 self._tracker.release(part)
-        self._batcher.rows_ended(rows)
+        self._end(rows)
 
     def _rejected(self, failures: Mapping[ProfileRow, ApiError]) -> None:
         """Reject rows; the parts of a merged one first get a chance each, in their order."""
@@ -204,5 +174,16 @@ class ProfileSink(Sink[ProfileBatcher]):
                 self._tracker.release(row)
         for part in parts:
             part.alone = True
-        self._batcher.rows_ended(failures, instead=parts)
+        self._end(failures, instead=parts)
         self._tracker.check_reject_share()
+
+    def _end(self, rows: Iterable[ProfileRow], *, instead: Iterable[ProfileRow] = ()) -> None:
+        ended = list(rows)
+        if ended:
+            self._batcher.rows_ended(ended, instead=instead)
+            self._freed += [row.claims for row in ended]
+
+
+def _has_anchor(row: ProfileRow) -> bool:
+    """Whether Klaviyo may know the person by two identifiers, under two profiles."""
+    return row.profile_id is None and any(kind == "external_id" for kind, _ in row.identity)

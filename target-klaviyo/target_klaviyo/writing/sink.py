@@ -24,10 +24,10 @@ class Sink(ABC, Generic[BatcherT]):
     """One kind of rows on their way to Klaviyo: batched, sent, each brought to its end.
 
     Attributes:
-        endpoint: where its batches go.
+        endpoints: where its rows go first; what waits for them is its backlog.
     """
 
-    endpoint: Endpoint
+    endpoints: tuple[Endpoint, ...]
 
     def __init__(self, dispatcher: Dispatcher, tracker: DeliveryTracker, batcher: BatcherT) -> None:
         self._dispatcher = dispatcher
@@ -38,6 +38,11 @@ class Sink(ABC, Generic[BatcherT]):
     def open_epoch(self) -> int | None:
         """The oldest epoch of the rows not sent yet."""
         return self._batcher.open_epoch
+
+    @property
+    def backlog(self) -> int:
+        """Requests that wait for a place or a budget."""
+        return sum(map(self._dispatcher.backlog, self.endpoints))
 
     def flush(self) -> None:
         """Send what there is, full or not."""

@@ -32,6 +32,7 @@ class RunStats:
     """Counts by label ("events", "profiles", "records of <stream>").
 
     Attributes:
+        people: what became of the people Klaviyo was asked about, by the words for it.
         input: what reading has met.
         records: that were taken, each of which may give several rows or none.
         rejected_records: those of them in the rejects file.
@@ -50,7 +51,14 @@ class RunStats:
     resent: int = 0
     rate_limited: int = 0
     jobs: int = 0
+    people: Counter[str] = field(default_factory=Counter)
     backfilled: int = 0
+
+    @property
+    def sent(self) -> dict[str, int]:
+        """What Klaviyo has taken; a profile that was as it should be is stored, but not sent."""
+        profiles = self.stored["profiles"] - self.people["unchanged"]
+        return {"events": self.stored["events"], "profiles": profiles}
 
     def count_reject(self, label: str, rule: str) -> None:
         """Count a reject."""
@@ -114,16 +122,18 @@ class ProgressSnapshot:
     """How far a run is at one time.
 
     Attributes:
-        stored: rows that Klaviyo has acknowledged, by label.
+        sent: rows that Klaviyo has acknowledged, by label.
         rejected: rows in the rejects file.
         jobs: import jobs that Klaviyo is still at.
         request_rates: by the name of each endpoint that has been used.
+        unchanged: profiles that were as they should be.
     """
 
-    stored: Mapping[str, int]
+    sent: Mapping[str, int]
     rejected: int
     jobs: int
     request_rates: Mapping[str, RequestRate]
+    unchanged: int = 0
 
 
 class Progress:
@@ -147,9 +157,11 @@ class Progress:
             self._minute.popleft()
         _, before = self._minute[0]
         self._minute.append((now, snapshot.request_rates))
-        events = counted(snapshot.stored["events"], "event")
-        profiles = counted(snapshot.stored["profiles"], "profile")
+        events = counted(snapshot.sent["events"], "event")
+        profiles = counted(snapshot.sent["profiles"], "profile")
         parts = [f"{events} and {profiles} sent, {snapshot.rejected:,} rejected"]
+        if snapshot.unchanged:
+            parts.append(f"{counted(snapshot.unchanged, 'profile')} as told already")
         if snapshot.jobs:
             parts.append(f"{counted(snapshot.jobs, 'import job')} pending")
         if snapshot.request_rates:
@@ -178,10 +190,11 @@ def summary(stats: RunStats, rejects_path: Path) -> Iterator[str]:
         rejects_path: where the rejects are.
     """
     yield from aligned([_HEADINGS, *_rows(stats)])
-    sent = f"{counted(stats.stored['events'], 'event')} and "
-    sent += counted(stats.stored["profiles"], "profile")
+    sent = f"{counted(stats.sent['events'], 'event')} and "
+    sent += counted(stats.sent["profiles"], "profile")
     requests = f"{counted(stats.requests, 'request')} and {counted(stats.jobs, 'import job')}"
     yield f"Klaviyo took {sent} in {requests}."
+    yield from _people(stats.people)
     if stats.backfilled:
         are = "is history and triggers" if stats.backfilled == 1 else "are history and trigger"
         yield f"{stats.backfilled:,} of the events {are} no flows."
@@ -202,6 +215,31 @@ def summary(stats: RunStats, rejects_path: Path) -> Iterator[str]:
         yield f"{counted(more, 'reason')} more, of fewer rejects each, stand in the rejects file."
     if stats.rules:
         yield f"The rejects are in {rejects_path}; replay them with `{replay(rejects_path)}`."
+
+
+def _people(people: Counter[str]) -> Iterator[str]:
+    """What became of the people that Klaviyo was asked about."""
+    if not people["looked up"]:
+        return
+    asked = counted(people["looked up"], "person")
+    were = "was" if people["unchanged"] == 1 else "were"
+    yield f"Klaviyo was asked about {asked}; {people['unchanged']:,} {were} there as told already."
+    if people["readdressed"]:
+        yield f"{counted(people['readdressed'], 'profile')} got the person's new e-mail address."
+    if people["moved"]:
+        yield (
+            f"{counted(people['moved'], 'person')} moved to the profile at the new "
+            "e-mail address, and what was theirs at the former one was cleared."
+        )
+    if people["merged"]:
+        were = "was" if people["merged"] == 1 else "were"
+        yield f"{counted(people['merged'], 'profile')} {were} merged into another of the person."
+    if people["foreign"]:
+        keep = "keeps an external_id" if people["foreign"] == 1 else "keep external_ids"
+        yield (
+            f"{counted(people['foreign'], 'profile')} {keep} that another system gave: a changed "
+            "e-mail address will not be noticed there."
+        )
 
 
 def _rows(stats: RunStats) -> Iterator[tuple[str, ...]]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.errors import RunInterrupted, TargetError
 from target_klaviyo.klaviyo.endpoints import BULK_EVENTS, BULK_PROFILES, PROFILE_IMPORT
-from target_klaviyo.writing.batches import MAX_PROFILES
+from target_klaviyo.writing.batches import MAX_EVENTS, MAX_PROFILES
 from target_klaviyo.writing.checkpoints import SECONDS_BETWEEN_CHECKPOINTS, DeliveryTracker
 from target_klaviyo.writing.dispatcher import Dispatcher
 from target_klaviyo.writing.event_sink import EventSink
@@ -50,6 +50,7 @@ class WriterOptions:
     list_id: str | None
     clear_one_by_one: bool
     rejects_path: Path
+    merges_people: bool = False
     batch_size_rows: int | None = None
 
 
@@ -75,14 +76,17 @@ class Writer:
             client, concurrency=options.concurrency, stats=stats, clock=clock
         )
         max_rows = options.batch_size_rows or MAX_PROFILES
-        self._events = EventSink(self._dispatcher, self._tracker, max_rows)
         self._profiles = ProfileSink(
             self._dispatcher,
             self._tracker,
             max_rows,
             list_id=options.list_id,
             clear_one_by_one=options.clear_one_by_one,
+            merges_people=options.merges_people,
             clock=clock,
+        )
+        self._events = EventSink(
+            self._dispatcher, self._tracker, max_rows, claimed=self._profiles.claimed
         )
         self._progress = Progress(clock())
         self._signum: int | None = None
@@ -190,9 +194,13 @@ class Writer:
         self._handle_outcomes()
         if self._signum is not None:
             raise RunInterrupted(self._signum)
-        flush()
-        self._events.enqueue()
         self._profiles.enqueue()
+        for identity in self._profiles.take_freed():
+            self._events.release(identity)
+        flush()
+        if self._events.waiting >= MAX_EVENTS and not self._profiles.backlog:
+            self._profiles.flush()  # a whole request of events waits for them
+        self._events.enqueue()
         self._dispatcher.dispatch()
         self._print_covered_state()
         self._log_progress()
@@ -202,10 +210,11 @@ class Writer:
         if now >= self._progress.due:
             stats = self._tracker.stats
             snapshot = ProgressSnapshot(
-                stats.stored,
+                stats.sent,
                 stats.rejected.total(),
                 self._profiles.pending_jobs,
                 self._dispatcher.request_rates,
+                stats.people["unchanged"],
             )
             logger.info("%s", self._progress.line(now, snapshot))
 
@@ -256,7 +265,7 @@ class Writer:
             return
         for sink in (self._events, self._profiles):
             overdue = sink.open_epoch is not None and sink.open_epoch <= epoch
-            if overdue and not self._dispatcher.backlog(sink.endpoint):
+            if overdue and not sink.backlog:
                 sink.flush()
 
     def _print_covered_state(self, *, at_end: bool = False) -> None:

@@ -335,20 +335,14 @@ def test_all_errors_are_named_at_once(
     assert account.events() == []
 
 
-@pytest.mark.parametrize(("refuse", "status", "stored"), [(False, 202, 1), (True, 400, 0)])
-def test_an_invalid_phone_of_an_event_is_a_switch(
-    open_account: Callable[..., Opened],
-    bodies: type[Bodies],
-    *,
-    refuse: bool,
-    status: int,
-    stored: int,
+def test_an_invalid_phone_of_an_event_is_dropped(
+    account: KlaviyoAccount, client: Client, bodies: type[Bodies]
 ) -> None:
-    """By default an invalid phone number is dropped and the event kept."""
-    account, client = open_account(refuse_event_phones=refuse)
+    """The event is kept, without the number."""
     profile = bodies.profile(phone_number="070-123")
-    assert client.send(bodies.entry(profile, bodies.event())).status_code == status
-    assert len(account.events()) == stored
+    assert client.send(bodies.entry(profile, bodies.event())).status_code == 202
+    assert len(account.events()) == 1
+    assert account.profiles()[0].phone_number is None
 
 
 def test_visibility_lags(open_account: Callable[..., Opened], bodies: type[Bodies]) -> None:

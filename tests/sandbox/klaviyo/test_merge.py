@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import requests
     from tests.sandbox.klaviyo.conftest import Bodies, Client
 
@@ -59,29 +57,16 @@ def test_a_merge_comes_later_and_moves_everything(
     ]
 
 
-@pytest.mark.parametrize(("known", "stored"), [(True, 3), (False, 5)])
-def test_whether_merged_unique_ids_are_known_is_a_switch(
-    open_account: Callable[..., Opened], bodies: type[Bodies], stored: int, *, known: bool
+def test_merged_unique_ids_are_known(
+    account: KlaviyoAccount, client: Client, bodies: type[Bodies]
 ) -> None:
-    """What is sent again after a merge is stored once, or, if they are forgotten, twice."""
-    account, client = open_account(merged_keys_known=known)
+    """What is sent again after a merge is stored once."""
     old, new = _two_people(client, bodies)
     _merge(client, old, new)
     account.profiles()
     again = [bodies.event(unique_id) for unique_id in ("a", "b", "both")]
     client.send(bodies.entry(bodies.profile("new@shop.se"), *again))
-    assert len(account.events()) == stored
-
-
-def test_whether_a_merged_id_resolves_is_a_switch(
-    open_account: Callable[..., Opened], bodies: type[Bodies]
-) -> None:
-    """Recorded: for a while. Later, and here by choice at once, it does not."""
-    account, client = open_account(merged_ids_resolve=False)
-    old, new = _two_people(client, bodies)
-    _merge(client, old, new)
-    account.profiles()
-    assert client.get(f"/api/profiles/{old}").status_code == 404
+    assert len(account.events()) == 3
 
 
 def test_a_merge_needs_two_known_people(client: Client, bodies: type[Bodies]) -> None:
@@ -92,13 +77,13 @@ def test_a_merge_needs_two_known_people(client: Client, bodies: type[Bodies]) ->
     assert _merge(client, new, new).status_code == 400
 
 
-def test_people_are_found_a_hundred_at_a_time(client: Client, bodies: type[Bodies]) -> None:
+def test_people_are_found_a_hundred_at_a_time(
+    account: KlaviyoAccount, client: Client, bodies: type[Bodies]
+) -> None:
     """By e-mail, external_id and id, with sparse fields, in pages of up to 100."""
     rows = [bodies.profile(f"P{n}@shop.se", external_id=f"acct-{n}") for n in range(130)]
     client.bulk_import(*rows)
-    client.get("/api/profile-bulk-import-jobs")
-    for _ in range(2):
-        client.job(client.pages("/api/profile-bulk-import-jobs")[0]["id"])
+    account.profiles()
     for field, values in (
         ("email", [f"p{n}@shop.se" for n in range(100)]),
         ("external_id", [f"acct-{n}" for n in range(100)]),

@@ -41,17 +41,6 @@ def test_any_identifier_finds_its_profile_and_the_others_are_added(
     assert account.profile("ann@shop.se") is None
 
 
-def test_whether_external_id_merges_is_a_switch(
-    open_account: Callable[..., Opened], bodies: type[Bodies]
-) -> None:
-    """As an older page says: beside an unknown address it makes a duplicate, and both are found."""
-    account, client = open_account(external_id_merges=False)
-    client.upsert(bodies.profile(None, external_id="acct-1"))
-    client.upsert(bodies.profile("ann@shop.se", external_id="acct-1"))
-    assert [profile.external_id for profile in account.profiles()] == ["acct-1", "acct-1"]
-    assert len(client.pages("/api/profiles", filter='any(external_id,["acct-1"])')) == 2
-
-
 def test_identifiers_of_two_people_are_refused(
     open_account: Callable[..., Opened], bodies: type[Bodies]
 ) -> None:

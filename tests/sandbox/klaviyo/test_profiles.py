@@ -145,16 +145,6 @@ def test_all_errors_of_an_import_are_named(client: Client, bodies: type[Bodies])
     ]
 
 
-def test_imports_keep_test_domains_unless_switched(
-    open_account: Callable[..., Opened], bodies: type[Bodies]
-) -> None:
-    """Whether imports drop example.com as events do is unknown, so it is a switch."""
-    for drop, kept in ((False, 1), (True, 0)):
-        account, client = open_account(drop_test_profiles=drop)
-        client.bulk_import(bodies.profile("ann@example.com"))
-        assert len(account.profiles()) == kept
-
-
 def test_a_profile_can_be_altered_behind_the_back(
     account: KlaviyoAccount, client: Client, bodies: type[Bodies]
 ) -> None:

@@ -217,13 +217,12 @@ def test_profiles_are_filtered(
     assert [profile["attributes"]["email"] for profile in found] == emails
 
 
-def test_profiles_are_sorted_and_paged(client: Client, bodies: type[Bodies]) -> None:
+def test_profiles_are_sorted_and_paged(
+    account: KlaviyoAccount, client: Client, bodies: type[Bodies]
+) -> None:
     """Pages of profiles follow the sort, 20 unless asked otherwise and 100 at most."""
     client.bulk_import(*(bodies.profile(f"p{number:02}@shop.se") for number in range(45)))
-    client.get("/api/profile-bulk-import-jobs")
-    for job in client.pages("/api/profile-bulk-import-jobs"):
-        for _ in range(2):
-            client.get(f"/api/profile-bulk-import-jobs/{job['id']}")
+    account.profiles()
     assert len(client.get("/api/profiles").json()["data"]) == 20
     down = [
         profile["attributes"]["email"]
@@ -232,28 +231,6 @@ def test_profiles_are_sorted_and_paged(client: Client, bodies: type[Bodies]) -> 
     assert down == sorted(down, reverse=True)
     assert len(down) == 45
     assert client.get("/api/profiles", page_size=101).status_code == 400
-
-
-def test_absent_links_are_a_switch(open_account: Callable[..., Opened]) -> None:
-    """The last page's `next` is null, or left out where the schema is to be kept to the letter."""
-    for switch, keys in (("null", {"self", "next", "prev"}), ("omitted", {"self"})):
-        _, client = open_account(absent_links=switch)
-        assert set(client.get("/api/events").json()["links"]) == keys
-
-
-def test_jobs_are_listed_by_status(client: Client, bodies: type[Bodies]) -> None:
-    """Import jobs are listed newest first and filtered by their status."""
-    jobs = [client.bulk_import(bodies.profile()).json()["data"]["id"] for _ in range(3)]
-    for _ in range(2):
-        client.get(f"/api/profile-bulk-import-jobs/{jobs[0]}")
-    listed = [job["id"] for job in client.pages("/api/profile-bulk-import-jobs", page_size=2)]
-    assert listed == jobs[::-1]
-    complete = client.pages("/api/profile-bulk-import-jobs", filter='equals(status,"complete")')
-    assert [job["id"] for job in complete] == jobs[:1]
-    open_jobs = client.pages(
-        "/api/profile-bulk-import-jobs", filter='any(status,["queued","processing"])'
-    )
-    assert len(open_jobs) == 2
 
 
 @given(text=st.text())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recurly_klaviyo_sandbox.klaviyo import diagnosis, lists, shapes
+from recurly_klaviyo_sandbox.klaviyo import diagnosis, shapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -140,11 +141,6 @@ def _merge() -> dict[str, Any]:
     return {"data": {"type": "profile-merge", "id": "Q", "relationships": sources}}
 
 
-def _list() -> dict[str, Any]:
-    attributes = {"name": "Customers", "opt_in_process": "single_opt_in"}
-    return {"data": {"type": "list", "attributes": attributes}}
-
-
 def _create() -> dict[str, Any]:
     return {"data": {"type": "profile", "attributes": _profile()["attributes"]}}
 
@@ -161,7 +157,6 @@ BODIES: dict[str, tuple[Callable[[], dict[str, Any]], type[Struct]]] = {
     "post /api/profiles": (_create, shapes.NewProfileBody),
     "patch /api/profiles/{id}": (lambda: {"data": _profile(id="P")}, shapes.ChangedProfileBody),
     "post /api/profile-merge": (_merge, shapes.MergeBody),
-    "post /api/lists": (_list, lists.ListBody),
 }
 
 
@@ -263,12 +258,21 @@ def _check_answer(name: str, response: Any) -> None:
         return
     schema = content["application/vnd.api+json"]["schema"]
     document = response.json()
+    links = document["links"]
+    document["links"] = {name: link for name, link in links.items() if link}  # recorded: null
     data = document["data"]
     for resource in [*(data if isinstance(data, list) else [data]), *document.get("included", [])]:
         for group, names in RECORDED_ONLY.items():
             for each in names:
                 resource.get(group, {}).pop(each, None)
     _validator(json.dumps(schema))(document)
+
+
+# What this account has none of: the sandbox refuses to be asked for it.
+ABSENT = re.compile(
+    r"flow|tag|conversation|push-token|segment|suppression|profile_count"
+    r"|include lists|profile.*fields\[list\]"
+)
 
 
 def _parameters(name: str) -> dict[str, list[str]]:
@@ -286,32 +290,29 @@ def _parameters(name: str) -> dict[str, list[str]]:
     [
         "/api/accounts",
         "/api/metrics",
-        "/api/metrics/{id}",
         "/api/events",
         "/api/profiles",
         "/api/profiles/{id}",
-        "/api/profile-bulk-import-jobs",
         "/api/profile-bulk-import-jobs/{job_id}",
         "/api/profile-bulk-import-jobs/{id}/import-errors",
-        "/api/profile-bulk-import-jobs/{id}/profiles",
-        "/api/lists",
         "/api/lists/{id}",
     ],
 )
-def test_documented_parameters_are_taken(client: Client, bodies: type[Bodies], path: str) -> None:
-    """Whatever may be included, thinned out or sorted by may be asked for; nothing else."""
+def test_documented_parameters_are_taken(
+    account: KlaviyoAccount, client: Client, bodies: type[Bodies], path: str
+) -> None:
+    """What may be thinned out, sorted by or included of what there is; nothing undocumented."""
     client.send(bodies.entry(bodies.profile(), bodies.event()))
-    client.post("/api/lists", {"data": {"type": "list", "attributes": {"name": "L"}}})
+    account.state.lists.create("L", 0.0)
     job = client.bulk_import(bodies.profile()).json()["data"]["id"]
     known = {
-        "/api/metrics/{id}": client.pages("/api/metrics")[0]["id"],
         "/api/profiles/{id}": client.pages("/api/profiles")[0]["id"],
         "/api/lists/{id}": "L00001",
     }
     address = path.replace("{id}", known.get(path, job)).replace("{job_id}", job)
     for parameter, values in _parameters(f"get {path}").items():
         for value in values:
-            if "suppression" not in value or parameter != "sort":  # nobody is suppressed here
+            if not ABSENT.search(f"{path} {parameter} {value}"):
                 response = client.call("GET", address, params={parameter: value})
                 assert response.status_code == 200, response.text
         assert client.call("GET", address, params={parameter: "nonsense"}).status_code == 400
@@ -320,8 +321,8 @@ def test_documented_parameters_are_taken(client: Client, bodies: type[Bodies], p
 def test_answers_keep_to_the_schema(
     open_account: Callable[..., Opened], bodies: type[Bodies]
 ) -> None:
-    """Every endpoint's answer validates; links that lead nowhere are left out for this."""
-    account, client = open_account(absent_links="omitted")
+    """Every endpoint's answer validates."""
+    account, client = open_account()
     account.refuse_imports({"bob@shop.se": "No."})
 
     def post(path: str, body: Any, name: str | None = None) -> Any:
@@ -334,7 +335,7 @@ def test_answers_keep_to_the_schema(
 
     client.send(bodies.entry(bodies.profile(), bodies.event("one", value=1), bodies.event("two")))
     post("/api/events", bodies.single(bodies.profile(), bodies.event("three")))
-    post("/api/lists", {"data": {"type": "list", "attributes": {"name": "L"}}})
+    account.state.lists.create("L", 0.0)
     assert post("/api/profile-import", {"data": bodies.profile("new@shop.se")}).status_code == 201
     assert post("/api/profile-import", {"data": bodies.profile("new@shop.se")}).status_code == 200
     created = post("/api/profiles", {"data": bodies.profile("newer@shop.se")}).json()["data"]
@@ -346,16 +347,11 @@ def test_answers_keep_to_the_schema(
     for _ in range(3):
         get(path, f"{jobs}/{{job_id}}")
     get(f"{path}/import-errors", f"{jobs}/{{id}}/import-errors")
-    get(f"{path}/profiles", f"{jobs}/{{id}}/profiles")
-    get("/api/profile-bulk-import-jobs")
     get("/api/accounts")
     get("/api/metrics")
-    metric = client.pages("/api/metrics")[0]["id"]
-    get(f"/api/metrics/{metric}", "get /api/metrics/{id}")
     get("/api/events", include="metric,profile", page_size=2)
     get("/api/profiles", page_size=2)
     get(f"/api/profiles/{created['id']}", "get /api/profiles/{id}")
-    get("/api/lists")
     get("/api/lists/L00001", "get /api/lists/{id}")
     source = {
         "profiles": {"data": [{"type": "profile", "id": client.pages("/api/profiles")[0]["id"]}]}

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from target_klaviyo.audit import klaviyo_side
 from target_klaviyo.audit.klaviyo_side import KlaviyoSide
 from target_klaviyo.errors import KlaviyoError
+from target_klaviyo.klaviyo import json_api
 from target_klaviyo.klaviyo.client import Client
 from target_klaviyo.klaviyo.endpoints import Answer
 from target_klaviyo.klaviyo.exchange import Api
@@ -40,7 +41,7 @@ def test_the_events_question() -> None:
 @given(st.text())
 def test_quoted_strings_end_where_they_should(text: str) -> None:
     """Quotes and backslashes within are escaped, as Klaviyo's filters want them."""
-    quoted = klaviyo_side.quoted(text)
+    quoted = json_api.quoted(text)
     assert quoted[0] == quoted[-1] == '"'
     inner = quoted[1:-1]
     assert inner.replace("\\\\", "").replace('\\"', "").count('"') == 0

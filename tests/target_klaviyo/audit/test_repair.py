@@ -183,6 +183,7 @@ def _repair(shop: Any, time: LaggingTime) -> None:
                 concurrency=1,
                 list_id=None,
                 clear_one_by_one=False,
+                merges_people=False,
                 rejects_path=settings.rejects_path,
             ),
             rejects=RejectsFile(settings.rejects_path),

@@ -11,6 +11,27 @@ if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business import entities as e
 
 Record = dict[str, Any]
+# Null in every record, since this merchant does not use it.
+_NO_INVOICE_HAS: Record = dict.fromkeys(
+    (
+        *("po_number", "shipping_address", "tax_info", "vat_reverse_charge_notes"),
+        *("terms_and_conditions", "customer_notes"),
+        *("dunning_campaign_id", "business_entity_id"),
+    )
+)
+_NO_LINE_HAS: Record = dict.fromkeys(
+    (
+        *("avalara_transaction_type", "avalara_service_type", "tax_code", "tax_info"),
+        *("proration_rate", "refunded_quantity_decimal", "shipping_address"),
+    )
+)
+_NO_TRANSACTION_HAS: Record = dict.fromkeys(
+    (
+        *("initiator", "merchant_reason_code", "ip_address_v4", "ip_address_country"),
+        *("gateway_approval_code", "cvv_check", "avs_check"),
+        *("action_result", "vat_number", "fraud_info"),
+    )
+)
 
 
 def invoice(invoice: e.Invoice, embedded_line_items: int) -> Record:
@@ -39,7 +60,6 @@ def invoice(invoice: e.Invoice, embedded_line_items: int) -> Record:
         "previous_invoice_id": invoice.previous.id if invoice.previous else None,
         "number": invoice.number,
         "collection_method": "manual" if invoice.manual else "automatic",
-        "po_number": None,
         "net_terms": invoice.net_terms,
         "net_terms_type": "net",
         "address": {
@@ -49,7 +69,6 @@ def invoice(invoice: e.Invoice, embedded_line_items: int) -> Record:
             "company": account.company or "",
             **address(account.address),
         },
-        "shipping_address": None,
         "currency": invoice.currency,
         "discount": money(discount),
         "coupon_redemptions": [],
@@ -60,12 +79,8 @@ def invoice(invoice: e.Invoice, embedded_line_items: int) -> Record:
         "refundable_amount": None if credits_paid else money(refundable),
         "paid": money(invoice.paid),
         "balance": money(invoice.balance),
-        "tax_info": None,
         "used_tax_service": False,
         "vat_number": "",
-        "vat_reverse_charge_notes": None,
-        "terms_and_conditions": None,
-        "customer_notes": None,
         "line_items": [line_item(line) for line in invoice.lines[:embedded_line_items]],
         "has_more_line_items": len(invoice.lines) > embedded_line_items,
         "transactions": [transaction(payment) for payment in invoice.transactions],
@@ -74,10 +89,9 @@ def invoice(invoice: e.Invoice, embedded_line_items: int) -> Record:
         "updated_at": shown(invoice.updated),
         "due_at": shown(invoice.due),
         "closed_at": shown(invoice.closed),
-        "dunning_campaign_id": None,
         "dunning_events_sent": invoice.dunning_events,
         "final_dunning_event": invoice.final_dunning,
-        "business_entity_id": None,
+        **_NO_INVOICE_HAS,
     }
 
 
@@ -137,21 +151,15 @@ def line_item(line: e.LineItem) -> Record:
         "tax": money(line.tax),
         "taxable": True,
         "tax_exempt": False,
-        "avalara_transaction_type": None,
-        "avalara_service_type": None,
-        "tax_code": None,
-        "tax_info": None,
-        "proration_rate": None,
         "refund": line.original is not None,
         "refunded_quantity": line.refunded_quantity,
-        "refunded_quantity_decimal": None,
         "credit_applied": 0.0,
-        "shipping_address": None,
         "start_date": shown(line.start),
         "end_date": shown(line.end),
         "custom_fields": [],
         "created_at": shown(line.created),
         "updated_at": shown(line.updated),
+        **_NO_LINE_HAS,
     }
 
 
@@ -170,9 +178,7 @@ def transaction(payment: e.Transaction) -> Record:
         "uuid": payment.uuid,
         "original_transaction_id": payment.original.id if payment.original else None,
         "account": account_mini(account),
-        "initiator": None,
         "invoice": invoice_mini(invoice) if invoice else None,
-        "merchant_reason_code": None,
         "voided_by_invoice": invoice_mini(payment.voided_by) if payment.voided_by else None,
         "subscription_ids": [s.id for s in invoice.subscriptions] if invoice else [],
         "type": payment.kind,
@@ -190,8 +196,6 @@ def transaction(payment: e.Transaction) -> Record:
         },
         "collection_method": "manual" if payment.manual else "automatic",
         "payment_method": payment_method(payment.method),
-        "ip_address_v4": None,
-        "ip_address_country": None,
         "status_code": decline.code if decline else ("approved" if succeeded else None),
         "status_message": decline.reason if decline else None,
         "customer_message": decline.customer_message if decline else None,
@@ -208,19 +212,14 @@ def transaction(payment: e.Transaction) -> Record:
         ),
         "gateway_message": "Declined" if decline else "Approved",
         "gateway_reference": payment.uuid[:10],
-        "gateway_approval_code": None,
         "gateway_response_code": decline.gateway_code if decline else None,
         "gateway_response_time": 0.3,
         "gateway_response_values": {},
-        "cvv_check": None,
-        "avs_check": None,
         "created_at": shown(payment.created),
         "updated_at": shown(payment.updated),
         "voided_at": shown(payment.voided),
         "collected_at": shown(payment.collected),
-        "action_result": None,
-        "vat_number": None,
-        "fraud_info": None,
+        **_NO_TRANSACTION_HAS,
     }
 
 

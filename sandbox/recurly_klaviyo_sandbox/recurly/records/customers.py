@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business import entities as e
 
 Record = dict[str, Any]
+# Null in every record, since this merchant does not use it.
+_NO_ACCOUNT_HAS: Record = dict.fromkeys(
+    (
+        *("username", "override_business_entity_id", "preferred_time_zone"),
+        *("exemption_certificate", "dunning_campaign_id", "invoice_template_id", "bill_date"),
+    )
+)
 
 
 def account(account: e.Account) -> Record:
@@ -34,27 +41,21 @@ def account(account: e.Account) -> Record:
         "updated_at": shown(account.updated),
         "deleted_at": shown(account.closed),
         "code": account.code,
-        "username": None,
         "email": account.email or "",
-        "override_business_entity_id": None,
         "preferred_locale": account.locale,
-        "preferred_time_zone": None,
         "cc_emails": "",
         "first_name": account.first_name,
         "last_name": account.last_name,
         "company": account.company or "",
         "vat_number": "",
         "tax_exempt": False,
-        "exemption_certificate": None,
         "external_accounts": [],
         "parent_account_id": account.parent.id if account.parent else None,
         "bill_to": "parent" if account.parent else "self",
-        "dunning_campaign_id": None,
-        "invoice_template_id": None,
         "address": address(account.address),
         "billing_info": billing_info(account.billing) if account.billing else None,
         "custom_fields": [],
-        "bill_date": None,
+        **_NO_ACCOUNT_HAS,
     }
 
 

@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business import entities as e
 
 Record = dict[str, Any]
+# Null in every record, since this merchant does not use it.
+_NO_SUBSCRIPTION_HAS: Record = dict.fromkeys(
+    (
+        *("shipping", "ramp_intervals", "resume_at", "tax_info", "price_segment_id"),
+        *("po_number", "terms_and_conditions", "customer_notes"),
+        *("bank_account_authorized_at", "gateway_code", "billing_info_id"),
+        *("active_invoice_id", "business_entity_id", "converted_at", "action_result"),
+    )
+)
 
 
 def subscription(subscription: e.Subscription) -> Record:
@@ -25,7 +34,6 @@ def subscription(subscription: e.Subscription) -> Record:
         "account": account_mini(subscription.account),
         "plan": plan_mini(subscription.plan),
         "state": subscription.state,
-        "shipping": None,
         "coupon_redemptions": (
             [coupon_redemption_mini(subscription.redemption)] if subscription.redemption else []
         ),
@@ -40,10 +48,8 @@ def subscription(subscription: e.Subscription) -> Record:
         "total_billing_cycles": 1,
         "renewal_billing_cycles": 1,
         "auto_renew": subscription.cycles_left is None,
-        "ramp_intervals": None,
         "paused_at": shown(subscription.paused),
         "remaining_pause_cycles": subscription.pause_cycles,
-        "resume_at": None,
         "currency": subscription.currency,
         "revenue_schedule_type": "evenly",
         "unit_amount": money(subscription.unit),
@@ -53,15 +59,10 @@ def subscription(subscription: e.Subscription) -> Record:
         "add_ons_total": money(subtotal - subscription.unit * subscription.quantity),
         "subtotal": money(subtotal),
         "tax": 0.0,
-        "tax_info": None,
-        "price_segment_id": None,
         "total": money(subtotal),
         "collection_method": "manual" if subscription.manual else "automatic",
-        "po_number": None,
         "net_terms": 30 if subscription.manual else 0,
         "net_terms_type": "net",
-        "terms_and_conditions": None,
-        "customer_notes": None,
         "expiration_reason": subscription.expiration_reason,
         "custom_fields": [
             {"name": name, "value": value} for name, value in subscription.custom_fields.items()
@@ -71,14 +72,8 @@ def subscription(subscription: e.Subscription) -> Record:
         "activated_at": shown(subscription.activated),
         "canceled_at": shown(subscription.canceled),
         "expires_at": shown(subscription.expires),
-        "bank_account_authorized_at": None,
-        "gateway_code": None,
-        "billing_info_id": None,
-        "active_invoice_id": None,
-        "business_entity_id": None,
         "started_with_gift": False,
-        "converted_at": None,
-        "action_result": None,
+        **_NO_SUBSCRIPTION_HAS,
     }
 
 

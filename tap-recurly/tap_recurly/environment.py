@@ -1,0 +1,95 @@
+"""Settings from environment variables, each read as what its setting takes (pure)."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from typing import TYPE_CHECKING, Any
+
+from tap_recurly.config import faults, kinds_of, without_absent
+from tap_recurly.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+TRUTH = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(
+    ("false", "0", "no", "off"), False
+)
+"""What the SDK takes for true, and the opposite."""
+
+_TEXT_READERS: dict[str, Callable[[str], Any]] = {
+    "boolean": lambda text: TRUTH[text.lower()],
+    "object": json.loads,
+    "array": json.loads,
+}
+"""How a setting that is no text is read from a variable, by its JSON type."""
+
+
+def from_environment(
+    environment: Mapping[str, str], prefix: str, schema: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The settings that environment variables give.
+
+    Empty variables give none: Meltano exports settings without a value so.
+
+    Args:
+        environment: The variables.
+        prefix: What their names begin with.
+        schema: JSON Schema of all settings.
+
+    Raises:
+        ConfigurationError: Naming the variable that is misspelt, or whose value cannot be one of
+            the setting.
+    """
+    for variable in environment:
+        if variable.startswith(prefix):
+            _refuse_misspelt(variable, prefix, schema["properties"])
+    config = {
+        name: _read_text(text, kinds_of(schema, name))
+        for name in schema["properties"]
+        if (text := environment.get(prefix + name.upper(), ""))
+    }
+    if isinstance(maps := config.get("stream_maps"), dict):
+        config["stream_maps"] = _nested(maps)
+    config = without_absent(config, schema)
+    for name, sentence in faults(config, schema):
+        raise ConfigurationError(f"{sentence} (environment: {prefix}{name.upper()}).")
+    return config
+
+
+def _nested(maps: Mapping[str, Any]) -> dict[str, Any]:
+    """Stream maps by stream: of a plugin that inherits Meltano passes `stream.property` on."""
+    nested: dict[str, Any] = {}
+    for name, written in maps.items():
+        stream, dot, name_there = name.partition(".")
+        if dot and not isinstance(written, dict):
+            nested.setdefault(stream, {})[name_there] = written
+        else:
+            nested[name] = written
+    return nested
+
+
+def _refuse_misspelt(variable: str, prefix: str, known: Iterable[str]) -> None:
+    """Refuse a near miss only: Meltano sets variables of its own under the prefix.
+
+    So it does for the settings of a plugin that inherits from this one, `<PREFIX>AUDIT_API_KEY`.
+    """
+    name = variable.removeprefix(prefix).lower()
+    if name in known or name.endswith(tuple(f"_{right}" for right in known)):
+        return
+    if near := difflib.get_close_matches(name, known, 1, 0.8):
+        raise ConfigurationError(
+            f"There is no setting for the variable {variable}; did you mean "
+            f"{prefix}{near[0].upper()}? Correct or remove it."
+        )
+
+
+def _read_text(text: str, kinds: Collection[str]) -> Any:
+    """A variable's text as what its setting takes; as it is when it cannot be that."""
+    for kind, read in _TEXT_READERS.items():
+        if kind in kinds:
+            try:
+                return read(text)
+            except (ValueError, KeyError):
+                break
+    return text

@@ -1,0 +1,150 @@
+"""Which fields of a record are written: those selected, none undeclared, no secrets (pure).
+
+Rows are JSON as it came, and most of them leave so. A secret is cut out of that text, because
+Recurly gives one with every account; only where a catalog deselects fields, or a row holds one that
+nobody has declared, is a record built and taken apart.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tap_recurly.redaction import SECRET_FIELDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from singer_sdk.singerlib import MetadataMapping
+
+ADDITIONAL = "additional"
+"""The field that holds the undeclared ones."""
+
+Tree = dict[str, "Tree"]
+"""Fields by name; an empty branch is one to remove, whole."""
+
+
+class FieldFilter:
+    """What is written of the records of one stream.
+
+    Args:
+        mask: The catalog's selection, breadcrumb to whether it is selected.
+        declared: The fields in the stream's SCHEMA; None lets every field pass.
+        secrets: Names of fields that are left out, however deep they stand.
+        tell: Called once for every set of undeclared fields, with their names.
+    """
+
+    def __init__(
+        self,
+        mask: Mapping[tuple[str, ...], bool],
+        declared: Collection[str] | None,
+        secrets: Iterable[str],
+        tell: Callable[[Collection[str]], None],
+    ) -> None:
+        self._deselected = deselected(mask)
+        self._declared = None if declared is None else frozenset(declared)
+        self._heads = None if declared is None else _decoder_of_only(declared)
+        self._secrets = frozenset(secrets)
+        self._secret_key, self._secret_members = _patterns(self._secrets)
+        self._tell = tell
+        self._told: set[frozenset[str]] = set()
+
+    def wants(self, name: str) -> bool:
+        """Whether a field is selected, so that it is worth requests of its own."""
+        return self._deselected.get(name) != {}
+
+    def line(self, line: bytes) -> bytes | None:
+        """A row's JSON as it may be written; None when that takes the record itself."""
+        if self._deselected:
+            return None
+        if self._secret_key.search(line):
+            line = self._secret_members.sub(b"", line)
+            if self._secret_key.search(line):
+                return None
+        if self._heads is not None:
+            try:
+                self._heads.decode(line)
+            except msgspec.ValidationError:
+                return None
+        return line
+
+    def record(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The record, changed in place, with what is to be written of it."""
+        _remove_secrets(record, self._secrets)
+        if self._declared is not None and (unknown := record.keys() - self._declared):
+            self._set_apart(record, frozenset(unknown))
+        prune(record, self._deselected)
+        return record
+
+    def _set_apart(self, record: dict[str, Any], unknown: frozenset[str]) -> None:
+        taken = {name: record.pop(name) for name in sorted(unknown)}
+        if ADDITIONAL in (self._declared or ()):
+            record[ADDITIONAL] = taken
+        if unknown not in self._told and self.wants(ADDITIONAL):
+            self._told.add(unknown)
+            self._tell(unknown)
+
+
+def withhold(metadata: MetadataMapping, withheld: Collection[str]) -> None:
+    """Deselect secrets in a catalog's metadata, whatever a pattern like `*` has selected.
+
+    Those that are not withheld are fields like others, also in a catalog made before.
+    """
+    for breadcrumb, entry in metadata.items():
+        if breadcrumb and breadcrumb[-1] in withheld:
+            entry.selected, entry.selected_by_default = None, False
+        elif breadcrumb and breadcrumb[-1] in SECRET_FIELDS:
+            entry.selected_by_default = None
+
+
+def deselected(mask: Mapping[tuple[str, ...], bool]) -> Tree:
+    """The deselected fields of a catalog's mask; what stands below one is no matter."""
+    gone = {breadcrumb for breadcrumb, selected in mask.items() if breadcrumb and not selected}
+    tree: Tree = {}
+    for breadcrumb in gone:
+        if not any(breadcrumb[:end] in gone for end in range(2, len(breadcrumb), 2)):
+            branch = tree
+            for name in breadcrumb[1::2]:
+                branch = branch.setdefault(name, {})
+    return tree
+
+
+def prune(record: dict[str, Any], tree: Tree) -> None:
+    """Remove the fields of the tree from a record, in place."""
+    for name, branch in tree.items():
+        value = record.get(name)
+        if not branch:
+            record.pop(name, None)
+        elif isinstance(value, dict):
+            prune(value, branch)
+
+
+def _remove_secrets(value: Any, secrets: Collection[str]) -> None:
+    if isinstance(value, dict):
+        for name in secrets & value.keys():
+            del value[name]
+        for each in value.values():
+            _remove_secrets(each, secrets)
+    elif isinstance(value, list):
+        for each in value:
+            _remove_secrets(each, secrets)
+
+
+def _patterns(secrets: Iterable[str]) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+    """A secret's name as a key of an object, and the member with its comma to cut out.
+
+    Between `{` or `,` and a quotation mark no text can stand, so this finds keys only.
+    """
+    key = rb'"(?:%s)"\s*:' % (b"|".join(re.escape(name.encode()) for name in secrets) or b"(?!)")
+    member = rb'\s*%s\s*(?:"[^"\\]*(?:\\.[^"\\]*)*"|[^\s"{}\[\],]+)' % key
+    return re.compile(key), re.compile(rb",%s|(?<=\{)(?:%s\s*,?)+" % (member, member))
+
+
+def _decoder_of_only(names: Collection[str]) -> msgspec.json.Decoder[Any]:
+    """Reads objects that have no other fields than these, and none of their values."""
+    fields = {f"field_{number}": name for number, name in enumerate(names)}
+    members = [(field, msgspec.Raw, msgspec.Raw()) for field in fields]
+    only = msgspec.defstruct("_Only", members, rename=fields, forbid_unknown_fields=True, gc=False)
+    return msgspec.json.Decoder(only)

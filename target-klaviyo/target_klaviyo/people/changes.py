@@ -1,0 +1,88 @@
+"""What is left to write to a profile, and in which form it goes (pure).
+
+Fields are Klaviyo's attributes with `properties` and `location` among them; a null clears.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from target_klaviyo.people.differences import NESTED, differences
+from target_klaviyo.rows.contract import without_nulls
+from target_klaviyo.rows.values import serialise
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from target_klaviyo.people.person import Person
+    from target_klaviyo.people.resolution import Resolution
+    from target_klaviyo.rows.contract import ProfileRow
+
+
+def remaining_fields(row: ProfileRow, person: Person, resolution: Resolution) -> dict[str, Any]:
+    """What the row says that the profile does not show yet, its identifiers included."""
+    fields: dict[str, Any] = {}
+    for name, (wanted, _) in differences(row, person.attributes).items():
+        outer, _, inner = name.partition(".")
+        if outer in NESTED and inner:
+            fields.setdefault(outer, {})[inner] = wanted
+        else:
+            fields[name] = wanted
+    sent = orjson.loads(row.attributes)
+    if resolution.sets_anchor:
+        fields["external_id"] = sent["external_id"]
+    if resolution.sets_email:
+        fields["email"] = sent["email"]
+    return fields
+
+
+def leaving_fields(row: ProfileRow, former: Person) -> dict[str, Any]:
+    """What a profile loses when its person moves to another: the anchor, and what the row names.
+
+    All else stays: somebody may still be reached by it.
+    """
+    shown = former.attributes.get("properties") or {}
+    fields: dict[str, Any] = {"external_id": None}
+    named = {*row.fields().get("properties", {})} & shown.keys()
+    if named:
+        fields["properties"] = dict.fromkeys(sorted(named))
+    return fields
+
+
+def import_of(row: ProfileRow, person_id: str, fields: Mapping[str, Any]) -> ProfileRow:
+    """The row that imports these fields in bulk, by the profile's own id."""
+    kept, cleared_properties, cleared_attributes = without_nulls(fields)
+    return replace(
+        row,
+        identity=(("id", person_id), *row.identity),
+        profile_id=person_id,
+        attributes=serialise(kept),
+        cleared_properties=cleared_properties,
+        cleared_attributes=cleared_attributes,
+        parts=[],
+    )
+
+
+def import_anew(row: ProfileRow) -> ProfileRow:
+    """The row that makes a profile: there is nothing yet that it could clear."""
+    nothing: frozenset[str] = frozenset()
+    return replace(row, cleared_properties=nothing, cleared_attributes=nothing, parts=[])
+
+
+def update(person_id: str, fields: Mapping[str, Any]) -> bytes:
+    """Body of PATCH /api/profiles/{id}, which clears what is null and leaves what is missing."""
+    return orjson.dumps({"data": {"type": "profile", "id": person_id, "attributes": fields}})
+
+
+def merge(source_id: str, destination_id: str) -> bytes:
+    """Body of POST /api/profile-merge: one source into one destination."""
+    source = {"type": "profile", "id": source_id}
+    data = {
+        "type": "profile-merge",
+        "id": destination_id,
+        "relationships": {"profiles": {"data": [source]}},
+    }
+    return orjson.dumps({"data": data})

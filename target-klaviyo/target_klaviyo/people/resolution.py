@@ -1,0 +1,118 @@
+"""Which profile a row belongs to, and what must happen there first (pure).
+
+A person is known by two things: the anchor, an `external_id` that never changes, and the e-mail
+address, which does. Klaviyo may know both under one profile, under two, or under none:
+
+    anchor found   address found    the row goes to
+    no             no               a new profile, with both
+    no             yes              the addressed profile, which gets the anchor
+    yes            the same one     that profile
+    yes            no               the anchored profile, which gets the new address
+    yes            another one      the addressed profile, once the anchored one is folded into it
+
+A profile with an `external_id` of somebody else's keeps it: it is written to by its address, and
+its anchor is left alone. (docs/klaviyo.md: People)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from target_klaviyo.people.person import Person
+
+
+@dataclass(frozen=True, slots=True)
+class Identifiers:
+    """What a row says about whose it is.
+
+    Attributes:
+        anchor: its `external_id`.
+        email: its address in lower case, None without one.
+        also_known_as: further external ids that are this person's, by which it may be anchored.
+    """
+
+    anchor: str
+    email: str | None
+    also_known_as: frozenset[str] = frozenset()
+
+    @property
+    def external_ids(self) -> frozenset[str]:
+        """Every external id that is this person's."""
+        return self.also_known_as | {self.anchor}
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What a row's identifiers lead to.
+
+    Attributes:
+        person: the profile the row goes to, None for one that does not exist yet.
+        former: other profiles of the same person, to be folded into `person` first.
+        sets_anchor: whether `person` is still to get the row's `external_id`.
+        sets_email: whether `person` is still to get the row's address.
+        foreign: `person` bears an external id of somebody else's, which it keeps.
+    """
+
+    person: Person | None
+    former: tuple[Person, ...] = ()
+    sets_anchor: bool = False
+    sets_email: bool = False
+    foreign: bool = False
+
+    @property
+    def profile_ids(self) -> frozenset[str]:
+        """The profiles that it reads or changes."""
+        return frozenset(each.id for each in (self.person, *self.former) if each is not None)
+
+    @property
+    def outline(self) -> object:
+        """The decision without what the profiles hold."""
+        former = frozenset(each.id for each in self.former)
+        person_id = None if self.person is None else self.person.id
+        return person_id, former, self.sets_anchor, self.sets_email, self.foreign
+
+
+def resolve(identifiers: Identifiers, found: Iterable[Person]) -> Resolution:
+    """Decide by what Klaviyo holds under the row's identifiers.
+
+    `found` are the profiles that bear one of them; others among them are passed over.
+    """
+    people = list({person.id: person for person in found}.values())
+    addressed = _first(people, lambda person: _has_address(person, identifiers.email))
+    ours = [person for person in people if person.external_id in identifiers.external_ids]
+    ours.sort(key=lambda person: (person.external_id != identifiers.anchor, person.id))
+    if addressed is None:
+        return _resolve_unaddressed(identifiers, ours)
+    former = tuple(person for person in ours if person is not addressed)
+    foreign = addressed.external_id not in {None, *identifiers.external_ids}
+    return Resolution(
+        addressed,
+        former,
+        sets_anchor=not foreign and addressed.external_id != identifiers.anchor,
+        foreign=foreign,
+    )
+
+
+def _resolve_unaddressed(identifiers: Identifiers, ours: list[Person]) -> Resolution:
+    """Nobody has the address: the anchored profile gets it, or a new one."""
+    if not ours:
+        return Resolution(None)
+    person, *former = ours
+    return Resolution(
+        person,
+        tuple(former),
+        sets_anchor=person.external_id != identifiers.anchor,
+        sets_email=identifiers.email is not None,
+    )
+
+
+def _has_address(person: Person, email: str | None) -> bool:
+    return email is not None and person.email == email
+
+
+def _first(people: list[Person], fits: Callable[[Person], bool]) -> Person | None:
+    return next(filter(fits, people), None)

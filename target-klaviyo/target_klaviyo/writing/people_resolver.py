@@ -1,0 +1,369 @@
+"""Rows brought to the profiles of their people: asked about, decided, written where they differ.
+
+A row goes to Klaviyo in one of four ways: imported anew, imported by the profile's own id, by an
+update of one profile (a changed address, or what bulk import cannot clear), or not at all, when
+the profile shows all that the row says.
+
+No profile is the subject of two rows at a time. A profile that bears the external id of another
+row's account may be about to be taken along to another address: whoever finds one waits until that
+row is done, and is asked about again. Where rows wait for each other in a ring, since people have
+exchanged addresses, one of them goes first, and is asked about once more after the others.
+(docs/klaviyo.md: People)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from target_klaviyo.klaviyo.outcomes import ApiError, NotFound, Outcome, Success
+from target_klaviyo.people.changes import (
+    import_anew,
+    import_of,
+    leaving_fields,
+    remaining_fields,
+)
+from target_klaviyo.people.resolution import Resolution, resolve
+from target_klaviyo.rows.contract import without_nulls
+from target_klaviyo.writing.batches import ImportBatcher
+from target_klaviyo.writing.cases import LookUpPeople, MergeProfiles, ResolvedCase, UpdateProfile
+from target_klaviyo.writing.inquiries import Inquirer
+from target_klaviyo.writing.sink import errors_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from target_klaviyo.people.person import Person
+    from target_klaviyo.rows.contract import ProfileRow
+    from target_klaviyo.writing.bulk_import import BulkImporter
+    from target_klaviyo.writing.dispatcher import Dispatcher
+    from target_klaviyo.writing.stats import RunStats
+
+MAX_ROUNDS = 3
+"""How often a row may be refused, since Klaviyo changed meanwhile, before it is rejected."""
+
+MAX_ROWS_TOGETHER = 2_500
+"""Rows in an import: look-ups bring 37,500 a minute at most, and all that wait take memory."""
+
+MAX_TIMES_AHEAD = 3
+"""How often a row may go ahead of another that it should wait for."""
+
+FIRST_MERGE_PAUSE_SECONDS = 0.25
+MAX_MERGE_PAUSE_SECONDS = 30.0
+MAX_MERGE_LOOKS = 12  # about three minutes
+
+_GONE = ApiError("not_found", "The profile is gone", "The profile is gone, time and again.", "")
+_MERGE_UNFINISHED = ApiError(
+    "", "Merge not finished", "The merge of two profiles of this person has not ended in time.", ""
+)
+
+
+@dataclass(frozen=True)
+class PeopleOptions:
+    """What of the settings concerns people.
+
+    Attributes:
+        merges: merge a former profile into the one at the new address, instead of moving.
+        joins_list: every row is imported, since being on the list is not shown.
+        clears_singly: properties are not cleared in bulk.
+        max_rows: rows of an import at most.
+    """
+
+    merges: bool
+    joins_list: bool
+    clears_singly: bool
+    max_rows: int
+
+
+class PeopleResolver:
+    """Brings rows to their people.
+
+    Args:
+        dispatcher: sends requests.
+        importer: imports rows in bulk; it tells `imported` and `refused` of what becomes of them.
+        stats: counts people.
+        options: what of the settings concerns people.
+        rejected: told of rows that cannot be written, and why.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        importer: BulkImporter,
+        stats: RunStats,
+        options: PeopleOptions,
+        rejected: Callable[[Mapping[ProfileRow, ApiError]], None],
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._importer = importer
+        self._counts = stats.people
+        self._options = options
+        self._rejected = rejected
+        self._inquirer: Inquirer[ResolvedCase] = Inquirer(
+            dispatcher, answered=self._decide, refused=self._reject
+        )
+        self._outgoing = ImportBatcher(min(options.max_rows, MAX_ROWS_TOGETHER))
+        self._importing: dict[ProfileRow, ResolvedCase] = {}
+        self._owners: dict[str, ResolvedCase] = {}  # rows here, by each external id of theirs
+        self._addressees: dict[str, ResolvedCase] = {}  # the same, by address
+        self._subjects: dict[str, ResolvedCase] = {}  # who is at work on a profile, by its id
+        self._parked: dict[str, list[ResolvedCase]] = {}  # and who is next
+        self._again: list[ResolvedCase] = []
+        self._stored: list[ProfileRow] = []
+
+    def resolve(self, rows: Iterable[ProfileRow]) -> None:
+        """Take rows of different people; each has an external id."""
+        cases = [ResolvedCase(row) for row in rows]
+        for case in cases:
+            self._owners.update(dict.fromkeys(case.identifiers.external_ids, case))
+            if case.identifiers.email is not None:
+                self._addressees[case.identifiers.email] = case
+        self._counts["looked up"] += len(cases)
+        self._inquirer.ask(cases)
+
+    def proceed(self) -> None:
+        """Ask again what has to be, and import what has come together."""
+        if self._again:
+            again, self._again = self._again, []
+            self._inquirer.ask(again)
+        if not self._inquirer.under_way:
+            self._outgoing.close_batch()
+        for rows in self._outgoing.full:
+            self._importer.submit(rows)
+        self._outgoing.full.clear()
+
+    def take_stored(self) -> list[ProfileRow]:
+        """The rows that have come to a good end since this was asked last."""
+        stored, self._stored = self._stored, []
+        return stored
+
+    def handle(
+        self, request: LookUpPeople | UpdateProfile | MergeProfiles, outcome: Outcome
+    ) -> None:
+        """Go on by one answer."""
+        if isinstance(request, LookUpPeople):
+            self._inquirer.handle(request, outcome)
+            return
+        case = request.case
+        if not isinstance(outcome, Success):
+            self._ask_again(case, _GONE if isinstance(outcome, NotFound) else errors_of(outcome)[0])
+            return
+        case.wrote = True
+        if isinstance(request, MergeProfiles):
+            self._counts["merged"] += 1
+            case.merging |= {request.source_id}
+        elif request.leaves:
+            self._counts["moved"] += 1
+        elif "email" in request.fields:
+            self._counts["readdressed"] += 1
+        if isinstance(request, UpdateProfile) and not request.leaves:
+            self._written(case, request.person_id)
+        else:
+            self._next_step(case)
+
+    def imported(self, rows: Iterable[ProfileRow]) -> list[ProfileRow]:
+        """Klaviyo has imported rows; returns those that are none of these."""
+        others = []
+        for row in rows:
+            case = self._importing.pop(row, None)
+            if case is None:
+                others.append(row)
+            else:
+                case.wrote = True
+                self._done(case)
+        return others
+
+    def refused(self, failures: Mapping[ProfileRow, ApiError]) -> dict[ProfileRow, ApiError]:
+        """Klaviyo has refused rows of an import; returns those that are none of these."""
+        others = {}
+        for row, error in failures.items():
+            case = self._importing.pop(row, None)
+            if case is None:
+                others[row] = error
+            else:
+                self._ask_again(case, error)
+        return others
+
+    # Deciding.
+
+    def _decide(self, case: ResolvedCase, found: list[Person]) -> None:
+        resolution = resolve(case.identifiers, found)
+        if case.merging & resolution.profile_ids - {case.person_id}:
+            self._await_merge(case)
+            return
+        case.merging = frozenset()
+        self._release_subjects(case)
+        for subject in sorted(resolution.profile_ids):
+            if subject in self._subjects:
+                self._parked.setdefault(subject, []).append(case)
+                return
+        case.foreign = resolution.foreign
+        if resolution.foreign and self._waits(case, resolution):
+            return
+        self._subjects.update(dict.fromkeys(resolution.profile_ids, case))
+        case.subjects = resolution.profile_ids
+        self._plan(case, resolution)
+
+    def _waits(self, case: ResolvedCase, resolution: Resolution) -> bool:
+        """Let a row wait for the one whose account its profile is anchored by, if that is here."""
+        person = resolution.person
+        owner = self._owners.get(person.external_id or "") if person is not None else None
+        if owner is None:
+            return False
+        last: ResolvedCase | None = owner
+        while last is not None and last is not case:
+            last = last.waits_for
+        if last is case:  # they wait for each other
+            case.ahead_of = owner
+            return False
+        self._wait_for(case, owner)
+        return True
+
+    def _wait_for(self, case: ResolvedCase, owner: ResolvedCase) -> None:
+        case.waits_for = owner
+        owner.waiting += (case,)
+
+    def _plan(self, case: ResolvedCase, resolution: Resolution) -> None:
+        """Say what is to be done, and begin with it."""
+        person = resolution.person
+        if person is not None and self._belongs_to_another(case, person):
+            step = UpdateProfile(case, person.id, leaving_fields(case.row, person), leaves=True)
+            case.steps, person = (step,), None
+        if person is None:
+            case.person_id, case.fields = None, None
+        else:
+            case.person_id = person.id
+            case.fields = remaining_fields(case.row, person, resolution)
+            case.steps = tuple(self._step(case, each, person) for each in resolution.former)
+        case.single = person is not None and self._must_be_single(case, resolution)
+        attempted = (resolution.outline, case.fields)
+        if case.error is not None and attempted == case.attempted:
+            self._reject(case, case.error)
+            return
+        case.attempted = attempted
+        self._next_step(case)
+
+    def _belongs_to_another(self, case: ResolvedCase, person: Person) -> bool:
+        """Whether a person who has lost the address leaves it to somebody who still has it."""
+        return case.identifiers.email is None and (person.email or "") in self._addressees
+
+    def _step(
+        self, case: ResolvedCase, former: Person, person: Person
+    ) -> UpdateProfile | MergeProfiles:
+        """Fold a former profile into the person's.
+
+        A nameless one, known by nothing but our external id, would keep that id for ever (an
+        identifier is not cleared when it is the last one): it is always merged.
+        """
+        if self._options.merges or former.is_nameless:
+            return MergeProfiles(case, former.id, person.id)
+        return UpdateProfile(case, former.id, leaving_fields(case.row, former), leaves=True)
+
+    def _must_be_single(self, case: ResolvedCase, resolution: Resolution) -> bool:
+        """Whether the fields go by an update: bulk import clears no attributes (documented)."""
+        _, cleared_properties, cleared_attributes = without_nulls(case.fields or {})
+        return bool(
+            resolution.sets_email
+            or resolution.former
+            or cleared_attributes
+            or (self._options.clears_singly and cleared_properties)
+        )
+
+    # Acting.
+
+    def _next_step(self, case: ResolvedCase) -> None:
+        if case.steps:
+            step, *others = case.steps
+            case.steps = tuple(others)
+            self._dispatcher.submit(step)
+        elif case.merging:
+            self._await_merge(case)
+        elif case.person_id is None:
+            self._import(case, import_anew(case.row))
+        elif case.single and case.fields:
+            self._dispatcher.submit(UpdateProfile(case, case.person_id, case.fields))
+        elif case.fields or self._options.joins_list:
+            self._import(case, import_of(case.row, case.person_id, case.fields or {}))
+        else:
+            self._done(case)
+
+    def _await_merge(self, case: ResolvedCase) -> None:
+        """What the merged profile brings along is seen once the merge has ended."""
+        case.merge_looks += 1
+        if case.merge_looks > MAX_MERGE_LOOKS:
+            self._reject(case, _MERGE_UNFINISHED)
+            return
+        growth: int = 2 ** (case.merge_looks - 1)
+        pause = min(MAX_MERGE_PAUSE_SECONDS, FIRST_MERGE_PAUSE_SECONDS * growth)
+        self._inquirer.ask_later(case, pause)
+
+    def _written(self, case: ResolvedCase, person_id: str) -> None:
+        """Written by an update, which joins no list."""
+        if self._options.joins_list:
+            self._import(case, import_of(case.row, person_id, {}))
+        else:
+            self._done(case)
+
+    def _import(self, case: ResolvedCase, row: ProfileRow) -> None:
+        self._importing[row] = case
+        self._outgoing.add(row)
+
+    def _ask_again(self, case: ResolvedCase, error: ApiError) -> None:
+        """Klaviyo may have changed since it was asked: by a form, a merge, an erasure."""
+        self._release_subjects(case)
+        case.steps = ()
+        case.error = error
+        case.rounds += 1
+        if error.duplicate_id:
+            case.named |= {error.duplicate_id}
+        if case.rounds > MAX_ROUNDS:
+            self._reject(case, error)
+        else:
+            self._again.append(case)
+
+    # Ending.
+
+    def _done(self, case: ResolvedCase) -> None:
+        """The row is written, unless the profile is yet to be taken from under it."""
+        self._release_subjects(case)
+        self._release_waiting(case)
+        owner, case.ahead_of = case.ahead_of, None
+        if owner is not None and self._is_here(owner) and case.times_ahead < MAX_TIMES_AHEAD:
+            case.times_ahead += 1
+            case.error = case.attempted = None
+            self._wait_for(case, owner)
+            return
+        self._forget(case)
+        self._counts["unchanged"] += not case.wrote
+        self._counts["foreign"] += case.foreign
+        self._stored.append(case.row)
+
+    def _reject(self, case: ResolvedCase, error: ApiError) -> None:
+        self._release_subjects(case)
+        self._release_waiting(case)
+        self._forget(case)
+        self._rejected({case.row: error})
+
+    def _is_here(self, case: ResolvedCase) -> bool:
+        return self._owners.get(case.identifiers.anchor) is case
+
+    def _forget(self, case: ResolvedCase) -> None:
+        for each in case.identifiers.external_ids:
+            if self._owners.get(each) is case:
+                del self._owners[each]
+        if self._addressees.get(case.identifiers.email or "") is case:
+            del self._addressees[case.identifiers.email or ""]
+
+    def _release_waiting(self, case: ResolvedCase) -> None:
+        """Ask again about the rows that have waited for this one."""
+        for other in case.waiting:
+            other.waits_for = None
+        self._again += case.waiting
+        case.waiting = ()
+
+    def _release_subjects(self, case: ResolvedCase) -> None:
+        """Let other rows have the profiles of this one."""
+        for subject in case.subjects:
+            del self._subjects[subject]
+            self._again += self._parked.pop(subject, [])
+        case.subjects = frozenset()
