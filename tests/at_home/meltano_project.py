@@ -53,6 +53,20 @@ class Project:
         assert done.returncode == 0, done.stdout
         return done.stdout
 
+    def shell(self, commands: str) -> None:
+        """Run commands as a document prints them; each must succeed."""
+        done = subprocess.run(
+            ["/bin/sh", "-e", "-c", commands],
+            cwd=self.folder,
+            env=self.environment | {"PATH": f"{BIN}:{os.environ['PATH']}"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+
     @staticmethod
     def definition(name: str) -> dict[str, Any]:
         """A plugin as this repository defines it, installed from this checkout."""

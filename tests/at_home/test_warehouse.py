@@ -122,6 +122,28 @@ def test_what_changes_shape_arrives(
     assert (float(card["balance"]), card["unit_amount"]) == (12.345, None)
 
 
+def test_a_fraction_among_whole_numbers_is_as_the_page_says(
+    merchant: Sandbox, tap_runs: Callable[..., TapRuns], warehouse: Warehouse
+) -> None:
+    """Where whole numbers are declared PostgreSQL's loader stops and says so; DuckDB's rounds."""
+    taps = tap_runs(merchant)
+    item, *_ = merchant.recurly.store.ids("items")
+    catalog = taps.catalog({"items"})
+    merchant.recurly.store.put("items", {"id": item, "avalara_service_type": 2})
+    _sync(taps, warehouse, catalog)
+    merchant.advance(timedelta(hours=1))
+    merchant.recurly.store.put("items", {"id": item, "avalara_service_type": 2.5})
+    if warehouse.loader == "target-postgres":
+        with pytest.raises(AssertionError, match=r"'2.5'\) is not of type 'integer'"):
+            _sync(taps, warehouse, catalog)
+    else:
+        _sync(taps, warehouse, catalog)
+    (row,) = warehouse.rows(
+        f"SELECT avalara_service_type AS found FROM {warehouse.schema}.items WHERE id = '{item}'"
+    )
+    assert int(row["found"]) == (2 if warehouse.loader == "target-postgres" else 3)
+
+
 def test_a_field_that_no_schema_knows_arrives(
     merchant: Sandbox, tap_runs: Callable[..., TapRuns], warehouse: Warehouse
 ) -> None:

@@ -28,6 +28,7 @@ class DuckDB:
     bin: Path
     folder: Path
     schema: str = "recurly"
+    loader: str = "target-duckdb"
 
     @property
     def path(self) -> Path:
@@ -36,12 +37,14 @@ class DuckDB:
 
     def load(self, messages: Path) -> str:
         """Load a tap's messages; what the loader printed, STATE in its last line."""
-        config = {
-            "filepath": str(self.path),
-            "default_target_schema": self.schema,
-            "add_metadata_columns": True,  # without it DuckDB may take a first row for a header
-        }
-        return _load(self.bin / "target-duckdb", config, messages, self.folder)
+        config = {**self.settings, "default_target_schema": self.schema}
+        return _load(self.bin / self.loader, config, messages, self.folder)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How the loader gets there."""
+        # Without the metadata columns DuckDB may take a first row for a header.
+        return {"filepath": str(self.path), "add_metadata_columns": True}
 
     def rows(self, query: str) -> list[Row]:
         """A query's rows."""
@@ -63,18 +66,23 @@ class Postgres:
     folder: Path
     server: PostgresServer
     schema: str = "recurly"
+    loader: str = "target-postgres"
 
     def load(self, messages: Path) -> str:
         """Load a tap's messages; what the loader printed, STATE in its last line."""
-        config = {
+        config = {**self.settings, "default_target_schema": self.schema}
+        return _load(self.bin / self.loader, config, messages, self.folder)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How the loader gets there."""
+        return {
             "host": "127.0.0.1",
             "port": self.server.port,
             "user": self.server.user,
             "password": "unused: the test's server trusts this machine",
             "database": self.server.database,
-            "default_target_schema": self.schema,
         }
-        return _load(self.bin / "target-postgres", config, messages, self.folder)
 
     def rows(self, query: str) -> list[Row]:
         """A query's rows."""
