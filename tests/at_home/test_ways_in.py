@@ -89,6 +89,25 @@ def test_only_the_tap_fills_a_warehouse(project: Project, warehouse: DuckDB | Po
         assert len(warehouse.rows(query)) == len(sandbox.recurly.store.ids("subscriptions"))
 
 
+def test_without_a_selection_no_parent_is_asked(project: Project) -> None:
+    """Meltano's default of everything leaves the costly streams out, and says how to have them."""
+    tap = {
+        key: value for key, value in project.definition("tap-recurly").items() if key != "select"
+    }
+    project.write({"extractors": [tap], "loaders": [JSONL]})
+    rows = project.folder / "rows"
+    rows.mkdir()
+    with Sandbox(accounts=10, days=30) as sandbox:
+        project.variables = project.keys(sandbox)
+        said = project.run("run", "tap-recurly", "target-jsonl")
+        assert "account_balances" in said
+        assert "'per_parent_streams' on" in said
+        assert list(rows.glob("accounts*"))
+        assert not list(rows.glob("account_balances*"))
+        project.run("run", "tap-recurly", "target-jsonl", TAP_RECURLY_PER_PARENT_STREAMS="true")
+        assert list(rows.glob("account_balances*"))
+
+
 def test_only_the_tap_leaves_personal_data_out_of_files(project: Project) -> None:
     """With the page's selection, no address, e-mail or name of a customer is in what arrives."""
     (selection,) = map(yaml.safe_load, _printed(WAREHOUSE, "Personal data", "yaml"))
