@@ -22,6 +22,7 @@ from target_klaviyo.audit.found import FoundEvents
 from target_klaviyo.audit.profiles import ProfileAudit
 from target_klaviyo.audit.store import open_store
 from target_klaviyo.audit.zones import judge_zones
+from target_klaviyo.errors import TooManyRejects
 from target_klaviyo.text import counted
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Auditor:
         self._comparison = Comparison(self._store, vanishing)
         self._profiles = ProfileAudit(klaviyo, self._expected, settings.audit_profiles)
         self._rejections: Counter[tuple[str, str]] = Counter()
+        self._expects_rows = False
         self._up_to_date: set[str] = set()
 
     def close(self) -> None:
@@ -94,12 +96,14 @@ class Auditor:
 
     def expect_event(self, row: EventRow) -> None:
         """Expect an event, if it may be stored when it matters; its metric is compared anyway."""
+        self._expects_rows = True
         self._expected.include_metric(row.metric)
         if row.latest.timestamp() >= self._from and row.earliest.timestamp() < self._until:
             self._expected.add_event(row)
 
     def expect_profile(self, row: ProfileRow) -> None:
         """Expect a profile."""
+        self._expects_rows = True
         self._expected.add_profile(row)
 
     def count_rejection(self, label: str, rejection: RowRejected) -> None:
@@ -112,6 +116,17 @@ class Auditor:
             self._expected.explain(row, reason)
 
     # The comparison.
+
+    def check_comparable(self) -> None:
+        """Raise TooManyRejects when rows came, and not one of them can be sent at all."""
+        if not self._rejections or self._expects_rows:
+            return
+        ((_, rule), count) = self._rejections.most_common(1)[0]
+        raise TooManyRejects(
+            f"Nothing can be compared, since of {counted(self._rejections.total(), 'row')} none can "
+            f"be sent; the commonest reason ({count:,}) is: {rule} Mend the source, or what makes "
+            "rows of it ('event_streams', 'profile_streams', 'stream_maps', 'transform')."
+        )
 
     def compare(self) -> AuditResult:
         """Look into Klaviyo and say what differs.

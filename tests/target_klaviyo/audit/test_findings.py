@@ -11,7 +11,7 @@ from recurly_klaviyo_sandbox.faults import Fault, Trouble
 from target_klaviyo.audit.found import FoundEvents
 from target_klaviyo.audit.klaviyo_side import FoundEvent
 from target_klaviyo.audit.store import open_store
-from target_klaviyo.errors import KlaviyoError, SettingsError
+from target_klaviyo.errors import KlaviyoError, SettingsError, TooManyRejects
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -161,6 +161,14 @@ def test_rejects_are_reasons(shop: Any) -> None:
     assert verdict.agrees
     assert verdict.named("rejected") == {"recurly-4"}
     assert "in the rejects file" in verdict.report["sentence"]
+
+
+def test_an_audit_of_nothing_but_bad_rows_fails(shop: Any) -> None:
+    """Where no row can be sent there is nothing to compare, which must not look like agreement."""
+    shop.events = [{**row, "time": "yesterday"} for row in shop.events[:3]]
+    shop.profiles = []
+    with pytest.raises(TooManyRejects, match=r"^Nothing can be compared, since of 3 rows none"):
+        shop.audit()
 
 
 def test_rows_that_cannot_be_sent_are_counted_apart(shop: Any) -> None:
