@@ -350,4 +350,4 @@ def _open_privately(path: Path, mode: str, buffering: int = -1) -> IO[bytes]:
     def opener(name: str, flags: int) -> int:
         return os.open(name, flags, 0o600)
 
-    return open(path, mode, buffering, opener=opener)  # noqa: PTH123  (Path.open has no opener)
+    return open(path, mode, buffering, opener=opener)
