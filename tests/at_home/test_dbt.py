@@ -18,7 +18,8 @@ import yaml
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.at_home.conftest import DuckDB, Postgres, Row, TapRuns
+    from tests.at_home.tap_runs import TapRuns
+    from tests.at_home.warehouses import DuckDB, Postgres, Row
 
     from recurly_klaviyo_sandbox.sandbox import Sandbox
 
@@ -178,7 +179,7 @@ def _found(warehouse: Warehouse, view: str) -> list[Row]:
 
 def test_every_column_that_is_staged_is_as_recurly_has_it(
     merchant: Sandbox,
-    tap_runs: Callable[[Sandbox], TapRuns],
+    tap_runs: Callable[..., TapRuns],
     warehouse: Warehouse,
     environment: Callable[..., Path],
     tmp_path: Path,
@@ -204,7 +205,7 @@ def test_every_column_that_is_staged_is_as_recurly_has_it(
 
 def test_what_was_not_selected_is_empty_and_not_an_error(
     merchant: Sandbox,
-    tap_runs: Callable[[Sandbox], TapRuns],
+    tap_runs: Callable[..., TapRuns],
     warehouse: Warehouse,
     environment: Callable[..., Path],
     tmp_path: Path,

@@ -21,7 +21,8 @@ from recurly_klaviyo_sandbox.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.at_home.conftest import Project, TapRuns
+    from tests.at_home.meltano_project import Project
+    from tests.at_home.tap_runs import TapRuns
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "pidfd_open") or not Path("/proc").exists(),
@@ -112,7 +113,7 @@ def test_a_killed_meltano_leaves_neither_tap_nor_target(
 
 @pytest.mark.parametrize("latency", LATENCIES)
 def test_a_tap_whose_reader_is_gone_ends_soon(
-    latency: float, site: Sandbox, tap_runs: Callable[[Sandbox], TapRuns], project: Project
+    latency: float, site: Sandbox, tap_runs: Callable[..., TapRuns], project: Project
 ) -> None:
     """However slowly Recurly answers, the tap ends within seconds once nobody reads it."""
     taps = tap_runs(site)

@@ -17,7 +17,7 @@ from recurly_klaviyo_sandbox.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.at_home.conftest import Project
+    from tests.at_home.meltano_project import Project
 
 pytestmark = [pytest.mark.campaign, pytest.mark.timeout(900)]
 

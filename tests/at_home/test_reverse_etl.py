@@ -91,10 +91,13 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 
 SHELL = """
+import json
 import sqlite3
 import sys
-for row in sqlite3.connect(sys.argv[1]).execute(sys.stdin.read()):
-    print(row[0])
+
+database = sqlite3.connect(sys.argv[1])
+database.row_factory = sqlite3.Row
+print(json.dumps([dict(row) for row in database.execute(sys.stdin.read())]))
 """
 EXPECTED_ORDERS = [("order-7", "ada@shop.io", 12.5, "7"), ("order-8", "bob@shop.io", 3.0, "8")]
 
@@ -103,7 +106,7 @@ def test_a_csv_file_becomes_events(shop: Shop) -> None:
     """The page's file, by the page's script and command, twice: each order is an event, once."""
     section = "Events from a CSV file"
     shop.write("orders.csv", _printed(section, "csv"))
-    shop.write("orders.py", _printed(section, "python"))
+    shop.write("events.py", _printed(section, "python"))
     for _ in range(2):
         shop.type(_printed(section, "sh"))
         assert shop.orders() == EXPECTED_ORDERS
@@ -113,10 +116,11 @@ def test_a_query_becomes_profiles(shop: Shop) -> None:
     """The page's query gives profiles; a null that comes later clears a property."""
     section = "Profiles from a SQL query"
     shop.write("profiles.sql", _printed(section, "sql"))
+    shop.write("profiles.py", _printed(section, "python"))
     typed = _printed(section, "sh")
     if shutil.which("sqlite3") is None:  # SQLite's shell, by the library that Python has
         shop.write("shell.py", SHELL)
-        typed = typed.replace("sqlite3 ", f"{sys.executable} shell.py ")
+        typed = typed.replace("sqlite3 -json ", f"{sys.executable} shell.py ")
     with closing(sqlite3.connect(shop.folder / "shop.db")) as database:
         database.execute("CREATE TABLE customers (mail, name, plan, orders)")
         database.executemany("INSERT INTO customers VALUES (?, ?, ?, ?)", CUSTOMERS)

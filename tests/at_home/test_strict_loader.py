@@ -17,7 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.at_home.conftest import TapRuns
+    from tests.at_home.tap_runs import TapRuns
 
     from recurly_klaviyo_sandbox.sandbox import Sandbox
 
@@ -77,10 +77,10 @@ def _assert_known(value: Any, schema: dict[str, Any], path: str) -> None:
 
 
 def test_every_stream_fits_its_schema_and_merges_by_its_key(
-    merchant: Sandbox, tap_runs: Callable[[Sandbox], TapRuns]
+    merchant: Sandbox, tap_runs: Callable[..., TapRuns]
 ) -> None:
     """All streams load into tables made of their schemas; a second run brings what has changed."""
-    taps, loader = tap_runs(merchant), StrictLoader()
+    taps, loader = tap_runs(merchant, per_parent_streams="true"), StrictLoader()
     catalog = taps.catalog()
     with closing(loader.database):
         taps.keep(loader.load(taps.read(catalog)))
@@ -96,7 +96,7 @@ def test_every_stream_fits_its_schema_and_merges_by_its_key(
 
 
 def test_a_selection_of_two_columns_gives_two_columns(
-    merchant: Sandbox, tap_runs: Callable[[Sandbox], TapRuns]
+    merchant: Sandbox, tap_runs: Callable[..., TapRuns]
 ) -> None:
     """What the catalog leaves out is neither in SCHEMA nor in RECORD, objects included."""
     taps = tap_runs(merchant)

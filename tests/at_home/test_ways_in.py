@@ -19,9 +19,8 @@ import yaml
 from recurly_klaviyo_sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.at_home.conftest import Project
+    from tests.at_home.meltano_project import Project
+    from tests.at_home.warehouses import DuckDB, Postgres
 
 pytestmark = [pytest.mark.campaign, pytest.mark.timeout(900)]
 
@@ -34,15 +33,15 @@ JSONL: dict[str, Any] = {
     "settings": [{"name": "destination_path"}],
     "config": {"destination_path": "rows"},
 }
-PAGE = Path(__file__).parents[2] / "docs" / "warehouse.md"
+DOCS = Path(__file__).parents[2] / "docs"
+WAREHOUSE = DOCS / "warehouse.md"
 
 
-def _printed(heading: str) -> list[Any]:
-    """The YAML that docs/warehouse.md prints below a heading."""
-    _, found, rest = PAGE.read_text().partition(f"\n## {heading}\n")
+def _printed(page: Path, heading: str, kind: str) -> list[str]:
+    """The blocks of a kind that a page prints below a heading."""
+    _, found, rest = page.read_text().partition(f"\n## {heading}\n")
     assert found, heading
-    blocks = re.findall(r"```yaml\n(.*?)```", rest.partition("\n## ")[0], re.DOTALL)
-    return [yaml.safe_load(block) for block in blocks]
+    return re.findall(rf"```{kind}\n(.*?)```", rest.partition("\n## ")[0], re.DOTALL)
 
 
 @pytest.fixture
@@ -69,30 +68,30 @@ def _expected(sandbox: Sandbox) -> set[str]:
     return {*sandbox.ledger.events(sandbox.clock.now())}
 
 
-def test_only_the_tap_fills_a_warehouse(project: Project, environment: Callable[..., Path]) -> None:
-    """With the loader of docs/warehouse.md the page's selection arrives, in the tap's schema."""
-    duckdb = environment("duckdb==1.2.2")
-    loaders, selection = _printed("In a Meltano project")
-    loader = next(one for one in loaders["loaders"] if one["name"] == "target-duckdb")
-    loader["config"] = {"filepath": "warehouse.duckdb"}
+def test_only_the_tap_fills_a_warehouse(project: Project, warehouse: DuckDB | Postgres) -> None:
+    """The loaders, selection, commands and query of docs/warehouse.md do what the page says."""
+    section = "In a Meltano project"
+    loaders, selection = map(yaml.safe_load, _printed(WAREHOUSE, section, "yaml"))
+    loader = next(one for one in loaders["loaders"] if one["name"] == warehouse.loader)
+    loader["config"] = warehouse.settings
     project.write(
         {"extractors": [project.definition("tap-recurly") | selection], "loaders": [loader]}
     )
+    (run,) = _printed(WAREHOUSE, section, "sh")
+    (again,) = _printed(WAREHOUSE, "What is deleted where", "sh")
+    (query,) = _printed(WAREHOUSE, section, "sql")
     with _merchant() as sandbox:
         project.variables = project.keys(sandbox)
-        project.run("run", "tap-recurly", "target-duckdb")
-        invoices = len(sandbox.recurly.store.ids("invoices"))
-    script = (
-        "import duckdb; print(duckdb.connect('warehouse.duckdb')"
-        ".execute('SELECT count(*) FROM tap_recurly.invoices').fetchone()[0])"
-    )
-    command: list[str | Path] = [duckdb / "python", "-c", script]
-    assert int(subprocess.check_output(command, cwd=project.folder)) == invoices
+        for commands in (run, again.replace("billing_infos", "invoices")):
+            project.shell(commands.replace("target-duckdb", warehouse.loader))
+            (found,) = warehouse.rows("SELECT count(*) AS number FROM tap_recurly.invoices")
+            assert found["number"] == len(sandbox.recurly.store.ids("invoices"))
+        assert len(warehouse.rows(query)) == len(sandbox.recurly.store.ids("subscriptions"))
 
 
 def test_only_the_tap_leaves_personal_data_out_of_files(project: Project) -> None:
     """With the page's selection, no address, e-mail or name of a customer is in what arrives."""
-    (selection,) = _printed("Personal data")
+    (selection,) = map(yaml.safe_load, _printed(WAREHOUSE, "Personal data", "yaml"))
     project.write(
         {"extractors": [project.definition("tap-recurly") | selection], "loaders": [JSONL]}
     )
@@ -137,36 +136,27 @@ def test_only_the_target_takes_rows_from_anywhere(project: Project) -> None:
         assert _stored(sandbox) == {"article-1"}
 
 
-def test_two_sites_feed_one_klaviyo_account(project: Project) -> None:
-    """A second tap inherits from the first: both sites' events are there, each with its STATE."""
-    second = {
-        "name": "tap-recurly-eu",
-        "inherit_from": "tap-recurly",
-        "config": {"region": "eu", "api_url": "$EU_URL", "api_key": "$EU_KEY"},
-    }
-    target = project.definition("target-klaviyo")
-    names = {"Recurly Plans": "Recurly Plans EU", "Recurly Plan Codes": "Recurly Plan Codes EU"}
-    other = {
-        "name": "target-klaviyo-eu",
-        "inherit_from": "target-klaviyo",
-        "config": {"transform_config": {"names": names}},
-    }
-    project.write(
-        {"extractors": [project.definition("tap-recurly"), second], "loaders": [target, other]}
-    )
+def test_two_sites_feed_one_klaviyo_account(both: Project) -> None:
+    """As docs/your-project.md prints it: both sites' events, each site's plans, and its audit."""
+    page, section = DOCS / "your-project.md", "Two sites in one Klaviyo account"
+    (added,) = map(yaml.safe_load, _printed(page, section, "yaml"))
+    (commands,) = _printed(page, section, "sh")
+    project = yaml.safe_load((both.folder / "meltano.yml").read_text())
+    for kind, plugins in added["plugins"].items():
+        project["plugins"][kind] += plugins
     with _merchant() as first, _merchant(seed=2) as eu:
-        project.variables = project.keys(first) | {
-            "EU_URL": eu.recurly_url,
-            "EU_KEY": eu.recurly.api_key,
-        }
+        project["plugins"]["extractors"][1]["config"]["api_url"] = eu.recurly_url
+        (both.folder / "meltano.yml").write_text(yaml.safe_dump(project, sort_keys=False))
+        both.variables = both.keys(first) | {"RECURLY_EU_API_KEY": eu.recurly.api_key}
+        both.run("install")
         for _ in range(2):
-            project.run(
-                "run", "tap-recurly", "target-klaviyo", "tap-recurly-eu", "target-klaviyo-eu"
-            )
+            both.shell(commands)
             assert _stored(first) == _expected(first) | _expected(eu)
         told = {name for profile in first.klaviyo.profiles() for name in profile.properties}
         assert told >= {"Recurly Plans", "Recurly Plans EU"}
-        states = project.run("state", "list")
+        sites = {event.properties["Recurly Site"] for event in first.klaviyo.events()}
+        assert sites == {"us", "eu"}
+        states = both.run("state", "list")
         assert "dev:tap-recurly-to-target-klaviyo\n" in states
         assert "dev:tap-recurly-eu-to-target-klaviyo-eu\n" in states
 

@@ -1,13 +1,16 @@
-"""A small merchant on the tiny Recurly, and what his snapshots are to be: the oracle."""
+"""A small merchant on the tiny Recurly, what his snapshots are to be, and what they are."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
-    from tests.tap_recurly.conftest import TinyRecurly
+    from tests.tap_recurly.conftest import Run
+    from tests.tap_recurly.tiny_recurly import TinyRecurly
 
 PLANS = {"basic": ("months", 1), "yearly": ("months", 12)}
 
@@ -115,3 +118,20 @@ def _other(account: dict[str, Any]) -> dict[str, Any]:
         del card["first_six"]
         told["billing_info"] = {"payment_method": card}
     return told
+
+
+def first_read(site: TinyRecurly, sync: Callable[..., Run], **options: Any) -> Run:
+    """Read all for the first time, an hour after the last change and before the next."""
+    site.now += timedelta(hours=1)
+    run = sync(["account_snapshots"], **options)
+    site.now += timedelta(hours=1)
+    site.requests.clear()
+    return run
+
+
+def snapshots(run: Run) -> dict[str, dict[str, Any]]:
+    """The snapshots by account, each account once."""
+    records = run.records("account_snapshots")
+    assert run.code == 0, run.stderr
+    assert len({record["id"] for record in records}) == len(records)
+    return {record["id"]: record for record in records}

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from tests.tap_recurly.conftest import Answer, Run, TinyRecurly
+    from tests.tap_recurly.conftest import Run
+    from tests.tap_recurly.tiny_recurly import Answer, TinyRecurly
 
 STREAMS = ["account_snapshots"]
 

@@ -14,7 +14,8 @@ from tap_recurly.streams import STREAMS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.tap_recurly.conftest import Run, TinyRecurly
+    from tests.tap_recurly.conftest import Run
+    from tests.tap_recurly.tiny_recurly import TinyRecurly
 
 
 @pytest.mark.parametrize("wish", ["replication-method", "forced-replication-method"])

@@ -15,7 +15,8 @@ from tap_recurly.tap import TapRecurly
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.tap_recurly.conftest import Answer, Run, TinyRecurly
+    from tests.tap_recurly.conftest import Run
+    from tests.tap_recurly.tiny_recurly import Answer, TinyRecurly
 
 STREAM = "account_notes"
 REFUSED = json.dumps({"error": {"type": "bad_request", "message": "No."}}).encode()

@@ -17,7 +17,8 @@ from tap_recurly.streams import STREAMS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.tap_recurly.conftest import Answer, Run, TinyRecurly
+    from tests.tap_recurly.conftest import Run
+    from tests.tap_recurly.tiny_recurly import Answer, TinyRecurly
 
 COMMAND = str(Path(sys.executable).with_name("tap-recurly"))
 README = Path(__file__).parents[2] / "tap-recurly" / "README.md"

@@ -20,7 +20,8 @@ from tap_recurly.times import format_time, parse_time
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from tests.tap_recurly.conftest import Answer, Run, TinyRecurly
+    from tests.tap_recurly.conftest import Run
+    from tests.tap_recurly.tiny_recurly import Answer, TinyRecurly
 
     from tap_recurly.reading.lists import IncrementalRead
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.tap_recurly.conftest import Run, TinyRecurly
+    from tests.tap_recurly.conftest import Run
+    from tests.tap_recurly.tiny_recurly import TinyRecurly
 
 
 WRONG_SETTINGS: list[tuple[dict[str, Any], list[str]]] = [

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from _pytest.mark import ParameterSet
-    from tests.tap_recurly.conftest import Answer, Run, TinyRecurly
+    from tests.tap_recurly.conftest import Run
+    from tests.tap_recurly.tiny_recurly import Answer, TinyRecurly
 
 RETRY = RetryPolicy(
     max_tries=3, max_tries_unreached=3, min_backoff_seconds=0, min_interval_seconds=0

@@ -18,7 +18,8 @@ from tap_recurly.tap import TapRecurly
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.tap_recurly.conftest import Run, TinyRecurly
+    from tests.tap_recurly.conftest import Run
+    from tests.tap_recurly.tiny_recurly import TinyRecurly
 
 TOKEN = "hosted_login_token"  # noqa: S105 (the name of a field)
 METHOD = {"object": "credit_card", "gateway_token": "geheim", "last_four": "1111"}

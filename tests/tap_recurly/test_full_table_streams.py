@@ -11,7 +11,8 @@ from tap_recurly.tap import TapRecurly
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.tap_recurly.conftest import Run, TinyRecurly
+    from tests.tap_recurly.conftest import Run
+    from tests.tap_recurly.tiny_recurly import TinyRecurly
 
 REFUSED = json.dumps({"error": {"type": "not_found", "message": "No."}}).encode()
 

@@ -17,7 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.tap_recurly.conftest import TinyRecurly
+    from tests.tap_recurly.tiny_recurly import TinyRecurly
 
     Start = Callable[..., Any]
 

@@ -16,7 +16,8 @@ from tap_recurly.http.retry import RetryPolicy
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.tap_recurly.conftest import Answer, Run, TinyRecurly
+    from tests.tap_recurly.conftest import Run
+    from tests.tap_recurly.tiny_recurly import Answer, TinyRecurly
 
 ONE_TRY = RetryPolicy(max_tries=1, max_tries_unreached=1)
 LISTS = {

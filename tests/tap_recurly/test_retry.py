@@ -19,7 +19,7 @@ from tap_recurly.http.retry import CircuitBreaker, CircuitOpenError, RetryPolicy
 from tap_recurly.http.transport import RetryableError
 
 if TYPE_CHECKING:
-    from tests.tap_recurly.conftest import Answer, TinyRecurly
+    from tests.tap_recurly.tiny_recurly import Answer, TinyRecurly
 
 CONNECTIONS = 8
 TRIES = 4

@@ -9,7 +9,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.tap_recurly.conftest import Run, TinyRecurly
+    from tests.tap_recurly.conftest import Run
+    from tests.tap_recurly.tiny_recurly import TinyRecurly
 
 VERSION_0_1_STATE: dict[str, Any] = {
     "bookmarks": {

@@ -13,7 +13,8 @@ from tap_recurly.streams import STREAMS, RecurlyStream
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.tap_recurly.conftest import Run, TinyRecurly
+    from tests.tap_recurly.conftest import Run
+    from tests.tap_recurly.tiny_recurly import TinyRecurly
 
 NAMES = [stream.name for stream in STREAMS]
 

@@ -11,7 +11,8 @@ from tap_recurly.reading.workers import in_order
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.tap_recurly.conftest import Answer, Run, TinyRecurly
+    from tests.tap_recurly.conftest import Run
+    from tests.tap_recurly.tiny_recurly import Answer, TinyRecurly
 
 
 def _ours() -> set[threading.Thread]:
