@@ -116,7 +116,8 @@ class Auditor:
     def compare(self) -> AuditResult:
         """Look into Klaviyo and say what differs.
 
-        Once more, after a repair: only metrics of which something was sent are read again.
+        Once more, after a repair: only metrics of which something was sent are read again, or all
+        when profiles were.
         """
         self._expected.write()
         names = sorted(self._expected.metrics)
@@ -258,11 +259,19 @@ class Auditor:
         self._up_to_date -= self._comparison.sent_and_missing()
 
     def differing_profiles(self) -> Iterator[ProfileRow]:
-        """The profiles that differ for no known reason, marked as sent from now on."""
-        return self._profiles.differing()
+        """The profiles that differ for no known reason, marked as sent from now on.
+
+        All events are read again after them: whoever moves leaves those of before behind.
+        """
+        for row in self._profiles.differing():
+            self._up_to_date.clear()
+            yield row
 
     def sent_and_missing(self) -> bool:
         """Whether something that was sent again is not to be seen yet."""
         sent = self._comparison.sent_and_missing()
         self._up_to_date -= sent
-        return bool(sent) or self._profiles.sent_and_differing()
+        differing = self._profiles.sent_and_differing()
+        if differing:
+            self._up_to_date.clear()
+        return bool(sent) or differing
