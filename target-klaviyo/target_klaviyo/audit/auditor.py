@@ -49,8 +49,8 @@ class Auditor:
         klaviyo: what Klaviyo holds; its account is asked for at once, which also tries the key.
         settings: of the run.
         transform: what the rows are made by, if by one: it knows which metrics it can make,
-            which of them outlive their source records, and by which properties its events are told
-            from those of other sites in the same account.
+            which of them outlive their source records or follow them in value, and by which
+            properties its events are told from those of other sites in the same account.
         now: the present, in UTC.
     """
 
@@ -80,8 +80,11 @@ class Auditor:
         for metric in sorted(getattr(transform, "metrics", ())):
             self._expected.include_metric(metric)
         self._found = FoundEvents(self._store, getattr(transform, "event_scope", {}))
-        vanishing = getattr(transform, "vanishing_metrics", ())
-        self._comparison = Comparison(self._store, vanishing)
+        self._comparison = Comparison(
+            self._store,
+            vanishing=getattr(transform, "vanishing_metrics", ()),
+            moving_value=getattr(transform, "moving_value_metrics", ()),
+        )
         self._profiles = ProfileAudit(klaviyo, self._expected, settings.audit_profiles)
         self._rejections: Counter[tuple[str, str]] = Counter()
         self._up_to_date: set[str] = set()
