@@ -50,8 +50,8 @@ class Auditor:
         klaviyo: what Klaviyo holds; its account is asked for at once, which also tries the key.
         settings: of the run.
         transform: what the rows are made by, if by one: it knows which metrics it can make,
-            which of them outlive their source records, and by which properties its events are told
-            from those of other sites in the same account.
+            which of them outlive their source records or follow them in value, and by which
+            properties its events are told from those of other sites in the same account.
         now: the present, in UTC.
     """
 
@@ -81,8 +81,11 @@ class Auditor:
         for metric in sorted(getattr(transform, "metrics", ())):
             self._expected.include_metric(metric)
         self._found = FoundEvents(self._store, getattr(transform, "event_scope", {}))
-        vanishing = getattr(transform, "vanishing_metrics", ())
-        self._comparison = Comparison(self._store, vanishing)
+        self._comparison = Comparison(
+            self._store,
+            vanishing=getattr(transform, "vanishing_metrics", ()),
+            moving_value=getattr(transform, "moving_value_metrics", ()),
+        )
         self._profiles = ProfileAudit(klaviyo, self._expected, settings.audit_profiles)
         self._rejections: Counter[tuple[str, str]] = Counter()
         self._expects_rows = False
@@ -131,7 +134,8 @@ class Auditor:
     def compare(self) -> AuditResult:
         """Look into Klaviyo and say what differs.
 
-        Once more, after a repair: only metrics of which something was sent are read again.
+        Once more, after a repair: only metrics of which something was sent are read again, or all
+        when profiles were.
         """
         self._expected.write()
         names = sorted(self._expected.metrics)
@@ -273,11 +277,19 @@ class Auditor:
         self._up_to_date -= self._comparison.sent_and_missing()
 
     def differing_profiles(self) -> Iterator[ProfileRow]:
-        """The profiles that differ for no known reason, marked as sent from now on."""
-        return self._profiles.differing()
+        """The profiles that differ for no known reason, marked as sent from now on.
+
+        All events are read again after them: whoever moves leaves those of before behind.
+        """
+        for row in self._profiles.differing():
+            self._up_to_date.clear()
+            yield row
 
     def sent_and_missing(self) -> bool:
         """Whether something that was sent again is not to be seen yet."""
         sent = self._comparison.sent_and_missing()
         self._up_to_date -= sent
-        return bool(sent) or self._profiles.sent_and_differing()
+        differing = self._profiles.sent_and_differing()
+        if differing:
+            self._up_to_date.clear()
+        return bool(sent) or differing
