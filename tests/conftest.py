@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,26 +101,42 @@ def meltano(tmp_path: Path) -> Callable[[Sandbox], Meltano]:
 
 @dataclass
 class Pipeline:
-    """`tap-recurly | target-klaviyo` without Meltano: STATE kept in a file between runs."""
+    """`tap-recurly | target-klaviyo` without Meltano: STATE kept in a file between runs.
+
+    `tap` and `target` are settings beside those that every run needs. `klaviyo` is the account to
+    write to where it is another sandbox's.
+    """
 
     sandbox: Sandbox
     folder: Path
+    tap: dict[str, Any] = field(default_factory=dict)
+    target: dict[str, Any] = field(default_factory=dict)
+    klaviyo: Sandbox | None = None
     processes: tuple[subprocess.Popen[bytes], ...] = ()
 
-    def start(self, *, measured: bool = False) -> None:
-        """Start both commands on the last STATE."""
-        self._write("tap.json", api_key=self.sandbox.recurly.api_key, api_url=self._recurly)
+    def start(self, *, measured: bool = False, mode: str = "write") -> None:
+        """Start both commands: on the last STATE, or over everything where it is to be compared."""
+        klaviyo = self.klaviyo or self.sandbox
+        self._write(
+            "tap.json",
+            api_key=self.sandbox.recurly.api_key,
+            api_url=self.sandbox.recurly_url,
+            **self.tap,
+        )
         self._write(
             "target.json",
-            api_key=self.sandbox.klaviyo.api_key,
-            api_url=self.sandbox.klaviyo_url,
+            api_key=klaviyo.klaviyo.api_key,
+            api_url=klaviyo.klaviyo_url,
             transform="recurly",
             rejects_path=str(self.folder / "rejected.singer"),
+            report_path=str(self.folder / "audit.html"),
+            mode=mode,
+            **self.target,
         )
         tap_command = self._command("tap-recurly", "tap.json", measured=measured)
         target_command = self._command("target-klaviyo", "target.json", measured=measured)
-        if (self.folder / "state.json").exists():
-            tap_command += ["--state", "state.json"]
+        if mode == "write" and self._state.exists():
+            tap_command += ["--state", self._state]
         catalog = self.folder / "catalog.json"
         if not catalog.exists():
             catalog.write_text(json.dumps(self._catalog()))
@@ -160,6 +176,25 @@ class Pipeline:
         self.keep_state()
         return codes[0], codes[1]
 
+    def run(self, mode: str = "write") -> None:
+        """One run to its end, which must be a good one."""
+        self.start(mode=mode)
+        assert self.finish() == (0, 0), self.said()
+
+    def said(self) -> str:
+        """The end of what the target logged in the last run."""
+        return (self.folder / "target.log").read_text()[-3000:]
+
+    def report(self) -> Any:
+        """What the last audit found."""
+        return json.loads((self.folder / "audit.json").read_text())
+
+    def forget(self, stream: str) -> None:
+        """Let the next run read a stream from its beginning."""
+        state = json.loads(self._state.read_bytes())
+        del state["bookmarks"][stream]
+        self._state.write_text(json.dumps(state))
+
     def peak_megabytes(self) -> dict[str, int]:
         """The most memory each command of a measured, finished run held."""
         return {report.stem: int(report.read_text()) for report in self.folder.glob("*.megabytes")}
@@ -169,7 +204,7 @@ class Pipeline:
         *lines, unfinished = (self.folder / "states").read_bytes().split(b"\n")
         assert unfinished == b"" or unfinished.startswith(b"{")
         if lines:
-            (self.folder / "state.json").write_bytes(lines[-1])
+            self._state.write_bytes(lines[-1])
 
     @staticmethod
     def _command(name: str, config: str, *, measured: bool) -> list[str | Path]:
@@ -181,8 +216,8 @@ class Pipeline:
         return [*launcher, f"{name}.megabytes", *command] if measured else command
 
     @property
-    def _recurly(self) -> str:
-        return self.sandbox.recurly_url
+    def _state(self) -> Path:
+        return self.folder / "state.json"
 
     def _catalog(self) -> Any:
         discovered = subprocess.run(
@@ -199,7 +234,7 @@ class Pipeline:
                     entry["metadata"]["selected"] = False
         return catalog
 
-    def _write(self, name: str, **config: str) -> None:
+    def _write(self, name: str, **config: Any) -> None:
         (self.folder / name).write_text(json.dumps(config))
 
     def _open(self, name: str) -> Any:

@@ -116,8 +116,8 @@ def test_an_audit_names_what_is_missing_and_a_repair_brings_it_back(
 
         repair = project.run("run", *unmoved, "repair", TARGET_KLAVIYO_REPORT_PATH=str(report))
         assert repair.returncode == 0, repair.stdout
+        assert json.loads(report.with_suffix(".json").read_text())["agrees"]
         assert_sides_agree(sandbox)
-        assert project.run("run", *unmoved, "audit").returncode == 0
         assert project.kept_state() == state
 
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -158,9 +159,9 @@ def test_a_switch_is_read_by_its_type(text: str, value: object) -> None:
 def test_every_switch_is_one_of_its_half() -> None:
     """What can be set at the command line is taken by the halves themselves."""
     with Sandbox(accounts=0, days=1) as sandbox:
-        assert OPTIONS["klaviyo"].keys() == vars(KlaviyoOptions()).keys()
+        assert OPTIONS["klaviyo"].keys() == asdict(KlaviyoOptions()).keys()
         built = {"mode", "embedded_line_items", "sub_second", "commit_lag"}
-        assert OPTIONS["recurly"].keys() - built < vars(RecurlyOptions()).keys()
+        assert OPTIONS["recurly"].keys() - built < asdict(RecurlyOptions()).keys()
         RecurlySite(sandbox.clock, mode="sandbox", embedded_line_items=1, sub_second=False)
 
 

@@ -51,6 +51,17 @@ def test_a_run_without_rejects_makes_no_file(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_nobody_else_may_read_the_rejects_unless_they_were_let(tmp_path: Path) -> None:
+    """They are customers' data: a new file is its owner's alone, an old one keeps its mode."""
+    path = tmp_path / "rejected.singer"
+    for line, mode in ((LINE, 0o600), (ANOTHER, 0o640)):
+        rejects = RejectsFile(path)
+        rejects.write(Origin("events", line, SCHEMA), "Bad.")
+        rejects.close(covered_epoch=math.inf)
+        assert path.stat().st_mode & 0o777 == mode
+        path.chmod(0o640)
+
+
 def test_a_line_cut_short_by_a_crash_is_left_out(tmp_path: Path) -> None:
     """Half a line at the end of the file does not spoil what follows it."""
     path = tmp_path / "rejected.singer"

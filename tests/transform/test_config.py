@@ -122,6 +122,18 @@ def test_what_vanishes_in_recurly_is_told(transform_with: Callable[..., Transfor
     assert transform_with().vanishing_metrics == set()
 
 
+def test_values_that_follow_a_subscription_are_told(
+    transform_with: Callable[..., Transform],
+) -> None:
+    """An audit learns which metrics are worth what a subscription costs now; bills are not."""
+    transform = transform_with(metrics=["+lifecycle", "+dunning"], names={"Started Trial": "Trial"})
+    assert transform.moving_value_metrics == {
+        *("Started Subscription", "Trial", "Paused Subscription", "Canceled Subscription"),
+        "Expired Subscription",
+    }
+    assert transform_with().moving_value_metrics == set()
+
+
 def test_properties_are_chosen_like_metrics(
     transform_with: Callable[..., Transform], snapshot: RecordFactory
 ) -> None:

@@ -48,6 +48,8 @@ class Transform:
             each, also where it expects no event.
         vanishing_metrics: Those whose source Recurly stops showing, such as a pause that ended: an
             audit finds their events where it no longer expects any.
+        moving_value_metrics: Those read from snapshots, whose value is what a subscription costs
+            now: an audit does not hold it against the value of the first sending.
         event_scope: Properties that all of its events carry, where several sites share one Klaviyo
             account: an audit judges only events that carry them.
         secrets: Names of fields that must not be kept where a record is rejected.
@@ -81,6 +83,9 @@ class Transform:
         self.metrics = frozenset(settings.name(metric.name) for metric in chosen)
         self.vanishing_metrics = frozenset(
             settings.name(metric.name) for metric in chosen if metric.vanishes
+        )
+        self.moving_value_metrics = frozenset(
+            settings.name(metric.name) for metric in chosen if metric.stream == SNAPSHOTS
         )
         self.profile_properties = frozenset(map(settings.name, settings.properties))
         self.names_every_profile = settings.link_accounts or settings.identify_by == "account_code"

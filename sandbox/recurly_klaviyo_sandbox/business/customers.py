@@ -64,7 +64,7 @@ class Customers:
         if account.email is None:
             account.email = f"late{self._queue.now}.{account.id}@{people.MERCHANT_DOMAIN}"
         else:
-            new = f"new{self._queue.now}.{account.email.lower()}"
+            new = f"new{self._queue.now}.{account.id}@{people.MERCHANT_DOMAIN}"
             ways = {new: 80, account.email.upper(): 10, account.rng.choice(others): 10}
             account.email = pick(account.rng, ways)
         self._registry.touch(account, self._queue.now)

@@ -172,7 +172,7 @@ def _identified(state: State, attributes: EventProfileAttributes, now: float) ->
     book, options = state.profiles, state.options
     identifiers = profiles.identifiers(attributes)
     try:
-        person = book.find(identifiers)
+        person = book.find(identifiers, external_id_merges=options.external_id_merges)
     except IdentityConflictError as conflict:
         if options.event_conflict == "drop":
             return None

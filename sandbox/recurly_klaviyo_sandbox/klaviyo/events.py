@@ -14,6 +14,7 @@ CREATE TABLE events (
   number INTEGER PRIMARY KEY,
   metric INTEGER NOT NULL,
   profile INTEGER NOT NULL,
+  first_profile INTEGER NOT NULL,  -- whose key it is: differs from `profile` after some merges
   key BLOB NOT NULL,          -- the unique_id (text), or without one the second (integer)
   time INTEGER NOT NULL,
   value REAL,
@@ -22,7 +23,8 @@ CREATE TABLE events (
   received REAL NOT NULL,
   properties BLOB NOT NULL
 );
-CREATE UNIQUE INDEX once ON events (profile, metric, key);
+CREATE UNIQUE INDEX once ON events (first_profile, metric, key);
+CREATE INDEX people ON events (profile);
 CREATE INDEX timeline ON events (metric, time);
 CREATE TABLE flows (
   event INTEGER PRIMARY KEY, metric INTEGER, profile INTEGER, key BLOB, time INTEGER
@@ -98,8 +100,8 @@ class EventLog:
         """Store events; those already there are left out without a word (documented)."""
         self._database.execute("BEGIN")
         self._database.executemany(
-            f"INSERT OR IGNORE INTO events ({_COLUMNS})"  # noqa: S608  (no client text)
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0))",
+            f"INSERT OR IGNORE INTO events ({_COLUMNS}, first_profile)"  # noqa: S608  (no client text)
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, nullif(?10, 0), ?2)",
             events,
         )
         self._database.execute("COMMIT")
@@ -151,11 +153,20 @@ class EventLog:
         ).fetchone()
         return int(row[0])
 
-    def reassign(self, source: int, destination: int) -> None:
-        """Give a profile's events to another one; what both have is kept once (assumed)."""
+    def reassign(self, source: int, destination: int, *, keys_known: bool) -> None:
+        """Give a profile's events to another one.
+
+        With `keys_known` what both have is kept once and known when it is sent again; otherwise
+        (nobody says which) it is kept twice, and stored again.
+        """
         self._database.execute(
-            "UPDATE OR REPLACE events SET profile = ? WHERE profile = ?", (destination, source)
+            "UPDATE events SET profile = ? WHERE profile = ?", (destination, source)
         )
+        if keys_known:
+            self._database.execute(
+                "UPDATE OR REPLACE events SET first_profile = ? WHERE first_profile = ?",
+                (destination, source),
+            )
 
     def delete(self, numbers: Iterable[int]) -> int:
         """Forget events, keys included, as if they had never come; return how many."""

@@ -14,12 +14,13 @@ from typing import Literal
 
 ImportOrder = Literal["sent", "reversed"]
 FirstWindow = Literal["burst", "steady", "alternating"]
+AbsentLinks = Literal["null", "omitted"]
 ImportConflict = Literal["error", "email", "external_id"]
 EventConflict = Literal["email", "external_id", "drop"]
 OriginalPayload = Literal["resource", "attributes"]
 
 
-@dataclass
+@dataclass(slots=True)
 class Options:
     """Every choice, with the default that is documented or, failing that, hardest on a client."""
 
@@ -49,10 +50,15 @@ class Options:
     longest_url: int = 8_190  # assumed, bytes: as the usual web servers, which answer 414
 
     # Who is who.
+    external_id_merges: bool = True  # documented in a guide; an older page says the contrary
     conflict_status: Literal[400, 409] = 409  # recorded 409, documented 400, on profile-import
     import_conflict: ImportConflict = "error"  # assumed for rows in bulk; others: who wins
     event_conflict: EventConflict = "email"  # assumed: the address wins; "drop" loses the event
     merge_duration: timedelta = timedelta(seconds=2)  # documented: merges are asynchronous
+    merged_ids_resolve: bool = True  # recorded: a merged profile's id leads on "for a while"
+    merged_keys_known: bool = True  # assumed: its unique_ids are known when they are sent again
 
     # What is shown.
     show_event_id: bool = True  # recorded: `$event_id` is among an API event's properties
+
+    absent_links: AbsentLinks = "null"  # recorded null; the OpenAPI document has strings only

@@ -136,7 +136,7 @@ def _profile_for(
             raise IdentityConflictError(holders)
         book.identify(profile, identifiers)
         return profile
-    found = book.find(identifiers)
+    found = book.find(identifiers, external_id_merges=state.options.external_id_merges)
     if found is None:
         if not identifiers:
             return None
@@ -249,8 +249,9 @@ def merge(state: State, source_id: str, destination_id: str) -> None:
     source, destination = state.profiles.get(source_id), state.profiles.get(destination_id)
     if source is None or destination is None or source is destination:
         return
-    state.profiles.merge(source, destination)
-    state.events.reassign(source.number, destination.number)
+    options = state.options
+    state.profiles.merge(source, destination, ids_resolve=options.merged_ids_resolve)
+    state.events.reassign(source.number, destination.number, keys_known=options.merged_keys_known)
     destination.updated = state.now()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,7 +12,7 @@ from msgspec import UNSET
 from recurly_klaviyo_sandbox.klaviyo import values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from recurly_klaviyo_sandbox.klaviyo.shapes import NewProfileAttributes, PatchProperties
 
@@ -82,7 +83,9 @@ class ProfileBook:
     def __init__(self) -> None:
         self._by_number: dict[int, Profile] = {}
         self._by_id: dict[str, Profile] = {}
-        self._holders: dict[str, dict[str, Profile]] = {name: {} for name in Identifiers._fields}
+        self._holders: dict[str, defaultdict[str, list[Profile]]] = {
+            name: defaultdict(list) for name in Identifiers._fields
+        }
         self._by_anonymous_id: dict[str, Profile] = {}
         self._gone: set[int] = set()  # numbers of profiles that were merged or deleted
 
@@ -100,9 +103,13 @@ class ProfileBook:
         """The profile with that id."""
         return self._by_id.get(identifier)
 
+    def sharing(self, name: str, value: str) -> Sequence[Profile]:
+        """Who has that identifier of that name: one, unless `external_id_merges` is off."""
+        return self._holders[name].get(_alike(name, value), ())
+
     def holder(self, name: str, value: str) -> Profile | None:
-        """Who has that identifier of that name: each belongs to one profile."""
-        return self._holders[name].get(_alike(name, value))
+        """The first of them."""
+        return next(iter(self.sharing(name, value)), None)
 
     def with_anonymous_id(self, anonymous_id: str) -> Profile | None:
         """The profile a browser was once identified as."""
@@ -113,16 +120,19 @@ class ProfileBook:
         found = {name: self.holder(name, value) for name, value in _named(identifiers) if value}
         return {name: profile for name, profile in found.items() if profile is not None}
 
-    def find(self, identifiers: Identifiers) -> Profile | None:
+    def find(self, identifiers: Identifiers, *, external_id_merges: bool = True) -> Profile | None:
         """The one profile these identifiers mean.
 
         Documented: any one identifier finds its profile, and those that are new are then added to
-        it (in a guide; an older page says that external_id takes no part in this).
+        it. An older page says that external_id takes no part in this: unless `external_id_merges`
+        it finds a profile only when it comes alone.
 
         Raises:
             IdentityConflictError: they belong to different people.
         """
         holders = self.holders(identifiers)
+        if not external_id_merges and (identifiers.email or identifiers.phone_number):
+            holders.pop("external_id", None)
         if len(set(holders.values())) > 1:
             raise IdentityConflictError(holders)
         return next(iter(holders.values()), None)
@@ -139,7 +149,7 @@ class ProfileBook:
             if value and getattr(profile, name) != _alike(name, value):
                 self._forget(profile, name)
                 setattr(profile, name, _alike(name, value))
-                self._holders[name][_alike(name, value)] = profile
+                self._holders[name][_alike(name, value)].append(profile)
 
     def remember_browser(self, profile: Profile, anonymous_id: str) -> None:
         """Tie an anonymous_id to a profile."""
@@ -153,11 +163,11 @@ class ProfileBook:
                 self._forget(profile, name)
                 setattr(profile, name, None)
 
-    def merge(self, source: Profile, destination: Profile) -> None:
+    def merge(self, source: Profile, destination: Profile, *, ids_resolve: bool) -> None:
         """Let a profile go into another, which keeps its own and gets what it lacks (assumed).
 
         Documented: the source is deleted. Recorded: its id leads to the destination for a while,
-        here for ever.
+        here for ever or, unless `ids_resolve`, not at all.
         """
         own, left = _of(destination), _of(source)
         self.remove(source)
@@ -168,7 +178,8 @@ class ProfileBook:
             ),
         )
         self._by_number[source.number] = destination
-        self._by_id[source.id] = destination
+        if ids_resolve:
+            self._by_id[source.id] = destination
         destination.attributes = {**source.attributes, **destination.attributes}
         destination.location = {**source.location, **destination.location}
         destination.properties = {**source.properties, **destination.properties}
@@ -182,7 +193,9 @@ class ProfileBook:
         self._gone.add(profile.number)
 
     def _forget(self, profile: Profile, name: str) -> None:
-        self._holders[name].pop(getattr(profile, name), None)
+        same = self._holders[name].get(getattr(profile, name), [])
+        if profile in same:
+            same.remove(profile)
 
 
 def _named(identifiers: Identifiers) -> Iterator[tuple[str, str | None]]:

@@ -31,7 +31,7 @@ _SQL = {"greater-than": ">", "greater-or-equal": ">=", "less-than": "<", "less-o
 def get_accounts(state: State, call: Call) -> Answer:
     """GET /api/accounts: one element (documented)."""
     data = [resources.account(state.options, call)]
-    return resources.collection(data, call)
+    return resources.collection(data, call, state.options)
 
 
 def get_metrics(state: State, call: Call) -> Answer:
@@ -45,7 +45,7 @@ def get_metrics(state: State, call: Call) -> Answer:
     ]
     page, following = _page(wanted, call, METRICS_PER_PAGE)
     data = [resources.metric(metric, call) for metric in page]
-    return resources.collection(data, call, following)
+    return resources.collection(data, call, state.options, following)
 
 
 def get_events(state: State, call: Call) -> Answer:
@@ -78,7 +78,7 @@ def get_events(state: State, call: Call) -> Answer:
     if "metric" in query.include:
         numbers = dict.fromkeys(event.metric for event in page)
         included += [resources.metric(state.metrics.number(number), call) for number in numbers]
-    return resources.collection(data, call, following, included)
+    return resources.collection(data, call, state.options, following, included)
 
 
 def _keyset(cursor: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -124,7 +124,7 @@ def get_profiles(state: State, call: Call) -> Answer:
     found.sort(key=_profile_key(query.sort.lstrip("-")), reverse=query.descending)
     page, following = _page(found, call, query.page_size)
     data = [resources.profile(profile, call) for profile in page]
-    return resources.collection(data, call, following)
+    return resources.collection(data, call, state.options, following)
 
 
 def _candidates(state: State, conditions: Sequence[Condition]) -> list[Profile]:
@@ -134,8 +134,9 @@ def _candidates(state: State, conditions: Sequence[Condition]) -> list[Profile]:
         name = condition.field
         if name == "id" or name in Identifiers._fields:
             found = [
-                book.get(str(value)) if name == "id" else book.holder(name, str(value))
-                for value in condition.values
+                profile
+                for value in map(str, condition.values)
+                for profile in ([book.get(value)] if name == "id" else book.sharing(name, value))
             ]
             return list(dict.fromkeys(profile for profile in found if profile is not None))
     return list(book)
@@ -188,7 +189,7 @@ def get_import_errors(state: State, call: Call) -> Answer:
     job = _job(state, call.path["id"])
     page, following = _page(job.errors, call, call.query.page_size)
     data = [resources.import_error(error, call) for error in page]
-    return resources.collection(data, call, following)
+    return resources.collection(data, call, state.options, following)
 
 
 def get_list(state: State, call: Call) -> Answer:

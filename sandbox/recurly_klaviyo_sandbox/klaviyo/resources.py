@@ -187,20 +187,18 @@ def one(data: dict[str, Any], call: Call, *, status: int = 200) -> Answer:
 def collection(
     data: list[dict[str, Any]],
     call: Call,
+    options: Options,
     following: tuple[Any, ...] | None = None,
     included: list[dict[str, Any]] | None = None,
 ) -> Answer:
     """The answer that is a page; `following` is where the next one starts, None on the last.
 
-    Documented: `links.next` is an absolute URL that carries the request's parameters. Recorded:
-    it is null on the last page.
+    Documented: `links.next` is an absolute URL that carries the request's parameters.
     """
     parameters = call.query.parameters
-    links: dict[str, Any] = {
-        "self": call.url + query_string(parameters),
-        "next": None,
-        "prev": None,
-    }
+    links: dict[str, Any] = {"self": call.url + query_string(parameters)}
+    if options.absent_links == "null":
+        links.update(next=None, prev=None)
     if following is not None:
         rest = tuple(pair for pair in parameters if pair[0] != "page[cursor]")
         links["next"] = call.url + query_string((*rest, ("page[cursor]", cursor(following))))

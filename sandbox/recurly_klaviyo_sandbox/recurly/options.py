@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Literal
 
 
-@dataclass
+@dataclass(slots=True)
 class Options:
     """What Recurly leaves open or sites differ in. All may be changed while the site serves."""
 

@@ -22,6 +22,7 @@ from target_klaviyo.audit.found import FoundEvents
 from target_klaviyo.audit.profiles import ProfileAudit
 from target_klaviyo.audit.store import open_store
 from target_klaviyo.audit.zones import judge_zones
+from target_klaviyo.errors import TooManyRejects
 from target_klaviyo.text import counted
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ class Auditor:
         klaviyo: what Klaviyo holds; its account is asked for at once, which also tries the key.
         settings: of the run.
         transform: what the rows are made by, if by one: it knows which metrics it can make,
-            which of them outlive their source records, and by which properties its events are told
-            from those of other sites in the same account.
+            which of them outlive their source records or follow them in value, and by which
+            properties its events are told from those of other sites in the same account.
         now: the present, in UTC.
     """
 
@@ -80,10 +81,14 @@ class Auditor:
         for metric in sorted(getattr(transform, "metrics", ())):
             self._expected.include_metric(metric)
         self._found = FoundEvents(self._store, getattr(transform, "event_scope", {}))
-        vanishing = getattr(transform, "vanishing_metrics", ())
-        self._comparison = Comparison(self._store, vanishing)
+        self._comparison = Comparison(
+            self._store,
+            vanishing=getattr(transform, "vanishing_metrics", ()),
+            moving_value=getattr(transform, "moving_value_metrics", ()),
+        )
         self._profiles = ProfileAudit(klaviyo, self._expected, settings.audit_profiles)
         self._rejections: Counter[tuple[str, str]] = Counter()
+        self._expects_rows = False
         self._up_to_date: set[str] = set()
 
     def close(self) -> None:
@@ -94,12 +99,14 @@ class Auditor:
 
     def expect_event(self, row: EventRow) -> None:
         """Expect an event, if it may be stored when it matters; its metric is compared anyway."""
+        self._expects_rows = True
         self._expected.include_metric(row.metric)
         if row.latest.timestamp() >= self._from and row.earliest.timestamp() < self._until:
             self._expected.add_event(row)
 
     def expect_profile(self, row: ProfileRow) -> None:
         """Expect a profile."""
+        self._expects_rows = True
         self._expected.add_profile(row)
 
     def count_rejection(self, label: str, rejection: RowRejected) -> None:
@@ -113,10 +120,22 @@ class Auditor:
 
     # The comparison.
 
+    def check_comparable(self) -> None:
+        """Raise TooManyRejects when rows came, and not one of them can be sent at all."""
+        if not self._rejections or self._expects_rows:
+            return
+        ((_, rule), count) = self._rejections.most_common(1)[0]
+        raise TooManyRejects(
+            f"Nothing can be compared, since of {counted(self._rejections.total(), 'row')} none "
+            f"can be sent; the commonest reason ({count:,}) is: {rule} Mend the source, or what "
+            "makes rows of it ('event_streams', 'profile_streams', 'stream_maps', 'transform')."
+        )
+
     def compare(self) -> AuditResult:
         """Look into Klaviyo and say what differs.
 
-        Once more, after a repair: only metrics of which something was sent are read again.
+        Once more, after a repair: only metrics of which something was sent are read again, or all
+        when profiles were.
         """
         self._expected.write()
         names = sorted(self._expected.metrics)
@@ -258,11 +277,19 @@ class Auditor:
         self._up_to_date -= self._comparison.sent_and_missing()
 
     def differing_profiles(self) -> Iterator[ProfileRow]:
-        """The profiles that differ for no known reason, marked as sent from now on."""
-        return self._profiles.differing()
+        """The profiles that differ for no known reason, marked as sent from now on.
+
+        All events are read again after them: whoever moves leaves those of before behind.
+        """
+        for row in self._profiles.differing():
+            self._up_to_date.clear()
+            yield row
 
     def sent_and_missing(self) -> bool:
         """Whether something that was sent again is not to be seen yet."""
         sent = self._comparison.sent_and_missing()
         self._up_to_date -= sent
-        return bool(sent) or self._profiles.sent_and_differing()
+        differing = self._profiles.sent_and_differing()
+        if differing:
+            self._up_to_date.clear()
+        return bool(sent) or differing

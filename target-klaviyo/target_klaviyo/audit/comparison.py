@@ -85,8 +85,10 @@ AND (e.time >= :start AND e.time < :end OR f.time >= :start AND f.time < :end)
 ALTERED = f"""
 SELECT e.metric, 'altered', e.number, f.number, NULL, f.time
 FROM pairs JOIN expected e ON e.number = pairs.expected JOIN found f ON f.number = pairs.found
+JOIN metrics m ON m.number = e.metric
 WHERE NOT e.was_true AND f.time BETWEEN e.earliest AND e.latest
 AND f.time >= :start AND f.time < :end
+AND m.name NOT IN (SELECT metric FROM moving_value)
 AND (
     abs(coalesce(e.value, 0) - f.value) >= {HALF_A_CENT}
     OR e.value <> 0 AND f.value <> 0 AND e.currency <> f.currency
@@ -170,10 +172,18 @@ class Comparison:
     Args:
         store: where they are.
         vanishing: metrics whose source records stop being shown, so that their events outlive them.
+        moving_value: metrics whose value follows the source record, so that the value of the first
+            sending, which Klaviyo keeps, says nothing.
     """
 
-    def __init__(self, store: sqlite3.Connection, vanishing: Iterable[str]) -> None:
+    def __init__(
+        self,
+        store: sqlite3.Connection,
+        vanishing: Iterable[str] = (),
+        moving_value: Iterable[str] = (),
+    ) -> None:
         self._store = store
+        store.executemany("INSERT INTO moving_value VALUES (?)", [(name,) for name in moving_value])
         store.executemany("INSERT INTO vanishing VALUES (?)", [(name,) for name in vanishing])
 
     def classify(self, period: Period) -> None:

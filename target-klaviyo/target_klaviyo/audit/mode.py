@@ -111,7 +111,9 @@ class AuditConsumer:
 
         Raises:
             AuditDiffers: not all agrees; its sentence names the report.
+            TooManyRejects: not one row can be sent, so that there is nothing to compare.
         """
+        self._auditor.check_comparable()
         self._auditor.explain(self._rejected)
         result = self._auditor.compare()
         if self._writer is not None:

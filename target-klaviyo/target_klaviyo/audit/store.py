@@ -53,6 +53,7 @@ CREATE VIEW ours AS SELECT * FROM found
 WHERE owned OR number IN (SELECT found FROM pairs)
 OR number IN (SELECT found FROM findings WHERE kind = 'elsewhere');
 CREATE TABLE vanishing (metric TEXT PRIMARY KEY);  -- what the source stops showing in time
+CREATE TABLE moving_value (metric TEXT PRIMARY KEY);  -- whose value is what the source tells now
 CREATE TABLE findings (
   metric INTEGER NOT NULL,
   kind TEXT NOT NULL,

@@ -29,10 +29,11 @@ class Transform(Protocol):
 
     It is asked for more attributes, each of which may be absent. By an audit: `metrics`, the names
     of all that it can make; `vanishing_metrics`, those whose events outlive their source records;
-    `event_scope`, properties that tell its events from those of another site in the same account.
-    By the rejects file: `secrets`, names of fields of its records that are never written there. For
-    samples: `samples(now)`, an event row of each metric, without a profile, and
-    `profile_properties`, names of the properties that its profile rows set.
+    `moving_value_metrics`, those whose value is what their source record tells now; `event_scope`,
+    properties that tell its events from those of another site in the same account. By the rejects
+    file: `secrets`, names of fields of its records that are never written there. For samples:
+    `samples(now)`, an event row of each metric, without a profile, and `profile_properties`, names
+    of the properties that its profile rows set.
     """
 
     streams: frozenset[str]

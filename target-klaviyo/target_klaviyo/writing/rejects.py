@@ -248,7 +248,7 @@ class RejectsFile:
 
     def _replace(self, entries: list[Line]) -> None:
         """Put a copy of the file in its place, with more entries."""
-        with self._locked() as file, self._copy_path.open("wb") as copy:
+        with self._locked() as file, self._open_copy() as copy:
             file.seek(0)
             shutil.copyfileobj(file, copy)
             copy.truncate(_complete_size(file))
@@ -265,7 +265,7 @@ class RejectsFile:
         with (
             self._locked(),
             self._path.open("rb") as file,
-            self._copy_path.open("wb") as copy,
+            self._open_copy() as copy,
         ):
             newest = {line.key: number for number, line in enumerate(lines(file))}
             file.seek(0)
@@ -283,12 +283,18 @@ class RejectsFile:
     def _locked(self) -> Iterator[IO[bytes]]:
         """The file, which is made if need be, while nobody else changes it."""
         while True:
-            with self._path.open("ab+", buffering=0) as file:
+            with _open_privately(self._path, "ab+", buffering=0) as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 # Whoever had the lock before may have put another file in the place of this one.
                 if self._is_in_place(file.fileno()):
                     yield file
                     return
+
+    def _open_copy(self) -> IO[bytes]:
+        """The file that is to take this one's place: whoever may read this one may read that."""
+        copy = _open_privately(self._copy_path, "wb")
+        shutil.copymode(self._path, self._copy_path)
+        return copy
 
     @property
     def _copy_path(self) -> Path:
@@ -336,3 +342,12 @@ def _complete_size(file: IO[bytes]) -> int:
             return at + found + 1
         end = at
     return 0
+
+
+def _open_privately(path: Path, mode: str, buffering: int = -1) -> IO[bytes]:
+    """Open a file that, when it is new, nobody else may read: it holds customers' data."""
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags, 0o600)
+
+    return open(path, mode, buffering, opener=opener)

@@ -205,7 +205,8 @@ def summary(stats: RunStats, rejects_path: Path) -> Iterator[str]:
         yield f"Klaviyo asked {counted(stats.rate_limited, 'time')} to slow down."
     if stats.input.ignored:
         records = counted(stats.input.ignored.total(), "record")
-        yield f"{records} of other streams were left out: {stats.input.ignored_streams}."
+        was = "was" if stats.input.ignored.total() == 1 else "were"
+        yield f"{records} of other streams {was} left out: {stats.input.ignored_streams}."
     for warning, count in sorted(stats.input.warnings.items()):
         yield f"{counted(count, 'time')} {warning}."
     told = stats.rules.most_common(MAX_REASONS_TOLD)

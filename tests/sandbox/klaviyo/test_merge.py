@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import requests
     from tests.sandbox.klaviyo.conftest import Bodies, Client
 
@@ -55,18 +57,6 @@ def test_a_merge_comes_later_and_moves_everything(
     assert [each["id"] for each in client.pages("/api/profiles", filter=f'any(id,["{old}"])')] == [
         new
     ]
-
-
-def test_merged_unique_ids_are_known(
-    account: KlaviyoAccount, client: Client, bodies: type[Bodies]
-) -> None:
-    """What is sent again after a merge is stored once."""
-    old, new = _two_people(client, bodies)
-    _merge(client, old, new)
-    account.profiles()
-    again = [bodies.event(unique_id) for unique_id in ("a", "b", "both")]
-    client.send(bodies.entry(bodies.profile("new@shop.se"), *again))
-    assert len(account.events()) == 3
 
 
 def test_a_merge_needs_two_known_people(client: Client, bodies: type[Bodies]) -> None:
@@ -143,3 +133,28 @@ def test_meta_stands_beside_the_attributes_since_revision_2026_10_15(
         assert client.post("/api/events", bodies.single(right, event)).status_code == 202
         assert client.post("/api/events", bodies.single(wrong, event)).status_code == 400
     assert account.profiles()[0].properties == {"plans": ["gold"]}
+
+
+def test_whether_a_merged_id_resolves_is_a_switch(
+    open_account: Callable[..., Opened], bodies: type[Bodies]
+) -> None:
+    """Recorded: for a while. Later, and here by choice at once, it does not."""
+    account, client = open_account(merged_ids_resolve=False)
+    old, new = _two_people(client, bodies)
+    _merge(client, old, new)
+    account.profiles()
+    assert client.get(f"/api/profiles/{old}").status_code == 404
+
+
+@pytest.mark.parametrize(("known", "stored"), [(True, 3), (False, 5)])
+def test_whether_merged_unique_ids_are_known_is_a_switch(
+    open_account: Callable[..., Opened], bodies: type[Bodies], stored: int, *, known: bool
+) -> None:
+    """What is sent again after a merge is stored once, or, if they are forgotten, twice."""
+    account, client = open_account(merged_keys_known=known)
+    old, new = _two_people(client, bodies)
+    _merge(client, old, new)
+    account.profiles()
+    again = [bodies.event(unique_id) for unique_id in ("a", "b", "both")]
+    client.send(bodies.entry(bodies.profile("new@shop.se"), *again))
+    assert len(account.events()) == stored

@@ -137,3 +137,14 @@ def test_a_profile_can_be_changed_by_id(client: Client, bodies: type[Bodies]) ->
     other["data"]["id"] = "01AAAAAAAAAAAAAAAAAAAAAAAA"
     unknown = client.call("PATCH", f"/api/profiles/{other['data']['id']}", json=other)
     assert unknown.status_code == 404
+
+
+def test_whether_external_id_merges_is_a_switch(
+    open_account: Callable[..., Opened], bodies: type[Bodies]
+) -> None:
+    """As an older page says: beside an unknown address it makes a duplicate, and both are found."""
+    account, client = open_account(external_id_merges=False)
+    client.upsert(bodies.profile(None, external_id="acct-1"))
+    client.upsert(bodies.profile("ann@shop.se", external_id="acct-1"))
+    assert [profile.external_id for profile in account.profiles()] == ["acct-1", "acct-1"]
+    assert len(client.pages("/api/profiles", filter='any(external_id,["acct-1"])')) == 2

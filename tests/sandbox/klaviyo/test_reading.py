@@ -257,3 +257,10 @@ def test_the_summary_counts_for_other_processes(filled: Opened) -> None:
     assert answer == account.summary()
     assert answer["metrics"] == {"Successfully Paid": 10, "Failed Payment": 1}
     assert (answer["profiles"], answer["flows_triggered"]) == (2, 11)
+
+
+def test_absent_links_are_a_switch(open_account: Callable[..., Opened]) -> None:
+    """The last page's `next` is null, or left out where the schema is to be kept to the letter."""
+    for switch, keys in (("null", {"self", "next", "prev"}), ("omitted", {"self"})):
+        _, client = open_account(absent_links=switch)
+        assert set(client.get("/api/events").json()["links"]) == keys

@@ -62,6 +62,7 @@ class Knowledge:
 
     metrics: frozenset[str] = frozenset()
     vanishing_metrics: frozenset[str] = frozenset()
+    moving_value_metrics: frozenset[str] = frozenset()
     event_scope: Mapping[str, str] = field(default_factory=dict)
     streams: frozenset[str] = frozenset()
 

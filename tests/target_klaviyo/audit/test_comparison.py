@@ -76,7 +76,7 @@ def compare(
         side.add_profile(PARSER.parse_profile(row, ORIGIN))
     side.write()
     FoundEvents(store, {}).replace(number, [FoundEvent(**event) for event in events])
-    comparison = Comparison(store, vanishing=())
+    comparison = Comparison(store)
     comparison.classify(PERIOD)
     return Counter({kind.value: count for kind, count in comparison.counts(METRIC).items()})
 

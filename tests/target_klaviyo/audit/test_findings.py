@@ -11,7 +11,7 @@ from recurly_klaviyo_sandbox.faults import Fault, Trouble
 from target_klaviyo.audit.found import FoundEvents
 from target_klaviyo.audit.klaviyo_side import FoundEvent
 from target_klaviyo.audit.store import open_store
-from target_klaviyo.errors import KlaviyoError, SettingsError
+from target_klaviyo.errors import KlaviyoError, SettingsError, TooManyRejects
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,6 +163,14 @@ def test_rejects_are_reasons(shop: Any) -> None:
     assert "in the rejects file" in verdict.report["sentence"]
 
 
+def test_an_audit_of_nothing_but_bad_rows_fails(shop: Any) -> None:
+    """Where no row can be sent there is nothing to compare, which must not look like agreement."""
+    shop.events = [{**row, "time": "yesterday"} for row in shop.events[:3]]
+    shop.profiles = []
+    with pytest.raises(TooManyRejects, match=r"^Nothing can be compared, since of 3 rows none"):
+        shop.audit()
+
+
 def test_rows_that_cannot_be_sent_are_counted_apart(shop: Any) -> None:
     """A row that breaks the contract is not expected; the report says how many there were."""
     shop.sync()
@@ -272,6 +280,18 @@ def test_what_the_source_no_longer_shows_is_no_difference(
     assert verdict.agrees
     assert verdict.report["totals"]["vanished"] == 100
     assert "100 events no longer shown by the source" in verdict.sentence
+
+
+def test_a_value_that_follows_the_source_is_not_compared(
+    shop: Any, knowing: Callable[..., Any]
+) -> None:
+    """A subscription costs more by now; Klaviyo keeps what it cost when it was sent first."""
+    shop.sync()
+    for row in shop.events:
+        row["value"] = row.get("value", 0) + 5
+    metrics = frozenset(row["metric"] for row in shop.events)
+    assert shop.audit_knowing(knowing(metrics=metrics)).report["totals"]["altered"] > 0
+    assert shop.audit_knowing(knowing(metrics=metrics, moving_value_metrics=metrics)).agrees
 
 
 def test_events_of_another_site_are_not_ours(shop: Any, knowing: Callable[..., Any]) -> None:

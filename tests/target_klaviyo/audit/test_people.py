@@ -151,3 +151,19 @@ def test_a_profile_under_a_former_address_is_found_by_its_anchor(shop: Any) -> N
     (difference,) = verdict.report["profiles"]["differences"]
     assert (difference["property"], difference["found"]) == ("email", "user1@shop.io")
     assert "1 profile altered" in verdict.sentence
+
+
+def test_a_repair_says_that_events_stay_with_a_former_profile(shop: Any) -> None:
+    """The person moves to a profile that a form has made; the verdict is that of a fresh audit."""
+    shop.profiles = [{**shop.profiles[1], "external_id": "acc-1"}]
+    shop.events = [row for row in shop.events if row["profile"]["email"] == "user1@shop.io"]
+    shop.sync()
+    shop.account.add_profile("changed@shop.io")
+    for row in (*shop.profiles, *(event["profile"] for event in shop.events)):
+        row["email"] = "changed@shop.io"
+
+    verdict = shop.audit("repair")
+
+    assert verdict.named("elsewhere") == {event["unique_id"] for event in shop.events}
+    assert verdict.report["profiles"]["differing"] == 0
+    assert verdict.report["totals"] == shop.audit().report["totals"]
