@@ -132,6 +132,14 @@ def test_variables_of_a_plugin_that_inherits(setting: str) -> None:
     assert from_environment(dict.fromkeys(others, "x"), "T_", CONFIG_JSONSCHEMA) == {}
 
 
+@pytest.mark.parametrize("member", ["STREAM_MAP_CONFIG_SKIP", "STREAM_MAPS_PLANS___ELSE__"])
+def test_variables_of_members(member: str) -> None:
+    """What Meltano sets for each member of an object beside the object itself passes."""
+    TapRecurly.append_builtin_config(TapRecurly.config_jsonschema)
+    schema = TapRecurly.config_jsonschema
+    assert from_environment({f"T_{member}": "x"}, "T_", schema) == {}
+
+
 def test_variables_become_settings() -> None:
     """Texts are read as what the settings take; empty variables and those of others are none."""
     TapRecurly.append_builtin_config(TapRecurly.config_jsonschema)
