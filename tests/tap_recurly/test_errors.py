@@ -104,6 +104,12 @@ def test_wrong_setting(config: dict[str, Any], words: list[str]) -> None:
     assert len(str(error.value)) < 200
 
 
+def test_missing_key() -> None:
+    """It is said who reads the variable: a run from a file alone does not."""
+    with pytest.raises(ConfigurationError, match=r"which only Meltano and --config ENV read\.$"):
+        check_config({}, CONFIG_JSONSCHEMA)
+
+
 @pytest.mark.parametrize("name", WRONG_VARIABLES)
 def test_wrong_variable(name: str) -> None:
     """A setting of whatever type that an environment variable spoils is named, and the variable."""

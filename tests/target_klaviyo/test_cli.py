@@ -81,15 +81,17 @@ def command(tmp_path: Path, forker: subprocess.Popen[str]) -> Command:
         (
             {},
             (
-                "The setting 'api_key' is missing: set it, or the variable TARGET_KLAVIYO_API_KEY "
-                "(Klaviyo private API key, made in Klaviyo under Settings > API keys)."
+                "The setting 'api_key' is missing: set it, or the variable TARGET_KLAVIYO_API_KEY, "
+                "which only Meltano and --config ENV read (Klaviyo private API key, made in "
+                "Klaviyo under Settings > API keys)."
             ),
         ),
         (
             {"api_key": ""},
             (
-                "The setting 'api_key' is missing: set it, or the variable TARGET_KLAVIYO_API_KEY "
-                "(Klaviyo private API key, made in Klaviyo under Settings > API keys)."
+                "The setting 'api_key' is missing: set it, or the variable TARGET_KLAVIYO_API_KEY, "
+                "which only Meltano and --config ENV read (Klaviyo private API key, made in "
+                "Klaviyo under Settings > API keys)."
             ),
         ),
         (

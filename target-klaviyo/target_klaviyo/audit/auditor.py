@@ -124,8 +124,8 @@ class Auditor:
         ((_, rule), count) = self._rejections.most_common(1)[0]
         raise TooManyRejects(
             f"Nothing can be compared, since of {counted(self._rejections.total(), 'row')} none "
-            f"can be sent; the commonest reason ({count:,}) is: {rule} Mend the source, or what makes "
-            "rows of it ('event_streams', 'profile_streams', 'stream_maps', 'transform')."
+            f"can be sent; the commonest reason ({count:,}) is: {rule} Mend the source, or what "
+            "makes rows of it ('event_streams', 'profile_streams', 'stream_maps', 'transform')."
         )
 
     def compare(self) -> AuditResult:
