@@ -10,7 +10,7 @@ from tap_recurly.config import faults, kinds_of, without_absent
 from tap_recurly.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 TRUTH = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(
     ("false", "0", "no", "off"), False
@@ -43,7 +43,7 @@ def from_environment(
     """
     for variable in environment:
         if variable.startswith(prefix):
-            _refuse_misspelt(variable, prefix, schema["properties"])
+            _refuse_misspelt(variable, prefix, schema)
     config = {
         name: _read_text(text, kinds_of(schema, name))
         for name in schema["properties"]
@@ -69,13 +69,18 @@ def _nested(maps: Mapping[str, Any]) -> dict[str, Any]:
     return nested
 
 
-def _refuse_misspelt(variable: str, prefix: str, known: Iterable[str]) -> None:
+def _refuse_misspelt(variable: str, prefix: str, schema: Mapping[str, Any]) -> None:
     """Refuse a near miss only: Meltano sets variables of its own under the prefix.
 
-    So it does for the settings of a plugin that inherits from this one, `<PREFIX>AUDIT_API_KEY`.
+    So it does for the settings of a plugin that inherits from this one, `<PREFIX>AUDIT_API_KEY`,
+    and for each member of an object, `<PREFIX>STREAM_MAP_CONFIG_SKIP`, beside the object's own.
     """
+    known = schema["properties"]
+    members = tuple(f"{right}_" for right in known if "object" in kinds_of(schema, right))
     name = variable.removeprefix(prefix).lower()
     if name in known or name.endswith(tuple(f"_{right}" for right in known)):
+        return
+    if name.startswith(members):
         return
     if near := difflib.get_close_matches(name, known, 1, 0.8):
         raise ConfigurationError(

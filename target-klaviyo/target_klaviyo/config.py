@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _TRUE = {"true", "1", "yes", "on"}
+_PLAIN_DOT = re.compile(r"(?<!\\)\.")
+"""What parts names in a variable of Meltano's; a dot within a name is escaped."""
 
 logger = logging.getLogger("target-klaviyo")
 
@@ -85,12 +87,20 @@ def leave_out_idle(config: dict[str, Any]) -> None:
             logger.warning("The setting '%s' has no effect, since %s; remove it.", name, reason)
 
 
-def check_environment(environment: Mapping[str, str]) -> None:
+def check_environment(environment: Mapping[str, str], schema: Mapping[str, Any]) -> None:
     """Raise SettingsError for a TARGET_KLAVIYO_ variable that is misspelt or cannot be read.
 
-    Of unknown names only near misses count: Meltano sets variables of its own under the prefix, and
-    those of an inheriting plugin (TARGET_KLAVIYO_AUDIT_API_KEY).
+    Of unknown names only near misses count: Meltano sets variables of its own under the prefix,
+    those of an inheriting plugin (TARGET_KLAVIYO_AUDIT_API_KEY), and one for each member of an
+    object (TARGET_KLAVIYO_TRANSFORM_CONFIG_METRICS), beside that of the object, which is read.
+
+    Args:
+        environment: the variables.
+        schema: JSON Schema of all settings, the SDK's own included.
     """
+    members = tuple(
+        f"{name}_" for name, each in schema["properties"].items() if "object" in each["type"]
+    )
     for variable, text in environment.items():
         name = variable.removeprefix(ENV_PREFIX).lower()
         if not variable.startswith(ENV_PREFIX):
@@ -101,7 +111,7 @@ def check_environment(environment: Mapping[str, str]) -> None:
             continue
         inherited = name.endswith(tuple(f"_{each}" for each in DECLARED))
         near = difflib.get_close_matches(name, DECLARED, 1, 0.8)
-        if near and not inherited:
+        if near and not inherited and not name.startswith(members):
             raise SettingsError(
                 f"There is no setting for the variable {variable}; did you mean "
                 f"{ENV_PREFIX}{near[0].upper()}? Correct or remove it."
@@ -129,8 +139,28 @@ def _read_text(text: str, declared: Mapping[str, Any]) -> Any:
     if kind == "array" and not text.lstrip().startswith("["):
         return text.split(",")
     if kind in {"integer", "object", "array"}:
-        return orjson.loads(text)
+        value = orjson.loads(text)
+        return _nested(value) if isinstance(value, dict) else value
     return text
+
+
+def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """The object that a variable of Meltano's holds as `outer.inner`; its settings file nests it.
+
+    Raises:
+        ValueError: a name stands for a value and for an object.
+    """
+    nested: dict[str, Any] = {}
+    for path, value in sorted(flat.items()):  # `outer` comes before `outer.inner`
+        names = [path] if isinstance(value, dict) else _PLAIN_DOT.split(path)
+        *outer, last = (name.replace("\\.", ".") for name in names)
+        place = nested
+        for name in outer:
+            place = place.setdefault(name, {})
+            if not isinstance(place, dict):
+                raise ValueError(f"'{path}' stands beside a value of '{name}'")  # noqa: TRY004  (it is what a text holds)
+        place[last] = value
+    return nested
 
 
 def _check_variable(variable: str, text: str, kind: str) -> None:

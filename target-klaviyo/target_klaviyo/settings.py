@@ -233,7 +233,8 @@ def coerced(config: Mapping[str, Any]) -> dict[str, Any]:
         elif "null" not in schema["type"]:
             raise SettingsError(
                 f"The setting '{name}' is missing: set it, or the variable "
-                f"{ENV_PREFIX}{name.upper()} ({schema['description'].rstrip('.')})."
+                f"{ENV_PREFIX}{name.upper()}, which only Meltano and --config ENV read "
+                f"({schema['description'].rstrip('.')})."
             )
     return found
 

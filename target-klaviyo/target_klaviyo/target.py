@@ -342,7 +342,8 @@ class TargetKlaviyo(Target):
         given = config.config if config is not None else {}
         parse_env = config is not None and config.parse_env
         if parse_env:
-            check_environment(os.environ)
+            cls.append_builtin_config(cls.config_jsonschema)
+            check_environment(os.environ, cls.config_jsonschema)
         if about:
             check_names(given, cls._builtin_settings())
             read_settings({"api_key": "not-needed", **given})

@@ -133,6 +133,14 @@ def test_variables_of_a_plugin_that_inherits(setting: str) -> None:
     assert from_environment(dict.fromkeys(others, "x"), "T_", CONFIG_JSONSCHEMA) == {}
 
 
+@pytest.mark.parametrize("member", ["STREAM_MAP_CONFIG_SKIP", "STREAM_MAPS_PLANS___ELSE__"])
+def test_variables_of_members(member: str) -> None:
+    """What Meltano sets for each member of an object beside the object itself passes."""
+    TapRecurly.append_builtin_config(TapRecurly.config_jsonschema)
+    schema = TapRecurly.config_jsonschema
+    assert from_environment({f"T_{member}": "x"}, "T_", schema) == {}
+
+
 def test_variables_become_settings() -> None:
     """Texts are read as what the settings take; empty variables and those of others are none."""
     TapRecurly.append_builtin_config(TapRecurly.config_jsonschema)
@@ -163,8 +171,9 @@ def test_stream_maps_of_a_plugin_that_inherits() -> None:
 
 
 def test_missing_key(tap: Callable[..., Run]) -> None:
-    """Without a key the tap says where to get one."""
-    _is_one_sentence(tap(api_key=None), "'api_key'", "Integrations > API Credentials")
+    """Without a key the tap says where to get one, and who reads its variable."""
+    words = ("'api_key'", "Integrations > API Credentials", "only Meltano and --config ENV read")
+    _is_one_sentence(tap(api_key=None), *words)
 
 
 @pytest.mark.parametrize("how", ["--discover", "--test", "--about", "--check"])

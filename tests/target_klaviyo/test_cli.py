@@ -81,15 +81,17 @@ def command(tmp_path: Path, forker: subprocess.Popen[str]) -> Command:
         (
             {},
             (
-                "The setting 'api_key' is missing: set it, or the variable TARGET_KLAVIYO_API_KEY "
-                "(Klaviyo private API key, made in Klaviyo under Settings > API keys)."
+                "The setting 'api_key' is missing: set it, or the variable TARGET_KLAVIYO_API_KEY, "
+                "which only Meltano and --config ENV read (Klaviyo private API key, made in "
+                "Klaviyo under Settings > API keys)."
             ),
         ),
         (
             {"api_key": ""},
             (
-                "The setting 'api_key' is missing: set it, or the variable TARGET_KLAVIYO_API_KEY "
-                "(Klaviyo private API key, made in Klaviyo under Settings > API keys)."
+                "The setting 'api_key' is missing: set it, or the variable TARGET_KLAVIYO_API_KEY, "
+                "which only Meltano and --config ENV read (Klaviyo private API key, made in "
+                "Klaviyo under Settings > API keys)."
             ),
         ),
         (
@@ -218,6 +220,10 @@ def test_about_promises_nothing_that_has_no_effect(command: Command) -> None:
             "The variable TARGET_KLAVIYO_TRANSFORM_CONFIG must be a JSON object",
         ),
         (
+            {"TARGET_KLAVIYO_API_KEY": "k", "TARGET_KLAVIYO_STREAM_MAPS": '{"a": 1, "a.b": 1}'},
+            "variable cannot be read: 'a.b' stands beside a value of 'a'.",
+        ),
+        (
             {"TARGET_KLAVIYO_API_KEY": "k", "TARGET_KLAVIYO_LIVE_WINDOW_DAYS": "x"},
             "The setting 'live_window_days' must be a number",
         ),
@@ -321,6 +327,30 @@ def test_variables_of_an_inheriting_plugin_are_not_misspelt(command: Command, si
         TARGET_KLAVIYO_AUDIT_MAX_REJECT_PERCENT="5",
     )
     assert ended.code == 0, ended.log
+
+
+def test_objects_are_read_from_variables_as_meltano_passes_them(
+    command: Command, site: Site, sample: Samples
+) -> None:
+    """Nested ones as one of dotted names, each member in a variable of its own beside it."""
+    ended = command(
+        "--config",
+        "ENV",
+        source=sample.lines(site.messages("events", [sample.event(1), sample.event(2)])),
+        TARGET_KLAVIYO_API_KEY=site.account.api_key,
+        TARGET_KLAVIYO_API_URL=site.url,
+        TARGET_KLAVIYO_TRANSFORM="recurly",
+        TARGET_KLAVIYO_TRANSFORM_CONFIG='{"metrics": ["+lifecycle"], "names.Failed Payment": "F"}',
+        TARGET_KLAVIYO_TRANSFORM_CONFIG_METRICS='["+lifecycle"]',
+        TARGET_KLAVIYO_TRANSFORM_CONFIG_NAMES_FAILED_PAYMENT="F",
+        TARGET_KLAVIYO_STREAM_MAP_CONFIG=json.dumps({"out": [sample.event(1)["unique_id"]]}),
+        TARGET_KLAVIYO_STREAM_MAP_CONFIG_OUT="[]",
+        TARGET_KLAVIYO_STREAM_MAPS='{"events.__filter__": "unique_id not in config[\'out\']"}',
+        TARGET_KLAVIYO_STREAM_MAPS_EVENTS___FILTER__="unique_id not in config['out']",
+    )
+    assert ended.code == 0, ended.log
+    (event,) = site.account.events()
+    assert event.unique_id == sample.event(2)["unique_id"]
 
 
 def test_a_run_from_variables_with_a_transform_config(

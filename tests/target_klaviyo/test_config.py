@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from target_klaviyo.config import read_settings
+from target_klaviyo.config import from_environment, read_settings
 from target_klaviyo.errors import SettingsError
 from target_klaviyo.settings import coerced, json_schema
 
@@ -17,6 +17,22 @@ def test_only_the_key_is_required() -> None:
     assert settings.live_window.days == 3
     assert settings.concurrency == 4
     assert "pk_1" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"metrics": ["+lifecycle"], "names.Failed Payment": "F"}',
+         {"metrics": ["+lifecycle"], "names": {"Failed Payment": "F"}}),
+        (r'{"names.Plan 1\\.5": null, "names.Plan 2": "P"}',
+         {"names": {"Plan 1.5": None, "Plan 2": "P"}}),
+        ('{"names": {"Plan 1.5": "P"}}', {"names": {"Plan 1.5": "P"}}),
+    ],
+)  # fmt: skip
+def test_an_object_of_a_variable_is_nested(text: str, value: object) -> None:
+    """Meltano joins the names of nested objects by dots; an object that is nested stays."""
+    found = from_environment({"TARGET_KLAVIYO_TRANSFORM_CONFIG": text}, json_schema())
+    assert found == {"transform_config": value}
 
 
 def test_null_and_empty_count_as_not_set() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from target_klaviyo.rows.contract import Origin
 from target_klaviyo.writing.redaction import without_secrets
 from target_klaviyo.writing.reject_entries import with_reason
-from target_klaviyo.writing.rejects import RejectsFile
+from target_klaviyo.writing.rejects import RejectsFile, replay
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,6 +107,29 @@ def test_a_replay_of_the_file_in_place_leaves_what_is_rejected_again(
     assert _replay(site) == 0
     assert reasons(site.rejects_path) == ["The event's time lies before 1990."]
     assert [seen.unique_id for seen in site.account.events()] == ["payment-0", "payment-1"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "command"),
+    [
+        ({}, "target-klaviyo --config …"),
+        ({"LOADER_NAME": "target-mine"}, "meltano invoke target-mine"),
+        (
+            {"LOADER_NAME": "target-klaviyo", "ENVIRONMENT": "prod", "DEFAULT_ENVIRONMENT": "prod"},
+            "meltano invoke target-klaviyo",
+        ),
+        (
+            {"LOADER_NAME": "target-klaviyo", "ENVIRONMENT": "test", "DEFAULT_ENVIRONMENT": "prod"},
+            "meltano --environment=test invoke target-klaviyo",
+        ),
+    ],
+)
+def test_a_replay_is_told_as_the_run_was_started(
+    tmp_path: Path, environment: dict[str, str], command: str
+) -> None:
+    """By Meltano, with the loader's name and the environment if another than the default."""
+    variables = {f"MELTANO_{name}": value for name, value in environment.items()}
+    assert replay(tmp_path, variables) == f"{command} < {tmp_path}"
 
 
 def test_a_replay_piped_from_the_same_file_ends(site: Site, sample: Samples) -> None:

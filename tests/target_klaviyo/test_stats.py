@@ -90,6 +90,7 @@ def test_the_summary_is_a_table_and_what_needs_words() -> None:
     stats.duplicates["events"] = 10
     stats.count_reject("events", "The event has no metric.")
     stats.count_reject("records of invoices", "No account.")
+    stats.formerly_true = 46
     stats.requests, stats.jobs, stats.backfilled, stats.rate_limited = 14, 1, 11_000, 2
     assert list(summary(stats, Path("rejects"))) == [
         "                       read  stored  merged  rejected",
@@ -97,6 +98,7 @@ def test_the_summary_is_a_table_and_what_needs_words() -> None:
         "profiles                  7       6       0         0",
         "records of invoices     900                         1",
         "Klaviyo took 11,989 events and 6 profiles in 14 requests and 1 import job.",
+        "46 events were not sent, being no longer true at the source.",
         "11,000 of the events are history and trigger no flows.",
         "Klaviyo asked 2 times to slow down.",
         "1 event rejected: The event has no metric.",
@@ -115,7 +117,7 @@ def test_the_summary_says_what_became_of_people() -> None:
     said = [line for line in summary(stats, Path("rejects")) if line.endswith(".")]
     assert said == [
         "Klaviyo took 0 events and 4 profiles in 0 requests and 0 import jobs.",
-        "Klaviyo was asked about 10 persons; 6 were there as told already.",
+        "10 people looked up; 6 needed no change.",
         "1 profile got the person's new e-mail address.",
         (
             "1 person moved to the profile at the new e-mail address, and what was theirs at the "

@@ -286,7 +286,7 @@ class AuditResult:
         if (events or profiles) and self.repair is None:
             which = [counted(events, "missing event")] if events else []
             which += [counted(profiles, "differing profile")] if profiles else []
-            advice.append(f"run it again in mode 'repair', which sends {enumeration(which)} again")
+            advice.append(f"run it again in mode 'repair', which sends {enumeration(which)}")
         elif events or profiles:
             advice.append(
                 "Klaviyo does not show all that was sent again: audit once more in an hour, and if "

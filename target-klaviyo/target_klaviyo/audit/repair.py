@@ -75,7 +75,9 @@ class Repairer:
             writer.poll()
             events += 1
         logger.info(
-            "Sending %s and %s again.", counted(events, "event"), counted(profiles, "profile")
+            "Sending %s and %s.",
+            counted(events, "missing event"),
+            counted(profiles, "differing profile"),
         )
         writer.finish()
         return events, profiles

@@ -38,7 +38,7 @@ from target_klaviyo.writing.reject_entries import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from target_klaviyo.rows.contract import Origin
@@ -47,9 +47,21 @@ MAX_BYTES_UNWRITTEN = 256 * 1024
 _END_BYTES = 64 * 1024
 
 
-def replay(path: Path) -> str:
-    """The command that sends the records of a rejects file again; with the same settings."""
-    return f"target-klaviyo --config … < {path}"
+def replay(path: Path, environment: Mapping[str, str] = os.environ) -> str:
+    """The command that sends the records of a rejects file again; with the same settings.
+
+    Args:
+        path: the file.
+        environment: the variables, by which Meltano tells what it has started, and in which of its
+            environments: in another one the records would go to another account.
+    """
+    loader = environment.get("MELTANO_LOADER_NAME")
+    if not loader:
+        return f"target-klaviyo --config … < {path}"
+    chosen = environment.get("MELTANO_ENVIRONMENT")
+    is_default = chosen == environment.get("MELTANO_DEFAULT_ENVIRONMENT")
+    option = f"--environment={chosen} " if chosen and not is_default else ""
+    return f"meltano {option}invoke {loader} < {path}"
 
 
 class _TakenAnew(NamedTuple):

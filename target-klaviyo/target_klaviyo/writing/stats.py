@@ -34,12 +34,14 @@ class RunStats:
     Attributes:
         people: what became of the people Klaviyo was asked about, by the words for it.
         input: what reading has met.
+        formerly_true: events read that are true no longer, and so for audits alone.
         records: that were taken, each of which may give several rows or none.
         rejected_records: those of them in the rejects file.
     """
 
     max_reject_percent: float
     input: InputStats = field(default_factory=InputStats)
+    formerly_true: int = 0
     records: int = 0
     rejected_records: int = 0
     seen: Counter[str] = field(default_factory=Counter)
@@ -194,6 +196,10 @@ def summary(stats: RunStats, rejects_path: Path) -> Iterator[str]:
     sent += counted(stats.sent["profiles"], "profile")
     requests = f"{counted(stats.requests, 'request')} and {counted(stats.jobs, 'import job')}"
     yield f"Klaviyo took {sent} in {requests}."
+    if stats.formerly_true:
+        were = "was" if stats.formerly_true == 1 else "were"
+        events = counted(stats.formerly_true, "event")
+        yield f"{events} {were} not sent, being no longer true at the source."
     yield from _people(stats.people)
     if stats.backfilled:
         are = "is history and triggers" if stats.backfilled == 1 else "are history and trigger"
@@ -222,14 +228,12 @@ def _people(people: Counter[str]) -> Iterator[str]:
     """What became of the people that Klaviyo was asked about."""
     if not people["looked up"]:
         return
-    asked = counted(people["looked up"], "person")
-    were = "was" if people["unchanged"] == 1 else "were"
-    yield f"Klaviyo was asked about {asked}; {people['unchanged']:,} {were} there as told already."
+    yield f"{_persons(people['looked up'])} looked up; {people['unchanged']:,} needed no change."
     if people["readdressed"]:
         yield f"{counted(people['readdressed'], 'profile')} got the person's new e-mail address."
     if people["moved"]:
         yield (
-            f"{counted(people['moved'], 'person')} moved to the profile at the new "
+            f"{_persons(people['moved'])} moved to the profile at the new "
             "e-mail address, and what was theirs at the former one was cleared."
         )
     if people["merged"]:
@@ -241,6 +245,10 @@ def _people(people: Counter[str]) -> Iterator[str]:
             f"{counted(people['foreign'], 'profile')} {keep} that another system gave: a changed "
             "e-mail address will not be noticed there."
         )
+
+
+def _persons(count: int) -> str:
+    return "1 person" if count == 1 else f"{count:,} people"
 
 
 def _rows(stats: RunStats) -> Iterator[tuple[str, ...]]:

@@ -103,6 +103,7 @@ class Writer:
     def take_event(self, row: EventRow) -> None:
         """Take an event; one that is no longer true is not for Klaviyo."""
         if row.was_true:
+            self._tracker.stats.formerly_true += 1
             return
         self._events.add(row)
 

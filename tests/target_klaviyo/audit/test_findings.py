@@ -333,10 +333,12 @@ def test_what_was_true_may_be_there_or_not(shop: Any, stays: bool) -> None:  # n
     assert shop.audit("repair").report["repair"]["events_sent"] == 0
 
 
-def test_what_was_true_is_not_written_now(shop: Any) -> None:
-    """It is for audits alone."""
+def test_what_was_true_is_not_written_now(shop: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """It is for audits alone, and the summary says so."""
+    caplog.set_level("INFO")
     shop.events[2]["was_true"] = True
     shop.sync()
+    assert "1 event was not sent, being no longer true at the source." in caplog.text
     assert len(shop.account.events()) == 299
     assert shop.audit().agrees
 

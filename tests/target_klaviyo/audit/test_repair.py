@@ -211,6 +211,13 @@ def test_a_repair_waits_until_klaviyo_shows_what_it_sent(shop: Any) -> None:
     assert len(shop.account.events()) == 300
 
 
+def test_a_repair_says_what_it_sends(shop: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Not that it is sent again: what is missing may never have been sent."""
+    caplog.set_level("INFO")
+    _repair(shop, LaggingTime(shop.account, shows_after=0))
+    assert "Sending 300 missing events and 0 differing profiles." in caplog.messages
+
+
 def test_a_repair_does_not_wait_for_ever(shop: Any) -> None:
     """After settle_minutes what does not show is told."""
     shop.sync()

@@ -153,7 +153,7 @@ def test_the_page_opens_in_a_real_browser(
     assert seen["overflow"] <= 0
     assert seen["cells"] == 0
     assert seen["advice"] == [
-        "Run it again in mode 'repair', which sends 10 missing events again.",
+        "Run it again in mode 'repair', which sends 10 missing events.",
     ]
     assert (
         seen["legends"]
@@ -172,7 +172,7 @@ def test_the_page_says_what_cannot_be_repaired_and_why(shop: Any) -> None:
     shop.account.alter_profile("user1@shop.io", **{"Recurly Account Code": "other"})
     found = shop.audit()
     assert found.report["advice"] == [
-        "Run it again in mode 'repair', which sends 1 missing event and 1 differing profile again.",
+        "Run it again in mode 'repair', which sends 1 missing event and 1 differing profile.",
         (
             "Altered events cannot be repaired, because Klaviyo keeps the first event it gets "
             "under a unique_id and deletes none."
