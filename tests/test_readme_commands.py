@@ -120,13 +120,16 @@ def test_settings_stand_in_the_environment_prod_of_a_clone(
     assert project.count("\n- name: prod\n") == 1
     filled = project.replace("\n- name: prod\n", "\n- name: prod\n" + text.removeprefix(ours))
     (tmp_path / "meltano.yml").write_text(filled)
-    (loader,) = yaml.safe_load(text)["environments"][0]["config"]["plugins"]["loaders"]
-    for plugin in ("target-klaviyo", "target-klaviyo-audit"):
+    loaders = yaml.safe_load(text)["environments"][0]["config"]["plugins"]["loaders"]
+    modes = []
+    for loader in loaders:
         shown = subprocess.check_output(
-            [BIN / "meltano", "--environment=prod", "config", "print", plugin],
+            [BIN / "meltano", "--environment=prod", "config", "print", loader["name"]],
             cwd=tmp_path,
             timeout=120,
         )
         config = json.loads(shown)
+        modes.append(config["mode"])
         assert config["transform"] == "recurly"
         assert {name: config[name] for name in loader["config"]} == loader["config"]
+    assert modes == ["write", "audit", "repair"]
