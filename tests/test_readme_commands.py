@@ -133,3 +133,26 @@ def test_settings_stand_in_the_environment_prod_of_a_clone(
         assert config["transform"] == "recurly"
         assert {name: config[name] for name in loader["config"]} == loader["config"]
     assert modes == ["write", "audit", "repair"]
+
+
+def test_the_rows_that_the_target_shows_can_be_piped_into_it(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """The messages printed below Rows are taken as they stand: one event, one profile."""
+    _, _, section = (ROOT / "target-klaviyo/README.md").read_text().partition("\n## Rows\n")
+    messages = section.partition("```json\n")[2].partition("```")[0]
+    subprocess.run(
+        [BIN / "target-klaviyo", "--config", "ENV"],
+        input=messages.encode(),
+        env={
+            **os.environ,
+            "TARGET_KLAVIYO_API_KEY": sandbox.klaviyo.api_key,
+            "TARGET_KLAVIYO_API_URL": sandbox.klaviyo_url,
+        },
+        cwd=tmp_path,
+        timeout=60,
+        check=True,
+    )
+    assert [event.unique_id for event in sandbox.klaviyo.events()] == ["payment-4711"]
+    (profile,) = sandbox.klaviyo.profiles()
+    assert profile.properties == {"Plan": "Gold"}
