@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from about import own_settings, required_settings
 from recurly_to_klaviyo import Transform
 from recurly_to_klaviyo.events import METRICS
-from recurly_to_klaviyo.metrics import METRIC_GROUPS
+from recurly_to_klaviyo.metrics import METRIC_GROUPS, NATIVE
 from recurly_to_klaviyo.profiles import PROPERTIES
 from tap_recurly.redaction import SECRET_FIELDS
 from tap_recurly.schema import resource_schema
@@ -20,20 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from tap_recurly.streams import RecurlyStream
-
-SWEDISH = {
-    "Failed Payment": "Misslyckad betalning",
-    "Issued Invoice": "Utfärdade fakturor",
-    "Ordered Product": "Beställd produkt",
-    "Refunded Payment": "Återbetalad betalning",
-    "Successfully Paid": "Framgångsrikt betald",
-    "Recurly Account Code": "Recurly Konto Kod",
-    "Recurly Card Expiration Date": "Recurly-kortets utgångsdatum",
-    "Recurly Plan Codes": "Recurly abonnemang koder",
-    "Recurly Plans": "Recurly abonnemang",
-}
-"""How Klaviyo's own Recurly integration is translated, for those who know it by these names."""
-
 
 NOW = datetime(2026, 1, 15, 12, 0, tzinfo=timezone.utc)
 PAST, AHEAD = "2026-01-15T10:00:00Z", "2026-02-01T10:00:00Z"
@@ -66,14 +52,14 @@ give each metric an event."""
 
 
 def native_names() -> str:
-    """What bears the names of Klaviyo's own integration: name, what it is, Swedish name."""
+    """What bears the names of Klaviyo's own integration: name, what it is."""
     declarations: list[Any] = [*sorted(METRICS, key=lambda metric: metric.name), *PROPERTIES]
     return _table(
-        ("Name", "What it is", "In Swedish"),
+        ("Name", "What it is"),
         (
-            (f"**{declared.name}**", declared.meaning, SWEDISH[declared.name])
+            (f"**{declared.name}**", declared.meaning)
             for declared in declarations
-            if declared.name in SWEDISH
+            if declared.group == NATIVE
         ),
     )
 

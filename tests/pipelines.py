@@ -20,13 +20,18 @@ BIN = Path(sys.executable).parent
 
 
 def printed(document: str, heading: str) -> Any:
-    """The first YAML block below a heading of a document."""
+    """What the first YAML block below a heading of a document holds."""
+    return yaml.safe_load(printed_text(document, heading))
+
+
+def printed_text(document: str, heading: str) -> str:
+    """The first YAML block below a heading of a document, as it stands there."""
     text = (ROOT / document).read_text()
     _, found, section = text.partition(f"\n{heading}\n")
     assert found, f"{document} has no heading '{heading}'"
     block = re.search(r"```yaml\n(.*?)```", section, re.DOTALL)
     assert block is not None, heading
-    return yaml.safe_load(block[1])
+    return block[1]
 
 
 @dataclass

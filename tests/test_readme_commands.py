@@ -1,4 +1,4 @@
-"""Commands that the READMEs print, run as they are printed."""
+"""Commands and settings that the documents print, run as they are printed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.pipelines import BIN, ROOT, Printed, printed
+import yaml
+from tests.pipelines import BIN, ROOT, Printed, printed, printed_text
 
 from recurly_klaviyo_sandbox.sandbox import Sandbox
 
@@ -89,8 +90,9 @@ def test_the_state_recipe_works_from_the_first_run_and_after_a_failed_one(
 
 
 def test_who_is_filtered_out_does_not_come_to_klaviyo(sandbox: Sandbox, tmp_path: Path) -> None:
-    """The README's filter keeps the people it names out, profile and events, and nobody else."""
-    project = printed("README.md", "### Who is who")
+    """The printed filter keeps the people it names out, profile and events, and nobody else."""
+    (prod,) = printed("docs/own-metrics.md", "## Keep somebody out of Klaviyo")["environments"]
+    project = prod["config"]
     people = sandbox.business.people().values()
     left_out, *others = sorted(person.email for person in people if person.email)
     (target,) = project["plugins"]["loaders"]
@@ -98,3 +100,59 @@ def test_who_is_filtered_out_does_not_come_to_klaviyo(sandbox: Sandbox, tmp_path
     Printed(project, sandbox, tmp_path).run()
     arrived = {(profile.email or "").lower() for profile in sandbox.klaviyo.profiles()}
     assert arrived - {""} == {*others}
+
+
+@pytest.mark.parametrize(
+    ("document", "heading"),
+    [
+        ("docs/own-metrics.md", "## Keep somebody out of Klaviyo"),
+        ("transform/README.md", "## Settings"),
+    ],
+)
+def test_settings_stand_in_the_environment_prod_of_a_clone(
+    document: str, heading: str, tmp_path: Path
+) -> None:
+    """What is printed takes the place of `prod` in meltano.yml, and Meltano passes all of it on."""
+    project = (ROOT / "meltano.yml").read_text()
+    text = printed_text(document, heading)
+    ours = "environments:\n- name: prod\n"
+    assert text.startswith(ours)
+    assert project.count("\n- name: prod\n") == 1
+    filled = project.replace("\n- name: prod\n", "\n- name: prod\n" + text.removeprefix(ours))
+    (tmp_path / "meltano.yml").write_text(filled)
+    loaders = yaml.safe_load(text)["environments"][0]["config"]["plugins"]["loaders"]
+    modes = []
+    for loader in loaders:
+        shown = subprocess.check_output(
+            [BIN / "meltano", "--environment=prod", "config", "print", loader["name"]],
+            cwd=tmp_path,
+            timeout=120,
+        )
+        config = json.loads(shown)
+        modes.append(config["mode"])
+        assert config["transform"] == "recurly"
+        assert {name: config[name] for name in loader["config"]} == loader["config"]
+    assert modes == ["write", "audit", "repair"]
+
+
+def test_the_rows_that_the_target_shows_can_be_piped_into_it(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """The messages printed below Rows are taken as they stand: one event, one profile."""
+    _, _, section = (ROOT / "target-klaviyo/README.md").read_text().partition("\n## Rows\n")
+    messages = section.partition("```json\n")[2].partition("```")[0]
+    subprocess.run(
+        [BIN / "target-klaviyo", "--config", "ENV"],
+        input=messages.encode(),
+        env={
+            **os.environ,
+            "TARGET_KLAVIYO_API_KEY": sandbox.klaviyo.api_key,
+            "TARGET_KLAVIYO_API_URL": sandbox.klaviyo_url,
+        },
+        cwd=tmp_path,
+        timeout=60,
+        check=True,
+    )
+    assert [event.unique_id for event in sandbox.klaviyo.events()] == ["payment-4711"]
+    (profile,) = sandbox.klaviyo.profiles()
+    assert profile.properties == {"Plan": "Gold"}

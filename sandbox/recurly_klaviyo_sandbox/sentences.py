@@ -18,6 +18,7 @@ _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
 _SYNC = "meltano --environment=sandbox run tap-recurly target-klaviyo"
 _PRESENT = "the real present (more --behind-days at the start make more room)"
+_LOST_REPLIES = "fault klaviyo lost-reply --times 3 --path event-bulk"
 _FIRST = _SYNC.replace("run", "run --full-refresh", 1)
 
 
@@ -45,8 +46,9 @@ def greeting(sandbox: Sandbox, accounts: int, days: int, *, usual_ports: bool) -
             f"  {here}{_program(_SYNC)}",
         ]
     lines += [
-        "  # three replies get lost after Klaviyo has acted: run again, nothing is stored twice",
-        f"  {_program('recurly-klaviyo-sandbox')} fault klaviyo lost-reply --times 3{port}",
+        "  # three replies get lost after Klaviyo has stored the events: nothing is stored twice",
+        f"  {_program('recurly-klaviyo-sandbox')} {_LOST_REPLIES}{port}",
+        f"  {here}{_program(_FIRST)}",
         "",
         "Ctrl-C ends it, and nothing is kept.",
     ]

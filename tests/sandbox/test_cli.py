@@ -87,6 +87,21 @@ def test_it_says_what_to_type_next() -> None:
         assert done.stdout.startswith("7 days passed: for the merchant it is now "), done.stderr
 
 
+def test_the_fault_it_says_to_type_loses_the_replies_to_events() -> None:
+    """The first words name the fault that strikes bulk events, and the run that meets it."""
+    with serving() as (_, said):
+        (fault, after) = re.findall(r"(fault klaviyo .*)\n +(.*)", said)[0]
+        assert "meltano --environment=sandbox run --full-refresh" in said.partition(fault)[2]
+        assert after
+        address = "Klaviyo, the next 3 requests to addresses with 'event-bulk'"
+        done = run(*fault.split())
+        assert done.stdout.startswith(address), done.stderr
+        klaviyo = re.findall(r"http://127\.0\.0\.1:\d+", said)[1]
+        with pytest.raises(requests.ConnectionError):
+            requests.post(f"{klaviyo}/api/event-bulk-create-jobs", json={}, timeout=9)
+        assert requests.get(f"{klaviyo}/api/profiles", timeout=9).status_code == 401
+
+
 def test_advancing_tells_what_happened() -> None:
     """A sentence on the time, one on the events, by metric, and the command that fetches them."""
     with Sandbox(accounts=60, days=200, behind=timedelta(days=9)) as sandbox:

@@ -96,8 +96,8 @@ SETTINGS = (
     Setting(
         "links",
         {"type": ["array", "null"], "items": {"type": "object"}},
-        "Links to fill in: a list of `{property, url, on}`, where `url` is a template such as "
-        "`https://shop.example/billing?account={account_code}` and `on` lists metrics and "
+        "Links to fill in: a list of `{property, url, 'on'}`, where `url` is a template such as "
+        "`https://shop.example/billing?account={account_code}` and `'on'` lists metrics and "
         "`profile` (all payment and dunning metrics by default).",
     ),
     Setting(
