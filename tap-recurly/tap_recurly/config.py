@@ -235,8 +235,8 @@ def check_config(
     if key_needed and "api_key" not in given:
         raise ConfigurationError(
             "The setting 'api_key' is missing: create a private API key in Recurly under "
-            "Integrations > API Credentials and give it in the configuration file, or as the "
-            "variable TAP_RECURLY_API_KEY, which only Meltano and --config ENV read."
+            "Integrations > API Credentials and give it in the file or as TAP_RECURLY_API_KEY, "
+            "which only Meltano and --config ENV read."
         )
     for _, sentence in faults(given, schema):
         raise ConfigurationError(f"{sentence}.")

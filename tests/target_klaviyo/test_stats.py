@@ -42,7 +42,7 @@ EVENTS, PROFILES = "bulk event creation", "bulk profile import"
         ),
         (
             ProgressSnapshot({"events": 0, "profiles": 2}, 0, 0, {}, unchanged=4_000),
-            "0 events and 2 profiles sent, 0 rejected; 4,000 profiles as told already.",
+            "0 events and 2 profiles sent, 0 rejected; 4,000 profiles needed no change.",
         ),
     ],
 )

@@ -163,7 +163,7 @@ class Progress:
         profiles = counted(snapshot.sent["profiles"], "profile")
         parts = [f"{events} and {profiles} sent, {snapshot.rejected:,} rejected"]
         if snapshot.unchanged:
-            parts.append(f"{counted(snapshot.unchanged, 'profile')} as told already")
+            parts.append(f"{counted(snapshot.unchanged, 'profile')} needed no change")
         if snapshot.jobs:
             parts.append(f"{counted(snapshot.jobs, 'import job')} pending")
         if snapshot.request_rates:
