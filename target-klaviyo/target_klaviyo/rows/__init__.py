@@ -1,8 +1,8 @@
 """The contract: what an event row and a profile row are.
 
 Any tap, mapper or transform can feed the target. A row that breaks the contract or one of
-Klaviyo's documented limits is rejected here, before it can fail the request it would share with
-hundreds of good rows.
+Klaviyo's limits (docs/klaviyo.md: Events, Profiles) is rejected here, before it can fail the
+request it would share with hundreds of good rows.
 
 An event row:
 

@@ -1,4 +1,6 @@
-"""What a JSON value in an event or a profile may be: Klaviyo's documented limits.
+"""What a JSON value in an event or a profile may be: Klaviyo's limits.
+
+They are documented (docs/klaviyo.md: Events, Profiles).
 
 Where a limit can be read in two ways (is 100 KB 100,000 or 102,400 bytes?), the local check takes
 the wider reading: what Klaviyo then refuses still becomes a reject, but nothing it would have
