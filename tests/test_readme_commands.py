@@ -95,7 +95,7 @@ def test_who_is_filtered_out_does_not_come_to_klaviyo(sandbox: Sandbox, tmp_path
     project = prod["config"]
     people = sandbox.business.people().values()
     left_out, *others = sorted(person.email for person in people if person.email)
-    (target,) = project["plugins"]["loaders"]
+    target = project["plugins"]["loaders"][0]
     target["config"]["stream_map_config"]["left_out"] = [left_out]
     Printed(project, sandbox, tmp_path).run()
     arrived = {(profile.email or "").lower() for profile in sandbox.klaviyo.profiles()}
