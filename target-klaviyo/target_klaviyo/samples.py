@@ -12,12 +12,13 @@ from datetime import timedelta
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
-from target_klaviyo.audit.klaviyo_side import profiles_call, read_profiles
+from target_klaviyo.audit.klaviyo_side import read_profiles
 from target_klaviyo.check import CHECK_LONGEST_WAIT, CHECK_TIMEOUT, CHECK_TRIES
 from target_klaviyo.errors import RowRejected, SettingsError
 from target_klaviyo.klaviyo.client import Client
 from target_klaviyo.klaviyo.exchange import Api
 from target_klaviyo.klaviyo.retry import RetryPolicy
+from target_klaviyo.people.lookups import lookup
 from target_klaviyo.rows.contract import SAMPLE_ID_PREFIX, SAMPLE_PROPERTY, Origin
 from target_klaviyo.rows.identity import read_identifiers
 from target_klaviyo.rows.parser import MAX_UNIQUE_ID_CHARS, RowParser
@@ -70,7 +71,7 @@ def send_samples(  # noqa: PLR0913  (what time does is lent)
     try:
         address = str(email).strip()
         for profile in api.pages(
-            lambda _: profiles_call("email", {address, address.lower()}, None), read_profiles
+            lambda _: lookup("email", sorted({address, address.lower()}), None), read_profiles
         ):
             _refuse_customer(profile, getattr(transform, "profile_properties", frozenset()))
         api.ask(SendEvents(rows).call())

@@ -8,8 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.klaviyo.account import account_call, read_account
-from target_klaviyo.klaviyo.endpoints import EVENTS, METRICS, PROFILES, Call
+from target_klaviyo.klaviyo.endpoints import EVENTS, METRICS, Call
 from target_klaviyo.klaviyo.json_api import as_object, objects, parse_timestamp, quoted, resources
+from target_klaviyo.people.lookups import lookup, questions
 from target_klaviyo.rows.identity import IDENTIFIER_KINDS, comparable
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from target_klaviyo.klaviyo.exchange import Api
 
 EVENTS_PER_PAGE = 1000
-PROFILES_PER_PAGE = 100
-MAX_FILTER_CHARS = 4_000  # URLs of more than about 8 KB are refused by many a proxy
 
 _API_INTEGRATION = "api"
 
@@ -92,9 +91,13 @@ class KlaviyoSide:
             lookups: identifiers, as (kind, value), one of which each profile has.
         """
         found: dict[str, dict[str, Any]] = {}
-        for kind, values in batches(lookups, PROFILES_PER_PAGE, MAX_FILTER_CHARS):
-            for profile in self._api.pages(partial(profiles_call, kind, values), read_profiles):
-                found[profile["id"]] = profile
+        by_kind: dict[str, list[str]] = {}
+        for kind, value in lookups:
+            by_kind.setdefault(kind, []).append(value)
+        for kind, values in by_kind.items():
+            for asked in questions(values):
+                for profile in self._api.pages(partial(lookup, kind, asked), read_profiles):
+                    found[profile["id"]] = profile
         indexed: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for profile in found.values():
             for identifier in _identifiers(profile).items():
@@ -166,38 +169,10 @@ def read_events(document: Any) -> Iterator[FoundEvent]:
         )
 
 
-def profiles_call(kind: str, values: Iterable[str], cursor: str | None) -> Call:
-    """GET /api/profiles: those with one of these identifiers of one kind."""
-    listed = ",".join(quoted(value) for value in values)
-    query = {"filter": f"any({kind},[{listed}])", "page[size]": str(PROFILES_PER_PAGE)}
-    if cursor:
-        query["page[cursor]"] = cursor
-    return Call(PROFILES, PROFILES.path, query=query)
-
-
 def read_profiles(document: Any) -> Iterator[dict[str, Any]]:
     """Attributes of the profiles of a page, with their `id`."""
     for resource in resources(document):
         yield {**as_object(resource.get("attributes")), "id": str(resource.get("id"))}
-
-
-def batches(
-    lookups: Iterable[tuple[str, str]], max_values: int, max_chars: int
-) -> Iterator[tuple[str, list[str]]]:
-    """Lookups gathered by kind into (kind, values) that one question can hold."""
-    of_kind: dict[str, list[str]] = {}
-    for kind, value in dict.fromkeys(lookups):
-        of_kind.setdefault(kind, []).append(value)
-    for kind, values in of_kind.items():
-        batch: list[str] = []
-        size = 0
-        for value in values:
-            if batch and (len(batch) >= max_values or size + len(value) > max_chars):
-                yield kind, batch
-                batch, size = [], 0
-            batch.append(value)
-            size += len(value) + 3
-        yield kind, batch
 
 
 def _identifiers(profile: Mapping[str, Any]) -> dict[str, str]:

@@ -9,8 +9,8 @@ import orjson
 
 from target_klaviyo.audit.expected import anchors, who
 from target_klaviyo.audit.findings import FORMER_ADDRESS, ProfileDifference, ProfilesResult
-from target_klaviyo.audit.klaviyo_side import PROFILES_PER_PAGE
 from target_klaviyo.people.differences import alike, flat
+from target_klaviyo.people.lookups import PEOPLE_PER_PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,7 +47,7 @@ class ProfileAudit:
         result = ProfilesResult(expected=self._expected.profile_count())
         self._differing.clear()
         sample = self._expected.sample(self._size)
-        while wanted := list(islice(sample, PROFILES_PER_PAGE)):
+        while wanted := list(islice(sample, PEOPLE_PER_PAGE)):
             found = self._klaviyo.profiles(
                 lookup for each in wanted for lookup in _lookups(each.row)
             )

@@ -23,7 +23,7 @@ PEOPLE_PER_PAGE = 100
 MAX_FILTER_BYTES = 7_000  # percent-encoded: many a server refuses addresses of more than 8 KB
 
 
-def lookup(kind: Kind, values: Sequence[str], cursor: str | None) -> Call:
+def lookup(kind: str, values: Sequence[str], cursor: str | None) -> Call:
     """GET /api/profiles: the people who bear one of these identifiers."""
     listed = ",".join(map(quoted, values))
     query = {"filter": f"any({kind},[{listed}])", "page[size]": str(PEOPLE_PER_PAGE)}

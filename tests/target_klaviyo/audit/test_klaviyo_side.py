@@ -97,15 +97,6 @@ def test_recorded_events_give_what_was_sent() -> None:
     assert (second.unique_id, second.value, second.currency) == ("invented-unique-2", 0.0, None)
 
 
-@given(st.lists(st.text(min_size=1, max_size=60), max_size=300), st.integers(1, 100))
-def test_lookups_are_batched_within_both_limits(values: list[str], most: int) -> None:
-    """Every value is asked for once; no question is longer than a URL may be."""
-    found = list(klaviyo_side.batches([("email", value) for value in values], most, 500))
-    assert [value for _, batch in found for value in batch] == list(dict.fromkeys(values))
-    assert all(len(batch) <= most for _, batch in found)
-    assert all(len(batch) == 1 or sum(map(len, batch)) <= 500 for _, batch in found)
-
-
 EVENT = {"type": "event", "id": "E1"}
 
 
