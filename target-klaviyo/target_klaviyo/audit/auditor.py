@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from target_klaviyo.audit.comparison import Comparison, Period
-from target_klaviyo.audit.days import DAY, NOTHING, Counts, day_of, days, midnight, zone_named
+from target_klaviyo.audit import comparison
+from target_klaviyo.audit.days import DAY, Days, day_of, midnight, zone_named
 from target_klaviyo.audit.expected import ExpectedRows
-from target_klaviyo.audit.findings import (
-    EXPLAINED,
-    AuditResult,
-    Day,
-    Difference,
-    MetricResult,
-    Rejection,
-    SourceDay,
-)
-from target_klaviyo.audit.found import FoundEvents
+from target_klaviyo.audit.findings import KINDS
+from target_klaviyo.audit.found import replace_found
+from target_klaviyo.audit.metrics import metrics
 from target_klaviyo.audit.profiles import ProfileAudit
 from target_klaviyo.audit.store import open_store
 from target_klaviyo.audit.zones import judge_zones
@@ -26,11 +19,9 @@ from target_klaviyo.errors import TooManyRejects
 from target_klaviyo.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-    from datetime import date, datetime
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from datetime import datetime
 
-    from target_klaviyo.audit.comparison import MissingEvent
-    from target_klaviyo.audit.days import Amount
     from target_klaviyo.audit.klaviyo_side import KlaviyoSide
     from target_klaviyo.config import Settings
     from target_klaviyo.errors import RowRejected
@@ -70,26 +61,22 @@ class Auditor:
         name = settings.source_timezone
         self._source_zone = zone_named(name, "The setting 'source_timezone'") if name else None
         first, last = settings.audit_from, settings.audit_to
-        self._from = self._midnight(first - MARGIN) if first else float("-inf")
-        self._until = self._midnight(last + MARGIN + DAY) if last else float("inf")
+        self._from = midnight(first - MARGIN, self._zone) if first else float("-inf")
+        self._until = midnight(last + MARGIN + DAY, self._zone) if last else float("inf")
         self._store = open_store()
         self._expected = ExpectedRows(
             self._store,
-            keep_payloads=settings.mode == "repair",
+            keep_events=settings.mode == "repair",
             sample_by=now().date().isoformat(),
-        )
-        for metric in sorted(getattr(transform, "metrics", ())):
-            self._expected.include_metric(metric)
-        self._found = FoundEvents(self._store, getattr(transform, "event_scope", {}))
-        self._comparison = Comparison(
-            self._store,
             vanishing=getattr(transform, "vanishing_metrics", ()),
             moving_value=getattr(transform, "moving_value_metrics", ()),
         )
+        for metric in sorted(getattr(transform, "metrics", ())):
+            self._expected.include_metric(metric)
+        self._scope: Mapping[str, str] = getattr(transform, "event_scope", {})
         self._profiles = ProfileAudit(klaviyo, self._expected, settings.audit_profiles)
         self._rejections: Counter[tuple[str, str]] = Counter()
         self._expects_rows = False
-        self._up_to_date: set[str] = set()
 
     def close(self) -> None:
         """Forget all rows."""
@@ -131,165 +118,95 @@ class Auditor:
             "makes rows of it ('event_streams', 'profile_streams', 'stream_maps', 'transform')."
         )
 
-    def compare(self) -> AuditResult:
+    def compare(self, again: Collection[str] | None = None) -> dict[str, Any]:
         """Look into Klaviyo and say what differs.
 
-        Once more, after a repair: only metrics of which something was sent are read again, or all
-        when profiles were.
+        Args:
+            again: after a first comparison, the metrics whose events are to be read again.
+
+        Returns:
+            The report but for its verdict: times are ISO 8601 in UTC, days those of the account's
+            zone.
         """
-        self._expected.write()
         names = sorted(self._expected.metrics)
-        first, last = self._days()
+        days = self._days()
         logger.info(
             "Comparing %s from %s to %s (%s) with %s.",
             counted(len(names), "metric"),
-            first,
-            last,
+            days.first,
+            days.last,
             self._zone.key,
             self._account.name,
         )
         metric_ids = self._klaviyo.metrics()
-        for name in names:
-            if name not in self._up_to_date:
-                self._read(name, metric_ids.get(name), first, last)
-        self._up_to_date.update(names)
+        for name in names if again is None else sorted(again):
+            self._read(name, metric_ids.get(name), days)
         settled_until = int((self._now() - self._settings.settle).timestamp())
-        start, end = self._midnight(first), self._midnight(last + DAY)
-        self._comparison.classify(Period(start, end, settled_until))
-        metrics = list(self._metric_results(metric_ids, first, last))
-        zones = judge_zones(
-            metrics, self._comparison.moves(), account=self._zone, source=self._source_zone
-        )
-        return AuditResult(
-            account=self._account.name,
-            currency=self._account.currency,
-            first=first,
-            last=last,
-            made_at=self._now(),
-            zones=zones,
-            metrics=metrics,
-            profiles=self._profiles.check(),
-            rejections=[
-                Rejection(label, rule, count) for (label, rule), count in self._rejections.items()
-            ],
-            other_metrics=sorted(metric_ids.keys() - set(names)),
-            settle_minutes=self._settings.settle.total_seconds() / 60,
-            requests=self._klaviyo.requests,
-        )
-
-    def _days(self) -> tuple[date, date]:
-        """First and last day, in the account's zone."""
-        today = day_of(self._now().timestamp(), self._zone)
-        span = self._expected.span()
-        first_told = day_of(span[0], self._zone) if span else today
-        last_told = day_of(span[1], self._zone) if span else today
-        last = self._settings.audit_to or max(today, last_told, self._settings.audit_from or today)
-        return self._settings.audit_from or min(first_told, last), last
-
-    def _read(self, name: str, metric_id: str | None, first: date, last: date) -> None:
-        """Read the events of a metric, as far around the period as ours may stand."""
-        start, end = self._expected.reach(
-            name, self._midnight(first - MARGIN), self._midnight(last + MARGIN + DAY)
-        )
-        events = self._klaviyo.events(metric_id, start, end) if metric_id else ()
-        self._found.replace(self._expected.metrics[name], events)
-
-    def _metric_results(
-        self, metric_ids: Mapping[str, str], first: date, last: date
-    ) -> Iterator[MetricResult]:
-        start, end = self._midnight(first), self._midnight(last + DAY)
-        counts = Counts(self._store, start, end)
-        expected_days = counts.expected_by_day(self._zone)
-        found_days = counts.found_by_day(self._zone)
-        source_days = self._source_days(start, end)
-        expected_sums = counts.expected_sums(self._account.currency)
-        found_sums = counts.found_sums(self._account.currency)
-        followed, formerly_true = counts.followed(), counts.formerly_true()
-        without_id, without_value = counts.without_unique_id(), counts.without_value()
-        for name in sorted(self._expected.metrics):
-            wanted, there = expected_days.get(name, {}), found_days.get(name, {})
-            by_day = {
-                day: Day(day, wanted.get(day, NOTHING), there.get(day, NOTHING))
-                for day in days(first, last)
-            }
-            self._note_findings(name, by_day)
-            yield MetricResult(
-                name,
-                metric_ids.get(name),
-                list(by_day.values()),
-                source_days.get(name, {}),
-                self._comparison.counts(name),
-                [
-                    finding
-                    for difference in Difference
-                    for finding in self._comparison.listed(name, difference)
-                ],
-                expected_sums.get(name, {}),
-                found_sums.get(name, {}),
-                followed=followed.get(name, 0),
-                formerly_true=formerly_true.get(name, 0),
-                without_unique_id=without_id.get(name, 0),
-                without_value=without_value.get(name, 0),
-            )
-
-    def _note_findings(self, metric: str, by_day: Mapping[date, Day]) -> None:
-        """Tell the days what differs on them."""
-        for found in self._comparison.by_slot(metric):
-            is_explained = found.difference in EXPLAINED
-            if found.lacks_at and (day := by_day.get(day_of(found.lacks_at, self._zone))):
-                day.absent += found.events * is_explained
-                day.missing += found.events * (not is_explained)
-                day.differs |= not is_explained
-            if found.stands_at and (day := by_day.get(day_of(found.stands_at, self._zone))):
-                is_altered = found.difference is Difference.ALTERED
-                day.vanished += found.events * is_explained
-                day.surplus += found.events * (not is_explained and not is_altered)
-                day.differs |= not is_explained
-
-    def _source_days(self, start: int, end: int) -> dict[str, dict[date, SourceDay]]:
-        """Counts per metric and day of the source's zone, of whole days."""
-        zone = self._source_zone
-        if zone is None:
-            return {}
-        first, last = day_of(start, zone), day_of(end - 1, zone)
-        whole_days = Counts(self._store, midnight(first, zone), midnight(last + DAY, zone))
-        expected, found = whole_days.expected_by_day(zone), whole_days.found_by_day(zone)
-
-        def on(side: Mapping[str, Mapping[date, Amount]], name: str, day: date) -> int:
-            return side.get(name, {}).get(day, NOTHING).count
-
+        comparison.classify(self._store, settled_until=settled_until, **days.span)
+        source_days = days.in_zone(self._source_zone) if self._source_zone else None
+        compared = list(metrics(self._store, metric_ids, days, source_days, self._account.currency))
+        moves = comparison.moves(self._store)
+        profiles = self._profiles.check()
         return {
-            name: {
-                day: SourceDay(on(expected, name, day), on(found, name, day))
-                for day in days(first, last)
-            }
-            for name in self._expected.metrics
+            "made_at": self._now().isoformat(timespec="seconds"),
+            "account": self._account.name,
+            "account_currency": self._account.currency,
+            "first_day": days.first.isoformat(),
+            "last_day": days.last.isoformat(),
+            "totals": {
+                "expected": sum(metric["expected"] for metric in compared),
+                "found": sum(metric["found"] for metric in compared),
+                **{
+                    kind: sum(metric["findings_by_kind"][kind] for metric in compared)
+                    for kind in KINDS
+                },
+                "profiles_checked": profiles["checked"],
+                "profiles_differing": profiles["differing"],
+            },
+            "time_zones": judge_zones(
+                compared, moves, account=self._zone, source=self._source_zone
+            ),
+            "metrics": compared,
+            "profiles": profiles,
+            "never_sent": [
+                {"what": label, "count": count, "reason": rule}
+                for (label, rule), count in self._rejections.items()
+            ],
+            "repair": None,
+            "settle_minutes": self._settings.settle.total_seconds() / 60,
+            "other_metrics": sorted(metric_ids.keys() - set(names)),
+            "requests": self._klaviyo.requests,
         }
 
-    def _midnight(self, day: date) -> int:
-        return midnight(day, self._zone)
+    def _days(self) -> Days:
+        """The days to compare, in the account's zone."""
+        first, last = self._settings.audit_from, self._settings.audit_to
+        today = day_of(self._now().timestamp(), self._zone)
+        told = [day_of(moment, self._zone) for moment in self._expected.span()] or [today]
+        last = last or max(today, told[-1], first or today)
+        return Days(self._zone, first or min(told[0], last), last)
+
+    def _read(self, name: str, metric_id: str | None, days: Days) -> None:
+        """Read the events of a metric, as far around the period as ours may stand."""
+        start, end = self._expected.reach(name, **days.widened(MARGIN).span)
+        events = self._klaviyo.events(metric_id, start, end) if metric_id else ()
+        replace_found(self._store, self._expected.metrics[name], events, self._scope)
 
     # What a repair needs.
 
-    def missing_events(self) -> Iterator[MissingEvent]:
+    def missing_events(self) -> Iterator[EventRow]:
         """The events found missing, marked as sent from now on."""
-        yield from self._comparison.missing()
-        self._up_to_date -= self._comparison.sent_and_missing()
+        return comparison.missing_events(self._store)
 
     def differing_profiles(self) -> Iterator[ProfileRow]:
-        """The profiles that differ for no known reason, marked as sent from now on.
+        """The profiles that differ for no known reason, marked as sent from now on."""
+        return self._profiles.differing()
 
-        All events are read again after them: whoever moves leaves those of before behind.
+    def unconfirmed(self) -> Collection[str]:
+        """Metrics to read again, since what was sent is not to be seen there yet.
+
+        All of them after a profile: whoever moves leaves the events of before behind.
         """
-        for row in self._profiles.differing():
-            self._up_to_date.clear()
-            yield row
-
-    def sent_and_missing(self) -> bool:
-        """Whether something that was sent again is not to be seen yet."""
-        sent = self._comparison.sent_and_missing()
-        self._up_to_date -= sent
-        differing = self._profiles.sent_and_differing()
-        if differing:
-            self._up_to_date.clear()
-        return bool(sent) or differing
+        if self._profiles.sent_and_differing():
+            return self._expected.metrics
+        return comparison.sent_and_missing(self._store)

@@ -7,20 +7,18 @@ and unique_id are the same and the profiles may be one person's.
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+import pickle
+from typing import TYPE_CHECKING, Any
 
-from target_klaviyo.audit.days import SLOT_SECONDS
-from target_klaviyo.audit.findings import Difference, Finding
-from target_klaviyo.rows.identity import IDENTIFIER_KINDS
+from target_klaviyo.audit.findings import EXPLAINED, KINDS
+from target_klaviyo.audit.store import read
 from target_klaviyo.text import counted, enumeration
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Mapping
 
-    from target_klaviyo.rows.identity import Identity
+    from target_klaviyo.rows.contract import EventRow
 
 LISTED_PER_KIND = 500
 HALF_A_CENT = 0.005
@@ -88,7 +86,7 @@ FROM pairs JOIN expected e ON e.number = pairs.expected JOIN found f ON f.number
 JOIN metrics m ON m.number = e.metric
 WHERE NOT e.was_true AND f.time BETWEEN e.earliest AND e.latest
 AND f.time >= :start AND f.time < :end
-AND m.name NOT IN (SELECT metric FROM moving_value)
+AND NOT m.value_moves
 AND (
     abs(coalesce(e.value, 0) - f.value) >= {HALF_A_CENT}
     OR e.value <> 0 AND f.value <> 0 AND e.currency <> f.currency
@@ -110,7 +108,7 @@ AND e.place >= :start AND e.place < :end
 """
 UNEXPECTED = """
 SELECT f.metric,
-    CASE WHEN m.name IN (SELECT metric FROM vanishing) THEN 'vanished' ELSE 'unexpected' END,
+    CASE WHEN m.vanishes THEN 'vanished' ELSE 'unexpected' END,
     NULL, f.number, NULL, f.time
 FROM found f JOIN metrics m ON m.number = f.metric
 WHERE f.owned AND f.number NOT IN (SELECT found FROM pairs)
@@ -118,184 +116,119 @@ AND f.number NOT IN (SELECT found FROM findings WHERE kind = 'elsewhere')
 AND f.time >= :start AND f.time < :end
 """
 
+_SHOWN = """
+SELECT coalesce(e.unique_id, f.unique_id, '') AS unique_id,
+  coalesce(e.email, e.phone_number, e.external_id, e.id,
+    p.email, p.phone_number, p.external_id, p.id) AS profile,
+  coalesce(p.email, p.phone_number, p.external_id, p.id) AS found_profile,
+  strftime('%Y-%m-%dT%H:%M:%SZ', e.time, 'unixepoch') AS time,
+  strftime('%Y-%m-%dT%H:%M:%SZ', f.time, 'unixepoch') AS found_time,
+  e.value, f.value AS found_value, coalesce(e.currency, f.currency) AS currency,
+  f.currency AS found_currency, e.reason, f.time - e.time AS later, t.lacks_at IS NULL AS in_place
+FROM findings AS t JOIN metrics AS m ON m.number = t.metric
+LEFT JOIN expected AS e ON e.number = t.expected
+LEFT JOIN found AS f ON f.number = t.found LEFT JOIN people AS p ON p.id = f.person
+WHERE m.name = :metric AND t.kind = :kind
+ORDER BY coalesce(e.time, f.time), t.rowid LIMIT :listed
+"""
+
 _REASONS = {
-    Difference.MISSING: "Klaviyo does not have it",
-    Difference.UNEXPECTED: "nothing like it came from the source",
-    Difference.DROPPED: "Klaviyo drops events for addresses at example.com and test.com without "
-    "a word",
-    Difference.PENDING: "so young that Klaviyo may not show it yet",
-    Difference.VANISHED: "the source no longer shows what it was made of",
+    "missing": "Klaviyo does not have it",
+    "unexpected": "nothing like it came from the source",
+    "dropped": "Klaviyo drops events for addresses at example.com and test.com without a word",
+    "pending": "so young that Klaviyo may not show it yet",
+    "vanished": "the source no longer shows what it was made of",
 }
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
 
-class Period(NamedTuple):
-    """From `start` up to `end`, and from when on events may not be visible yet; in seconds."""
+def classify(store: sqlite3.Connection, *, start: int, end: int, settled_until: int) -> None:
+    """Find out what each event from `start` up to `end` is: in its place, or a finding.
 
-    start: int
-    end: int
-    settled_until: int
-
-
-class SlotFindings(NamedTuple):
-    """How many findings of a kind there are of one quarter of an hour, or two.
-
-    Attributes:
-        lacks_at: when expected events are not in their place, in seconds.
-        stands_at: when found ones stand there that should not, or not so.
+    May be called again, when other events were found or others explained. From `settled_until` on,
+    events may not be visible yet. All are seconds since 1970.
     """
-
-    difference: Difference
-    lacks_at: int | None
-    stands_at: int | None
-    events: int
-
-
-@dataclass(frozen=True)
-class MissingEvent:
-    """An event to be sent (again), as it was read."""
-
-    identity: Identity
-    metric: str
-    unique_id: str
-    time: int
-    earliest: int
-    latest: int
-    value: float | None
-    profile: bytes
-    payload: bytes
+    period = {"start": start, "end": end, "settled_until": settled_until}
+    store.execute("DELETE FROM pairs")
+    store.execute("DELETE FROM findings")
+    store.execute(PAIR_BY_ID)
+    store.execute(PAIR_BY_ANCHOR)
+    if store.execute("SELECT 1 FROM found WHERE unique_id IS NULL LIMIT 1").fetchone():
+        store.execute("CREATE INDEX IF NOT EXISTS expected_by_time ON expected (metric, time)")
+        store.execute(PAIR_BY_MOMENT)
+    store.execute(PLACE)
+    for findings in (ELSEWHERE, MOVED, ALTERED, MISSING, UNEXPECTED):
+        store.execute(f"INSERT INTO findings {findings}", period)
 
 
-class Comparison:
-    """The expected and the found events of all metrics, compared.
-
-    Args:
-        store: where they are.
-        vanishing: metrics whose source records stop being shown, so that their events outlive them.
-        moving_value: metrics whose value follows the source record, so that the value of the first
-            sending, which Klaviyo keeps, says nothing.
-    """
-
-    def __init__(
-        self,
-        store: sqlite3.Connection,
-        vanishing: Iterable[str] = (),
-        moving_value: Iterable[str] = (),
-    ) -> None:
-        self._store = store
-        store.executemany("INSERT INTO moving_value VALUES (?)", [(name,) for name in moving_value])
-        store.executemany("INSERT INTO vanishing VALUES (?)", [(name,) for name in vanishing])
-
-    def classify(self, period: Period) -> None:
-        """Find out what each event is: in its place, or a finding.
-
-        May be called again, when other events were found or others explained.
-        """
-        self._store.execute("DELETE FROM pairs")
-        self._store.execute("DELETE FROM findings")
-        self._store.execute(PAIR_BY_ID)
-        self._store.execute(PAIR_BY_ANCHOR)
-        if self._store.execute("SELECT 1 FROM found WHERE unique_id IS NULL LIMIT 1").fetchone():
-            self._store.execute(
-                "CREATE INDEX IF NOT EXISTS expected_by_time ON expected (metric, time)"
-            )
-            self._store.execute(PAIR_BY_MOMENT)
-        self._store.execute(PLACE)
-        for findings in (ELSEWHERE, MOVED, ALTERED, MISSING, UNEXPECTED):
-            self._store.execute(f"INSERT INTO findings {findings}", period._asdict())
-
-    def counts(self, metric: str) -> Counter[Difference]:
-        """How many findings of each kind a metric has."""
-        rows = self._store.execute(
-            "SELECT kind, count(*) FROM findings"
-            " WHERE metric = (SELECT number FROM metrics WHERE name = ?) GROUP BY 1",
-            (metric,),
-        )
-        return Counter({Difference(kind): count for kind, count in rows})
-
-    def by_slot(self, metric: str) -> Iterator[SlotFindings]:
-        """A metric's findings, counted by quarter of an hour."""
-        rows = self._store.execute(
-            f"SELECT kind, lacks_at / {SLOT_SECONDS} * {SLOT_SECONDS},"
-            f" stands_at / {SLOT_SECONDS} * {SLOT_SECONDS}, count(*) FROM findings"
-            " WHERE metric = (SELECT number FROM metrics WHERE name = ?) GROUP BY 1, 2, 3",
-            (metric,),
-        )
-        for kind, lacks_at, stands_at, count in rows:
-            yield SlotFindings(Difference(kind), lacks_at, stands_at, count)
-
-    def listed(self, metric: str, difference: Difference) -> list[Finding]:
-        """The first findings of a kind, in order of time."""
-        rows = self._store.execute(
-            "SELECT coalesce(e.unique_id, f.unique_id, ''),"
-            " coalesce(e.email, e.phone_number, e.external_id, e.id, ''),"
-            " coalesce(p.email, p.phone_number, p.external_id, p.id, ''),"
-            " e.time, f.time, e.value, f.value, e.currency, f.currency, coalesce(e.reason, ''),"
-            " t.lacks_at IS NULL"
-            " FROM findings AS t JOIN metrics AS m ON m.number = t.metric"
-            " LEFT JOIN expected AS e ON e.number = t.expected"
-            " LEFT JOIN found AS f ON f.number = t.found LEFT JOIN people AS p ON p.id = f.person"
-            " WHERE m.name = ? AND t.kind = ?"
-            " ORDER BY coalesce(e.time, f.time), t.rowid LIMIT ?",
-            (metric, difference.value, LISTED_PER_KIND),
-        )
-        findings = ((Finding(difference, metric, *told), bool(twice)) for *told, twice in rows)
-        return [replace(each, reason=_reason(each, twice=twice)) for each, twice in findings]
-
-    def moves(self) -> list[tuple[int, int]]:
-        """(expected, found) times of one moved event a day."""
-        return self._store.execute(
-            "SELECT lacks_at, min(stands_at) FROM findings WHERE kind = 'moved'"
-            " GROUP BY lacks_at / 86400 ORDER BY 1"
-        ).fetchall()
-
-    # What a repair needs.
-
-    def missing(self) -> Iterator[MissingEvent]:
-        """The events found missing, in order of time, marked as sent from now on."""
-        rows = self._store.execute(
-            "SELECT e.id, e.email, e.phone_number, e.external_id,"
-            " m.name, e.unique_id, e.time, e.earliest, e.latest, e.value, p.profile, p.payload"
-            " FROM findings AS f JOIN expected AS e ON e.number = f.expected"
-            " JOIN metrics AS m ON m.number = e.metric JOIN payloads AS p ON p.number = e.number"
-            " WHERE f.kind = 'missing' ORDER BY e.time, e.number"
-        )
-        count = len(IDENTIFIER_KINDS)
-        for row in rows:
-            known = zip(IDENTIFIER_KINDS, row[:count], strict=True)
-            identity = tuple((kind, text) for kind, text in known if text is not None)
-            yield MissingEvent(identity, *row[count:])
-        self._store.execute(
-            "UPDATE expected SET sent = 1 WHERE number IN"
-            " (SELECT expected FROM findings WHERE kind = 'missing')"
-        )
-
-    def sent_and_missing(self) -> set[str]:
-        """Metrics of which events are missing although they were just sent."""
-        return {
-            name
-            for (name,) in self._store.execute(
-                "SELECT DISTINCT m.name FROM findings AS f JOIN expected AS e"
-                " ON e.number = f.expected JOIN metrics AS m ON m.number = e.metric"
-                " WHERE f.kind = 'missing' AND e.sent"
-            )
-        }
+def findings_by_kind(store: sqlite3.Connection, metric: str) -> dict[str, int]:
+    """How many findings of each kind a metric has."""
+    found = store.execute(
+        "SELECT kind, count(*) FROM findings"
+        " WHERE metric = (SELECT number FROM metrics WHERE name = ?) GROUP BY 1",
+        (metric,),
+    )
+    return dict.fromkeys(KINDS, 0) | dict(found.fetchall())
 
 
-def _reason(finding: Finding, *, twice: bool) -> str:
-    """Why, in a clause; `twice` says that the expected event is in its place beside it."""
-    if finding.difference is Difference.REJECTED:
-        return finding.reason
-    if finding.difference is Difference.ELSEWHERE:
-        again = "stored a second time, " if twice else "stored "
-        return f"{again}under another profile, {finding.found_who}"
-    if finding.difference is Difference.ALTERED:
-        apart = abs((finding.value or 0) - (finding.found_value or 0))
+def listed(store: sqlite3.Connection, metric: str) -> list[dict[str, Any]]:
+    """The first findings of each kind, in order of time, as the report has them."""
+    findings = []
+    for kind in KINDS:
+        parameters = {"metric": metric, "kind": kind, "listed": LISTED_PER_KIND}
+        for finding in read(store, _SHOWN, parameters):
+            finding["reason"] = _reason(kind, finding)
+            del finding["later"], finding["in_place"]
+            findings.append({"kind": kind, "explained": kind in EXPLAINED, **finding})
+    return findings
+
+
+def moves(store: sqlite3.Connection) -> list[tuple[int, int]]:
+    """(expected, found) times of one moved event a day."""
+    return store.execute(
+        "SELECT lacks_at, min(stands_at) FROM findings WHERE kind = 'moved'"
+        " GROUP BY lacks_at / 86400 ORDER BY 1"
+    ).fetchall()
+
+
+def missing_events(store: sqlite3.Connection) -> Iterator[EventRow]:
+    """The events found missing, in order of time, marked as sent from now on."""
+    store.execute(
+        "UPDATE expected SET sent = 1 WHERE number IN"
+        " (SELECT expected FROM findings WHERE kind = 'missing')"
+    )
+    rows = store.execute(
+        "SELECT r.row FROM findings AS f JOIN expected AS e ON e.number = f.expected"
+        " JOIN rows AS r ON r.number = e.number"
+        " WHERE f.kind = 'missing' ORDER BY e.time, e.number"
+    )
+    for (row,) in rows:
+        yield pickle.loads(row)  # noqa: S301  (our own file)
+
+
+def sent_and_missing(store: sqlite3.Connection) -> set[str]:
+    """Metrics of which events are missing although they were just sent."""
+    found = store.execute(
+        "SELECT DISTINCT m.name FROM findings AS f JOIN expected AS e ON e.number = f.expected"
+        " JOIN metrics AS m ON m.number = e.metric WHERE f.kind = 'missing' AND e.sent"
+    )
+    return {name for (name,) in found}
+
+
+def _reason(kind: str, finding: Mapping[str, Any]) -> str:
+    """Why, in a clause."""
+    if kind == "rejected":
+        return str(finding["reason"])
+    if kind == "elsewhere":
+        again = "stored a second time, " if finding["in_place"] else "stored "
+        return f"{again}under another profile, {finding['found_profile']}"
+    if kind == "altered":
+        apart = abs((finding["value"] or 0) - (finding["found_value"] or 0))
         return f"stored {'with another value' if apart >= HALF_A_CENT else 'in another currency'}"
-    if finding.difference is Difference.MOVED:
-        apart = (finding.found_time or 0) - (finding.time or 0)
-        return f"stored {_length(abs(apart))} {'later' if apart > 0 else 'earlier'}"
-    return _REASONS[finding.difference]
+    if kind == "moved":
+        later = finding["later"]
+        return f"stored {_length(abs(later))} {'later' if later > 0 else 'earlier'}"
+    return _REASONS[kind]
 
 
 def _length(seconds: int) -> str:

@@ -1,37 +1,61 @@
-"""Days in time zones, and events counted by them.
-
-Moments are whole seconds since 1970. Events are counted by *slots* of a quarter of an hour: every
-zone in use since 1990 keeps an offset of whole quarters, so slots make up the days of any zone.
-"""
+"""Days in time zones, and what counts on them. Moments are whole seconds since 1970."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import groupby
-from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from target_klaviyo.audit.store import read
 from target_klaviyo.errors import SettingsError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator
 
-SLOT_SECONDS = 900
 DAY = timedelta(days=1)
 
+_BY_DAY = """
+SELECT name, day_of(time) AS day,
+  sum(what = 'expected') AS expected,
+  sum(what = 'found') AS found,
+  sum(what = 'found') - sum(what IN ('surplus', 'vanished')) AS in_place,
+  sum(what IN ('absent', 'vanished')) AS explained,
+  sum(what = 'missing') AS missing,
+  sum(what = 'surplus') AS surplus,
+  sum(what IN ('missing', 'surplus', 'altered')) AS differs,
+  round(total(CASE what WHEN 'expected' THEN value END), 2) AS expected_value,
+  round(total(CASE what WHEN 'found' THEN value END), 2) AS found_value
+FROM counts JOIN metrics ON metrics.number = metric
+WHERE time >= :start AND time < :end
+GROUP BY 1, 2
+"""
+_NUMBERS = ("expected", "found", "in_place", "explained", "missing", "surplus", "differs")
+_NOTHING = {**dict.fromkeys(_NUMBERS, 0), "expected_value": 0.0, "found_value": 0.0}
 
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """How many events, and the sum of their values."""
 
-    count: int = 0
-    value: float = 0.0
+class Days(NamedTuple):
+    """The days of a zone from `first` to `last`, both included."""
 
+    zone: ZoneInfo
+    first: date
+    last: date
 
-NOTHING = Amount()
+    @property
+    def span(self) -> dict[str, int]:
+        """The moment at which they start, and the one that ends them."""
+        return {
+            "start": midnight(self.first, self.zone),
+            "end": midnight(self.last + DAY, self.zone),
+        }
+
+    def widened(self, margin: timedelta) -> Days:
+        """Some days more on either side."""
+        return Days(self.zone, self.first - margin, self.last + margin)
+
+    def in_zone(self, zone: ZoneInfo) -> Days:
+        """The days of another zone that hold these, of the same names and whole."""
+        first, last = day_of(self.span["start"], zone), day_of(self.span["end"] - 1, zone)
+        return Days(zone, min(first, self.first), max(last, self.last))
 
 
 def zone_named(name: str, setting: str) -> ZoneInfo:
@@ -58,100 +82,18 @@ def midnight(day: date, zone: ZoneInfo) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
 
 
-def days(first: date, last: date) -> Iterator[date]:
-    """All days from `first` to `last`, both included."""
-    day = first
-    while day <= last:
-        yield day
-        day += DAY
-
-
-def by_day(slots: Iterable[tuple[int, int, float]], zone: ZoneInfo) -> dict[date, Amount]:
-    """Slots as (slot, count, sum of values), in order of time, gathered into the days of a zone."""
-    found: dict[date, Amount] = {}
-    day, end = date.min, float("-inf")
-    for slot, count, value in slots:
-        moment = slot * SLOT_SECONDS
-        if moment >= end:
-            day = day_of(moment, zone)
-            end = midnight(day + DAY, zone)
-        so_far = found.get(day, NOTHING)
-        found[day] = Amount(so_far.count + count, so_far.value + value)
-    return found
-
-
-class Counts:
-    """What is expected and found of a span of time in numbers, each by metric.
-
-    Args:
-        store: where the events are, compared.
-        start: of the span, in seconds.
-        end: the first second after it.
-    """
-
-    def __init__(self, store: sqlite3.Connection, start: int, end: int) -> None:
-        self._store = store
-        self._span = {"start": start, "end": end}
-
-    def expected_by_day(self, zone: ZoneInfo) -> dict[str, dict[date, Amount]]:
-        """The expected events by day of a zone, where they count."""
-        return self._by_day("expected", "place", zone)
-
-    def found_by_day(self, zone: ZoneInfo) -> dict[str, dict[date, Amount]]:
-        """The found events by day of a zone."""
-        return self._by_day("ours", "time", zone)
-
-    def expected_sums(self, currency: str) -> dict[str, dict[str, float]]:
-        """Sums of the expected values by currency; what names none is in the one given."""
-        return self._sums("expected", "place", currency)
-
-    def found_sums(self, currency: str) -> dict[str, dict[str, float]]:
-        """Sums of the found values by currency; what names none is in the one given."""
-        return self._sums("ours", "time", currency)
-
-    def followed(self) -> dict[str, int]:
-        """How many events rightly stand under an earlier time than the source tells by now."""
-        return self._counted("expected", "place", "place < time AND NOT was_true")
-
-    def formerly_true(self) -> dict[str, int]:
-        """How many events are there that were true only when an earlier run read them."""
-        return self._counted("expected", "place", "was_true")
-
-    def without_unique_id(self) -> dict[str, int]:
-        """How many found events do not show their unique_id."""
-        return self._counted("ours", "time", "unique_id IS NULL")
-
-    def without_value(self) -> dict[str, int]:
-        """How many found events do not show their value."""
-        return self._counted("ours", "time", "value IS NULL")
-
-    def _by_day(self, table: str, time: str, zone: ZoneInfo) -> dict[str, dict[date, Amount]]:
-        slots = self._store.execute(
-            f"SELECT name, {time} / {SLOT_SECONDS}, count(*), total(value)"
-            f" FROM {table} AS t JOIN metrics ON metrics.number = t.metric"
-            f" WHERE {time} >= :start AND {time} < :end GROUP BY 1, 2 ORDER BY 1, 2",
-            self._span,
-        )
-        return {
-            metric: by_day(((slot, count, value) for _, slot, count, value in rows), zone)
-            for metric, rows in groupby(slots, itemgetter(0))
-        }
-
-    def _sums(self, table: str, time: str, currency: str) -> dict[str, dict[str, float]]:
-        sums: dict[str, dict[str, float]] = {}
-        for metric, each, total in self._store.execute(
-            f"SELECT name, coalesce(currency, :currency), total(value)"
-            f" FROM {table} AS t JOIN metrics ON metrics.number = t.metric"
-            f" WHERE {time} >= :start AND {time} < :end AND value <> 0 GROUP BY 1, 2 ORDER BY 1, 2",
-            {**self._span, "currency": currency},
-        ):
-            sums.setdefault(metric, {})[each] = total
-        return sums
-
-    def _counted(self, table: str, time: str, condition: str) -> dict[str, int]:
-        rows = self._store.execute(
-            f"SELECT name, count(*) FROM {table} AS t JOIN metrics ON metrics.number = t.metric"
-            f" WHERE {time} >= :start AND {time} < :end AND {condition} GROUP BY 1",
-            self._span,
-        )
-        return dict(rows.fetchall())
+def counts_by_day(store: sqlite3.Connection, days: Days) -> dict[str, list[dict[str, Any]]]:
+    """Metric -> all the days, in numbers, as the report has them."""
+    store.create_function("day_of", 1, lambda moment: day_of(moment, days.zone).isoformat())
+    counted: dict[tuple[str, str], dict[str, Any]] = {
+        (each.pop("name"), each["day"]): each for each in read(store, _BY_DAY, days.span)
+    }
+    names = [name for (name,) in store.execute("SELECT name FROM metrics")]
+    every_day = [
+        (days.first + number * DAY).isoformat()
+        for number in range((days.last - days.first).days + 1)
+    ]
+    return {
+        name: [counted.get((name, day), {"day": day, **_NOTHING}) for day in every_day]
+        for name in names
+    }

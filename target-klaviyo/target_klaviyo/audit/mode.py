@@ -9,12 +9,12 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.audit.auditor import Auditor
+from target_klaviyo.audit.findings import WRONG, advice, sentence
 from target_klaviyo.audit.klaviyo_side import KlaviyoSide
-from target_klaviyo.audit.repair import Repairer
+from target_klaviyo.audit.repair import look_again, repair_of, send_missing
 from target_klaviyo.errors import AuditDiffers
 from target_klaviyo.klaviyo.exchange import Api
 from target_klaviyo.klaviyo.shutdown import Shutdown
-from target_klaviyo.report.document import document
 from target_klaviyo.report.files import check_packages, write_report
 from target_klaviyo.report.table import table
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from target_klaviyo.audit.findings import AuditResult
     from target_klaviyo.audit.rejected import RejectedRows
     from target_klaviyo.config import Settings
     from target_klaviyo.errors import RowRejected
@@ -115,14 +114,16 @@ class AuditConsumer:
         """
         self._auditor.check_comparable()
         self._auditor.explain(self._rejected)
-        result = self._auditor.compare()
+        report = self._auditor.compare()
         if self._writer is not None:
-            repairer = Repairer(self._auditor, self._settings, self._shutdown.wait, self._clock)
-            sent = repairer.send(self._writer)
+            sent = send_missing(self._auditor, self._writer, self._settings)
             self._writer = None  # it has finished
             self._auditor.explain(self._rejected)
-            result = repairer.look_again(result, sent)
-        publish(result, self._settings.report_path)
+            repair = repair_of(report["totals"], sent)
+            seconds = self._settings.settle.total_seconds()
+            report = look_again(self._auditor, seconds, self._shutdown.wait, self._clock)
+            report["repair"] = repair
+        publish(report, self._settings.report_path)
         self._auditor.close()
 
     def drain(self) -> None:
@@ -144,17 +145,23 @@ class AuditConsumer:
             self._writer.interrupt(signum)
 
 
-def publish(result: AuditResult, path: Path) -> None:
-    """Write the report and say what it says.
+def publish(compared: dict[str, Any], path: Path) -> None:
+    """Write the report, its verdict added, and say what it says.
 
     Raises:
         AuditDiffers: not all agrees; its sentence names the report.
     """
-    said = document(result)
-    write_report(said, path)
-    for line in table(said):
+    totals = compared["totals"]
+    agrees = not any(totals[each] for each in (*WRONG, "profiles_differing"))
+    report: dict[str, Any] = {"agrees": agrees, "sentence": "", "advice": []}
+    report |= compared
+    said, to_do = sentence(report), list(advice(report))
+    report["sentence"] = f"{said}."
+    report["advice"] = [f"{each[0].upper()}{each[1:]}." for each in to_do]
+    write_report(report, path)
+    for line in table(report):
         logger.info("%s", line)
-    verdict = "; ".join((result.sentence(), *result.advice(), f"the report is {path}."))
-    if not result.agrees:
+    verdict = "; ".join((said, *to_do, f"the report is {path}."))
+    if not agrees:
         raise AuditDiffers(verdict)
     logger.info("%s", verdict)

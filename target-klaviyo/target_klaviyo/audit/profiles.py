@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from target_klaviyo.audit.expected import anchors, who
-from target_klaviyo.audit.findings import FORMER_ADDRESS, ProfileDifference, ProfilesResult
+from target_klaviyo.audit.findings import FORMER_ADDRESS
 from target_klaviyo.people.differences import alike, flat
 from target_klaviyo.people.lookups import PEOPLE_PER_PAGE
+from target_klaviyo.rows.identity import SILENT_DOMAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     from target_klaviyo.audit.klaviyo_side import KlaviyoSide
     from target_klaviyo.rows.contract import ProfileRow
 
+    Difference = dict[str, Any]
     FoundProfile = Mapping[str, Any]
     FoundProfiles = Mapping[tuple[str, str], list[dict[str, Any]]]
 
+MAX_LISTED = 1_000
 SILENT = "Klaviyo keeps no profiles for addresses at example.com and test.com"
 ERASED = "the source no longer knows this person, whose address it has erased"
 
@@ -42,9 +45,10 @@ class ProfileAudit:
         self._differing: set[str] = set()
         self._sent: frozenset[str] = frozenset()
 
-    def check(self) -> ProfilesResult:
-        """Compare the sample."""
-        result = ProfilesResult(expected=self._expected.profile_count())
+    def check(self) -> dict[str, Any]:
+        """Compare the sample; what the report says of it."""
+        checked = explained = 0
+        listed: list[Difference] = []
         self._differing.clear()
         sample = self._expected.sample(self._size)
         while wanted := list(islice(sample, PEOPLE_PER_PAGE)):
@@ -52,12 +56,19 @@ class ProfileAudit:
                 lookup for each in wanted for lookup in _lookups(each.row)
             )
             for each in wanted:
-                result.checked += 1
+                checked += 1
                 wrong = differences(each, found)
-                result.differences += wrong
-                if any(not difference.reason for difference in wrong):
+                listed += wrong[: MAX_LISTED - len(listed)]
+                explained += any(difference["reason"] for difference in wrong)
+                if not all(difference["reason"] for difference in wrong):
                     self._differing.add(who(each.row.identity))
-        return result
+        return {
+            "expected": self._expected.profile_count(),
+            "checked": checked,
+            "differing": len(self._differing),
+            "explained": explained,
+            "differences": listed,
+        }
 
     def differing(self) -> Iterator[ProfileRow]:
         """The profiles that differ for no known reason, marked as sent from now on."""
@@ -72,8 +83,8 @@ class ProfileAudit:
         return not self._sent.isdisjoint(self._differing)
 
 
-def differences(expected: ExpectedProfile, found: FoundProfiles) -> list[ProfileDifference]:
-    """What differs between a profile as it should be and as it is (pure).
+def differences(expected: ExpectedProfile, found: FoundProfiles) -> list[Difference]:
+    """What differs between a profile as it should be and as it is, property by property (pure).
 
     A person is looked up by our anchors, external ids, and by the row's own identifier. The
     profile under that one is the person's; without it, the anchored one is, under a former address.
@@ -81,6 +92,10 @@ def differences(expected: ExpectedProfile, found: FoundProfiles) -> list[Profile
     Args:
         expected: as it should be; what its row does not mention is not compared.
         found: profiles by each of their identifiers; of several the one that fits best counts.
+
+    Returns:
+        As the report has them: None is an absent value, an empty property a whole profile that is
+        missing; what has a reason is explained.
     """
     row = expected.row
     name = row.identity[0][1]
@@ -93,8 +108,8 @@ def differences(expected: ExpectedProfile, found: FoundProfiles) -> list[Profile
         if profile["id"] not in ids
     }
     if not present and not former:
-        reason = expected.reason or (SILENT if expected.silent else "")
-        return [ProfileDifference(name, "", "a profile", None, reason)]
+        reason = expected.reason or (SILENT if SILENT_DOMAIN in row.warnings else "")
+        return [_difference(name, "", "a profile", None, reason)]
     compared = [
         list(_differing_properties(name, expected, profile, is_former=not present))
         for profile in present or former.values()
@@ -102,7 +117,7 @@ def differences(expected: ExpectedProfile, found: FoundProfiles) -> list[Profile
     best = min(compared, key=len)
     if present:
         best += [
-            ProfileDifference(name, FORMER_ADDRESS, None, shown(profile), expected.reason)
+            _difference(name, FORMER_ADDRESS, None, shown(profile), expected.reason)
             for profile in former.values()
         ]
     return best
@@ -130,7 +145,7 @@ def _lookups(row: ProfileRow) -> Iterator[tuple[str, str]]:
 
 def _differing_properties(
     name: str, expected: ExpectedProfile, found: FoundProfile, *, is_former: bool
-) -> Iterator[ProfileDifference]:
+) -> Iterator[Difference]:
     row = expected.row
     wanted, there = flat(row.fields()), flat(found)
     was_erased = row.identity[0][0] == "external_id" and bool(found.get("email"))
@@ -143,4 +158,14 @@ def _differing_properties(
         if not alike(value, present):
             erased = ERASED if was_erased and value is None else ""
             shown_name = key.removeprefix("properties.")
-            yield ProfileDifference(name, shown_name, value, present, expected.reason or erased)
+            yield _difference(name, shown_name, value, present, expected.reason or erased)
+
+
+def _difference(profile: str, name: str, expected: Any, found: Any, reason: str) -> Difference:
+    return {
+        "profile": profile,
+        "property": name,
+        "expected": expected,
+        "found": found,
+        "reason": reason,
+    }

@@ -7,9 +7,18 @@ process.
 from __future__ import annotations
 
 import sqlite3
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 _SCHEMA = """
-CREATE TABLE metrics (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE metrics (
+  number INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  vanishes INTEGER NOT NULL,    -- the source stops showing in time what its events are made of
+  value_moves INTEGER NOT NULL  -- their value is what the source tells now
+);
 
 CREATE TABLE expected (
   number INTEGER PRIMARY KEY,
@@ -30,7 +39,7 @@ CREATE TABLE expected (
   sent INTEGER NOT NULL DEFAULT 0,
   UNIQUE (metric, unique_id, who)
 );
-CREATE TABLE payloads (number INTEGER PRIMARY KEY, profile BLOB NOT NULL, payload BLOB NOT NULL);
+CREATE TABLE rows (number INTEGER PRIMARY KEY, row BLOB NOT NULL);  -- pickled, for a repair
 
 CREATE TABLE found (
   number INTEGER PRIMARY KEY,
@@ -52,8 +61,6 @@ CREATE TABLE pairs (expected INTEGER PRIMARY KEY, found INTEGER NOT NULL UNIQUE)
 CREATE VIEW ours AS SELECT * FROM found
 WHERE owned OR number IN (SELECT found FROM pairs)
 OR number IN (SELECT found FROM findings WHERE kind = 'elsewhere');
-CREATE TABLE vanishing (metric TEXT PRIMARY KEY);  -- what the source stops showing in time
-CREATE TABLE moving_value (metric TEXT PRIMARY KEY);  -- whose value is what the source tells now
 CREATE TABLE findings (
   metric INTEGER NOT NULL,
   kind TEXT NOT NULL,
@@ -63,18 +70,26 @@ CREATE TABLE findings (
   stands_at INTEGER             -- when the found one stands there instead
 );
 CREATE INDEX findings_by_kind ON findings (metric, kind);
+CREATE VIEW counts (metric, time, what, value, currency) AS  -- all that counts on some day
+SELECT metric, place, 'expected', value, currency FROM expected
+UNION ALL SELECT metric, time, 'found', value, currency FROM ours
+UNION ALL SELECT metric, time, 'without_unique_id', NULL, NULL FROM ours WHERE unique_id IS NULL
+UNION ALL SELECT metric, time, 'without_value', NULL, NULL FROM ours WHERE value IS NULL
+UNION ALL SELECT metric, place, 'formerly_true', NULL, NULL FROM expected WHERE was_true
+UNION ALL SELECT metric, place, 'followed', NULL, NULL FROM expected
+  WHERE place < time AND NOT was_true
+UNION ALL SELECT metric, lacks_at,
+  CASE WHEN kind IN ('dropped', 'rejected', 'pending') THEN 'absent' ELSE 'missing' END, NULL, NULL
+  FROM findings
+UNION ALL SELECT metric, stands_at,
+  CASE WHEN kind IN ('vanished', 'altered') THEN kind ELSE 'surplus' END, NULL, NULL
+  FROM findings;
 
 CREATE TABLE profiles (
   who TEXT PRIMARY KEY,
-  identity BLOB NOT NULL,       -- all identifiers, as JSON
-  profile_id TEXT,
-  also_known_as BLOB NOT NULL,
-  attributes BLOB NOT NULL,
-  cleared_properties BLOB NOT NULL,
-  cleared_attributes BLOB NOT NULL,
-  silent INTEGER NOT NULL,
+  row BLOB NOT NULL,            -- pickled
   rank BLOB NOT NULL,
-  reason TEXT
+  reason TEXT NOT NULL
 );
 CREATE INDEX profiles_by_rank ON profiles (rank);
 CREATE TABLE anchors (          -- external ids under which a person may be known in Klaviyo
@@ -84,10 +99,19 @@ CREATE TABLE anchors (          -- external ids under which a person may be know
 
 
 def open_store() -> sqlite3.Connection:
-    """An empty store."""
+    """An empty store, in one transaction from beginning to end: nothing of it is ever committed."""
     store = sqlite3.connect("", isolation_level=None)
     store.execute("PRAGMA journal_mode = OFF")
-    store.execute("PRAGMA synchronous = OFF")
     store.execute("PRAGMA cache_size = -16384")
     store.executescript(_SCHEMA)
+    store.execute("BEGIN")
     return store
+
+
+def read(
+    store: sqlite3.Connection, query: str, parameters: Mapping[str, object]
+) -> Iterator[dict[str, Any]]:
+    """What a query finds, each row with the names of its columns."""
+    found = store.execute(query, parameters)
+    names = [column[0] for column in found.description]
+    return (dict(zip(names, row, strict=True)) for row in found)

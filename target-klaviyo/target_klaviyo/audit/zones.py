@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from target_klaviyo.audit.findings import Difference, ZoneVerdict
-
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from target_klaviyo.audit.findings import MetricResult
+    Metric = Mapping[str, Any]
 
 MIN_MOVES = 3
 """Fewer moved events than that are evidence of nothing."""
 
-_OUT_OF_PLACE = (Difference.MISSING, Difference.UNEXPECTED, Difference.MOVED)
+_OUT_OF_PLACE = ("missing", "unexpected", "moved")
 _UTC = ZoneInfo("UTC")
 _LIKELY = (
     "UTC",
@@ -35,16 +33,16 @@ _LIKELY = (
 
 
 def judge_zones(
-    metrics: Sequence[MetricResult],
+    metrics: Sequence[Metric],
     moves: Sequence[tuple[int, int]],
     *,
     account: ZoneInfo,
     source: ZoneInfo | None,
-) -> ZoneVerdict:
-    """Say what the zones explain.
+) -> dict[str, Any]:
+    """Say what the zones explain, as the report has it.
 
     Args:
-        metrics: the metrics compared.
+        metrics: those of the report.
         moves: (expected, found) times of moved events. They alone are evidence of a zone: what is
             missing, or there without a source, has no other place to stand at.
         account: zone of the Klaviyo account.
@@ -55,13 +53,19 @@ def judge_zones(
     if source is not None and source.key != account.key:
         differing = sum(map(_differing_days, metrics))
         is_cause = bool(differing) and not any(
-            metric.counts[difference] for metric in metrics for difference in _OUT_OF_PLACE
+            metric["findings_by_kind"][kind] for metric in metrics for kind in _OUT_OF_PLACE
         )
         sentences.append(_of_both_groupings(metrics, differing, is_cause=is_cause))
     suggested, sentence = misread_zone(moves, account, source)
     sentences += [sentence] if sentence else []
-    source_name = source.key if source else None
-    return ZoneVerdict(account.key, source_name, differing, is_cause, suggested, tuple(sentences))
+    return {
+        "account": account.key,
+        "source": source.key if source else None,
+        "differing_days": differing,
+        "are_the_cause": is_cause,
+        "suggested": suggested,
+        "sentences": sentences,
+    }
 
 
 def misread_zone(
@@ -106,23 +110,23 @@ def _who_counts_how(account: ZoneInfo, source: ZoneInfo | None) -> str:
     )
 
 
-def _differing_days(metric: MetricResult) -> int:
+def _differing_days(metric: Metric) -> int:
     """Days for which what Klaviyo holds counts differently in the two zones.
 
     Only the zones can be the reason: the events are the same, whatever is absent.
     """
-    feed = {day.day: day.found.count for day in metric.days}
-    there = {day: counts.found for day, counts in metric.source_days.items()}
-    return sum(there.get(day, 0) != feed.get(day, 0) for day in there.keys() | feed.keys())
+    return sum(
+        day["klaviyo_in_source_zone"] != day["klaviyo_feed"] for day in metric["days_both_ways"]
+    )
 
 
-def _of_both_groupings(metrics: Sequence[MetricResult], differing: int, *, is_cause: bool) -> str:
+def _of_both_groupings(metrics: Sequence[Metric], differing: int, *, is_cause: bool) -> str:
     if not differing:
         return "No count of a day differs for it."
     days = "1 count of a day differs" if differing == 1 else f"{differing:,} counts of days differ"
     if not is_cause:
         return f"For that alone {days}; what else differs comes on top."
-    totals = all(metric.expected == metric.found for metric in metrics)
+    totals = all(metric["expected"] == metric["found"] for metric in metrics)
     so, agrees = (
         ("although the totals are equal", "every day agrees")
         if totals

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_klaviyo.audit.comparison import Comparison, Period
+from target_klaviyo.audit.comparison import classify, findings_by_kind
 from target_klaviyo.audit.expected import ExpectedRows
-from target_klaviyo.audit.found import FoundEvents
+from target_klaviyo.audit.found import replace_found
 from target_klaviyo.audit.klaviyo_side import FoundEvent
 from target_klaviyo.audit.store import open_store
 from target_klaviyo.rows.contract import Origin
@@ -25,7 +25,7 @@ METRIC = "Paid"
 NOON = int(datetime(2026, 3, 10, 12, tzinfo=timezone.utc).timestamp())
 DAY = 86_400
 PARSER = RowParser(now=datetime(2026, 4, 1, tzinfo=timezone.utc), live_window=timedelta(days=3))
-PERIOD = Period(NOON - 5 * DAY, NOON + 5 * DAY, NOON + 4 * DAY)
+PERIOD = {"start": NOON - 5 * DAY, "end": NOON + 5 * DAY, "settled_until": NOON + 4 * DAY}
 ORIGIN = Origin("events", b"", b"")
 
 
@@ -68,17 +68,15 @@ def compare(
 ) -> Counter[str]:
     """Findings by kind."""
     store = open_store()
-    side = ExpectedRows(store, keep_payloads=False, sample_by="")
+    side = ExpectedRows(store)
     number = side.include_metric(METRIC)
     for row in rows:
         side.add_event(PARSER.parse_event(row, ORIGIN))
     for row in profiles:
         side.add_profile(PARSER.parse_profile(row, ORIGIN))
-    side.write()
-    FoundEvents(store, {}).replace(number, [FoundEvent(**event) for event in events])
-    comparison = Comparison(store)
-    comparison.classify(PERIOD)
-    return Counter({kind.value: count for kind, count in comparison.counts(METRIC).items()})
+    replace_found(store, number, [FoundEvent(**event) for event in events], {})
+    classify(store, **PERIOD)
+    return +Counter(findings_by_kind(store, METRIC))
 
 
 HOUR = 3_600

@@ -55,7 +55,7 @@ PARSER = RowParser(now=datetime(2026, 4, 1, tzinfo=timezone.utc), live_window=ti
 def _differences(row: dict[str, Any], *found: dict[str, Any]) -> list[tuple[str, Any, Any, str]]:
     """(property, expected, found, reason) of what differs."""
     parsed = PARSER.parse_profile(row, Origin("profiles", b"", b""))
-    expected = ExpectedProfile(parsed, silent=False, reason="")
+    expected = ExpectedProfile(parsed, reason="")
     indexed: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for number, profile in enumerate(found):
         shown = {"id": f"P{number}", **profile}
@@ -63,7 +63,7 @@ def _differences(row: dict[str, Any], *found: dict[str, Any]) -> list[tuple[str,
             if shown.get(kind):
                 indexed.setdefault((kind, shown[kind]), []).append(shown)
     wrong = differences(expected, indexed)
-    return [(each.name, each.expected, each.found, each.reason) for each in wrong]
+    return [(each["property"], each["expected"], each["found"], each["reason"]) for each in wrong]
 
 
 ANCHORED = {"email": "new@shop.io", "external_id": "acc-1"}

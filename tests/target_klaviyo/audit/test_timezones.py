@@ -12,20 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_klaviyo.audit.days import SLOT_SECONDS, by_day, day_of, midnight
+from target_klaviyo.audit.days import Days, day_of, midnight
 from target_klaviyo.audit.zones import misread_zone
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 NEW_YORK = ZoneInfo("America/New_York")
 ZONES = ("UTC", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "America/Sao_Paulo")
-
-
-@given(st.integers(631_152_000, 2_000_000_000), st.sampled_from(ZONES))
-def test_a_slot_lies_in_one_day(moment: int, name: str) -> None:
-    """The first and the last second of a quarter of an hour belong to the same day."""
-    zone = ZoneInfo(name)
-    start = moment // SLOT_SECONDS * SLOT_SECONDS
-    assert day_of(start, zone) == day_of(start + SLOT_SECONDS - 1, zone)
 
 
 @given(st.dates(date(1990, 1, 2), date(2037, 1, 1)), st.sampled_from(ZONES))
@@ -36,18 +28,13 @@ def test_midnight_is_where_a_day_begins(day: date, name: str) -> None:
     assert day_of(midnight(day, zone) - 1, zone) < day
 
 
-@given(
-    st.dictionaries(st.integers(1_700_000, 1_800_000), st.integers(1, 9)),
-    st.sampled_from(ZONES),
-)
-def test_slots_gathered_into_days_lose_nothing(slots: dict[int, int], name: str) -> None:
-    """Whatever the zone, the days hold all events, each on its own day."""
-    zone = ZoneInfo(name)
-    found = by_day(((slot, count, 0.5) for slot, count in sorted(slots.items())), zone)
-    assert sum(amount.count for amount in found.values()) == sum(slots.values())
-    assert sum(amount.value for amount in found.values()) == len(slots) / 2
-    for slot in slots:
-        assert day_of(slot * SLOT_SECONDS, zone) in found
+@given(st.dates(date(1990, 1, 2), date(2037, 1, 1)), st.sampled_from(ZONES), st.sampled_from(ZONES))
+def test_the_days_of_another_zone_hold_those_of_the_first(day: date, one: str, other: str) -> None:
+    """Every moment of a day lies in them, and one of them has the day's name."""
+    days = Days(ZoneInfo(one), day, day)
+    others = days.in_zone(ZoneInfo(other))
+    assert others.span["start"] <= days.span["start"] < days.span["end"] <= others.span["end"]
+    assert others.first <= day <= others.last
 
 
 @pytest.mark.parametrize("taken_for", ["UTC", "Europe/Stockholm"])

@@ -1,0 +1,120 @@
+"""The metrics as the report has them: sums, days, findings and notes of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from target_klaviyo.audit.comparison import findings_by_kind, listed
+from target_klaviyo.audit.days import counts_by_day
+from target_klaviyo.audit.findings import WRONG
+from target_klaviyo.audit.store import read
+from target_klaviyo.text import counted
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from target_klaviyo.audit.days import Days
+
+    DayCounts = dict[str, Any]
+
+_TOTALS = """
+SELECT name,
+  count(CASE what WHEN 'expected' THEN 1 END) AS expected,
+  count(CASE what WHEN 'found' THEN 1 END) AS found,
+  count(CASE what WHEN 'followed' THEN 1 END) AS stored_under_an_earlier_time,
+  count(CASE what WHEN 'formerly_true' THEN 1 END) AS formerly_true,
+  count(CASE what WHEN 'without_unique_id' THEN 1 END) AS without_unique_id,
+  count(CASE what WHEN 'without_value' THEN 1 END) AS without_value
+FROM metrics LEFT JOIN counts ON metric = number AND time >= :start AND time < :end
+GROUP BY 1 ORDER BY 1
+"""
+_SUMS = """
+SELECT name, what, coalesce(currency, :currency) AS currency, round(total(value), 2) AS sum
+FROM counts JOIN metrics ON number = metric
+WHERE time >= :start AND time < :end AND value <> 0
+GROUP BY 1, 2, 3 ORDER BY 3
+"""
+_SEVERAL = 2
+
+
+def metrics(
+    store: sqlite3.Connection,
+    ids: Mapping[str, str],
+    days: Days,
+    source_days: Days | None,
+    currency: str,
+) -> Iterator[dict[str, Any]]:
+    """What was compared, metric by metric, in the order of their names.
+
+    Args:
+        store: holds both sides, classified.
+        ids: Klaviyo's ids of metrics, by name.
+        days: those of the account.
+        source_days: those of the source's zone, when it was told.
+        currency: that of a value that names none.
+    """
+    sums: dict[tuple[str, str], dict[str, float]] = {}
+    for each in read(store, _SUMS, {**days.span, "currency": currency}):
+        sums.setdefault((each["name"], each["what"]), {})[each["currency"]] = each["sum"]
+    by_day = counts_by_day(store, days)
+    by_source_day = counts_by_day(store, source_days) if source_days else {}
+    for totals in list(read(store, _TOTALS, days.span)):
+        name = totals["name"]
+        expected_sums, found_sums = sums.get((name, "expected"), {}), sums.get((name, "found"), {})
+        is_summed = len(expected_sums.keys() | found_sums.keys()) < _SEVERAL
+        kinds = findings_by_kind(store, name)
+        yield {
+            "name": name,
+            "id": ids.get(name),
+            "agrees": not any(kinds[kind] for kind in WRONG),
+            **totals,
+            "expected_sums": expected_sums,
+            "found_sums": found_sums,
+            "notes": list(_notes(totals)),
+            "findings_by_kind": kinds,
+            "days": [_day(each, is_summed=is_summed) for each in by_day[name]],
+            "days_both_ways": _both_ways(by_day[name], by_source_day.get(name, ())),
+            "findings": listed(store, name),
+        }
+
+
+def _notes(totals: Mapping[str, Any]) -> Iterator[str]:
+    """What is to be known about a metric's numbers, in sentences."""
+    if count := totals["stored_under_an_earlier_time"]:
+        stand = "stands" if count == 1 else "stand"
+        yield (
+            f"{counted(count, 'event')} {stand} under an earlier time than the source tells by "
+            "now: rightly, since Klaviyo keeps the time of the first sending."
+        )
+    if count := totals["formerly_true"]:
+        was = "was" if count == 1 else "were"
+        yield (f"{counted(count, 'event')} {was} true when an earlier run read them, and may stay.")
+    if count := totals["without_unique_id"]:
+        which = "All" if count == totals["found"] else "Some"
+        yield (
+            f"{which} of Klaviyo's events do not show their unique_id ({count:,}): they were "
+            "compared by profile, time and value."
+        )
+    if count := totals["without_value"]:
+        yield f"Klaviyo does not show the value of {counted(count, 'event')}: not compared."
+
+
+def _day(day: DayCounts, *, is_summed: bool) -> DayCounts:
+    """A day; amounts in several currencies have no sum."""
+    unsummed = {} if is_summed else {"expected_value": None, "found_value": None}
+    return {**day, **unsummed, "differs": day["differs"] > 0}
+
+
+def _both_ways(days: Sequence[DayCounts], source_days: Sequence[DayCounts]) -> list[dict[str, Any]]:
+    """Day by day, the number in the source's report and the number in Klaviyo's activity feed."""
+    feed = {each["day"]: each["found"] for each in days}
+    return [
+        {
+            "day": each["day"],
+            "source_report": each["expected"],
+            "klaviyo_feed": feed.get(each["day"], 0),
+            "klaviyo_in_source_zone": each["found"],
+        }
+        for each in source_days
+    ]
