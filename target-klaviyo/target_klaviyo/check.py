@@ -9,6 +9,7 @@ reference leaves open, a lacking scope would pass unnoticed here, and be named b
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from time import monotonic, sleep
@@ -96,6 +97,17 @@ def check(
         KlaviyoError: Klaviyo cannot be reached or refuses key, revision or list, or the key lacks
             a scope that the settings need.
     """
+    with brief_api(settings, wait, clock) as api:
+        return _checked(settings, api, today)
+
+
+@contextmanager
+def brief_api(
+    settings: Settings,
+    wait: Callable[[float], None] = sleep,
+    clock: Callable[[], float] = monotonic,
+) -> Iterator[Api]:
+    """Klaviyo, asked while somebody sits and waits."""
     client = Client.configured(settings, longest_timeout=CHECK_TIMEOUT)
     retry_policy = RetryPolicy(
         settings.api_url,
@@ -104,9 +116,7 @@ def check(
         longest_wait=CHECK_LONGEST_WAIT,
     )
     try:
-        return _checked(
-            settings, Api(client, wait=wait, clock=clock, retry_policy=retry_policy), today
-        )
+        yield Api(client, wait=wait, clock=clock, retry_policy=retry_policy)
     finally:
         client.close()
 

@@ -9,15 +9,11 @@ transform sets.
 from __future__ import annotations
 
 from datetime import timedelta
-from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.audit.klaviyo_side import read_profiles
-from target_klaviyo.check import CHECK_LONGEST_WAIT, CHECK_TIMEOUT, CHECK_TRIES
+from target_klaviyo.check import brief_api
 from target_klaviyo.errors import RowRejected, SettingsError
-from target_klaviyo.klaviyo.client import Client
-from target_klaviyo.klaviyo.exchange import Api
-from target_klaviyo.klaviyo.retry import RetryPolicy
 from target_klaviyo.people.lookups import lookup
 from target_klaviyo.rows.contract import SAMPLE_ID_PREFIX, SAMPLE_PROPERTY, Origin
 from target_klaviyo.rows.identity import read_identifiers
@@ -26,7 +22,6 @@ from target_klaviyo.text import counted, enumeration
 from target_klaviyo.writing.requests import SendEvents
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
     from target_klaviyo.config import Settings
@@ -36,14 +31,8 @@ if TYPE_CHECKING:
 LIVE = timedelta(days=1)
 
 
-def send_samples(  # noqa: PLR0913  (what time does is lent)
-    settings: Settings,
-    transform: Transform | None,
-    email: str | None,
-    *,
-    now: datetime,
-    wait: Callable[[float], None] = sleep,
-    clock: Callable[[], float] = monotonic,
+def send_samples(
+    settings: Settings, transform: Transform | None, email: str | None, *, now: datetime
 ) -> str:
     """Send the samples; the message says which.
 
@@ -52,31 +41,19 @@ def send_samples(  # noqa: PLR0913  (what time does is lent)
         transform: whose metrics they are.
         email: the profile's address.
         now: what they are dated.
-        wait: lets seconds pass.
-        clock: seconds of a monotonic clock.
 
     Raises:
         SettingsError: there is no transform with samples, no address, or one of a customer.
         KlaviyoError: Klaviyo cannot be reached, or refuses.
     """
     rows = _rows(settings, transform, email, now)
-    client = Client.configured(settings, longest_timeout=CHECK_TIMEOUT)
-    retry_policy = RetryPolicy(
-        settings.api_url,
-        safe="nothing was changed",
-        max_tries=CHECK_TRIES,
-        longest_wait=CHECK_LONGEST_WAIT,
-    )
-    api = Api(client, wait=wait, clock=clock, retry_policy=retry_policy)
-    try:
+    with brief_api(settings) as api:
         address = str(email).strip()
         for profile in api.pages(
             lambda _: lookup("email", sorted({address, address.lower()}), None), read_profiles
         ):
             _refuse_customer(profile, getattr(transform, "profile_properties", frozenset()))
         api.ask(SendEvents(rows).call())
-    finally:
-        client.close()
     warnings = dict.fromkeys(warning for row in rows for warning in row.warnings)
     said = "".join(f" Klaviyo may not show them: {warning}." for warning in warnings)
     return (

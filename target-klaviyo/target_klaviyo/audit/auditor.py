@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.audit import comparison
@@ -19,8 +20,7 @@ from target_klaviyo.errors import TooManyRejects
 from target_klaviyo.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-    from datetime import datetime
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from target_klaviyo.audit.klaviyo_side import KlaviyoSide
     from target_klaviyo.config import Settings
@@ -43,19 +43,13 @@ class Auditor:
         transform: what the rows are made by, if by one: it knows which metrics it can make,
             which of them outlive their source records or follow them in value, and by which
             properties its events are told from those of other sites in the same account.
-        now: the present, in UTC.
     """
 
     def __init__(
-        self,
-        klaviyo: KlaviyoSide,
-        settings: Settings,
-        transform: Transform | None,
-        now: Callable[[], datetime],
+        self, klaviyo: KlaviyoSide, settings: Settings, transform: Transform | None
     ) -> None:
         self._klaviyo = klaviyo
         self._settings = settings
-        self._now = now
         self._account = klaviyo.account()
         self._zone = zone_named(self._account.timezone, "Klaviyo's account")
         name = settings.source_timezone
@@ -67,7 +61,7 @@ class Auditor:
         self._expected = ExpectedRows(
             self._store,
             keep_events=settings.mode == "repair",
-            sample_by=now().date().isoformat(),
+            sample_by=_now().date().isoformat(),
             vanishing=getattr(transform, "vanishing_metrics", ()),
             moving_value=getattr(transform, "moving_value_metrics", ()),
         )
@@ -141,14 +135,14 @@ class Auditor:
         metric_ids = self._klaviyo.metrics()
         for name in names if again is None else sorted(again):
             self._read(name, metric_ids.get(name), days)
-        settled_until = int((self._now() - self._settings.settle).timestamp())
+        settled_until = int((_now() - self._settings.settle).timestamp())
         comparison.classify(self._store, settled_until=settled_until, **days.span)
         source_days = days.in_zone(self._source_zone) if self._source_zone else None
         compared = list(metrics(self._store, metric_ids, days, source_days, self._account.currency))
         moves = comparison.moves(self._store)
         profiles = self._profiles.check()
         return {
-            "made_at": self._now().isoformat(timespec="seconds"),
+            "made_at": _now().isoformat(timespec="seconds"),
             "account": self._account.name,
             "account_currency": self._account.currency,
             "first_day": days.first.isoformat(),
@@ -181,7 +175,7 @@ class Auditor:
     def _days(self) -> Days:
         """The days to compare, in the account's zone."""
         first, last = self._settings.audit_from, self._settings.audit_to
-        today = day_of(self._now().timestamp(), self._zone)
+        today = day_of(_now().timestamp(), self._zone)
         told = [day_of(moment, self._zone) for moment in self._expected.span()] or [today]
         last = last or max(today, told[-1], first or today)
         return Days(self._zone, first or min(told[0], last), last)
@@ -210,3 +204,7 @@ class Auditor:
         if self._profiles.sent_and_differing():
             return self._expected.metrics
         return comparison.sent_and_missing(self._store)
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

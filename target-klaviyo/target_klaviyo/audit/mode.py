@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import select
-from datetime import datetime, timezone
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +45,6 @@ class AuditConsumer:
         writer: sends what is missing, in a repair; None in an audit.
         shutdown: knows of signals, and how to wait.
         clock: seconds of a monotonic clock.
-        now: the present, in UTC.
     """
 
     def __init__(  # noqa: PLR0913  (what the target lends)
@@ -59,7 +57,6 @@ class AuditConsumer:
         writer: Writer | None,
         shutdown: Shutdown | None = None,
         clock: Callable[[], float] = monotonic,
-        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
         check_packages()
         self._settings = settings
@@ -68,7 +65,7 @@ class AuditConsumer:
         self._shutdown = shutdown or Shutdown()
         self._clock = clock
         api = Api(client, wait=self._shutdown.wait, clock=clock)
-        self._auditor = Auditor(KlaviyoSide(api), settings, transform, now)
+        self._auditor = Auditor(KlaviyoSide(api), settings, transform)
 
     # Rows in.
 

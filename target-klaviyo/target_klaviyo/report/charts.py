@@ -13,8 +13,13 @@ if TYPE_CHECKING:
 MAX_BARS = 400
 """More bars than that could not be told apart: then they stand for weeks or months."""
 
-PARTS = ("in_place", "explained", "missing", "surplus")
-"""What a bar is stacked of, from below; the names of a day's numbers in the document."""
+PARTS = {
+    "in_place": "in place",
+    "explained": "explained",
+    "missing": "missing",
+    "surplus": "unexpected",
+}
+"""What a bar is stacked of, from below: a day's numbers in the document, and their words."""
 
 _WIDTH, _HEIGHT = 840.0, 240.0  # as wide as the page lets it be on a laptop; a phone scrolls
 _TOP, _BOTTOM = 10.0, 212.0  # between them the bars; below, the days
@@ -30,12 +35,10 @@ class Chart(NamedTuple):
     Attributes:
         scale: the labels of the vertical axis, SVG.
         plot: bars and days, SVG.
-        parts: what occurs in it, of `PARTS`.
     """
 
     scale: str
     plot: str
-    parts: tuple[str, ...]
 
 
 class Bar(NamedTuple):
@@ -71,10 +74,7 @@ def metric_chart(days: Sequence[Mapping[str, Any]]) -> Chart:
         )
         for start, of in gathered.items()
     ]
-    occurring = (
-        part for index, part in enumerate(PARTS) if any(bar.heights[index] for bar in bars)
-    )
-    return Chart(*_drawn(bars, PARTS), tuple(occurring))
+    return _drawn(bars, tuple(PARTS))
 
 
 def zones_chart(days: Sequence[Mapping[str, Any]]) -> Chart:
@@ -93,7 +93,7 @@ def zones_chart(days: Sequence[Mapping[str, Any]]) -> Chart:
         )
         for start, of in _gathered(days, ("source_report", "klaviyo_feed"), unit).items()
     ]
-    return Chart(*_drawn(bars, ("shift",)), ("shift",))
+    return _drawn(bars, ("shift",))
 
 
 def _gathered(
@@ -118,8 +118,7 @@ def _said(start: date, unit: str) -> str:
     return start.strftime(formats[unit])
 
 
-def _drawn(bars: Sequence[Bar], parts: Sequence[str]) -> tuple[str, str]:
-    """Scale and plot."""
+def _drawn(bars: Sequence[Bar], parts: Sequence[str]) -> Chart:
     ticks = _ticks([sum(bar.heights) for bar in bars])
     unit = (_BOTTOM - _TOP) / (ticks[-1] - ticks[0])
     left = _DIGIT_WIDTH * max(len(f"{tick:,}") for tick in ticks) + 6
@@ -145,7 +144,7 @@ def _drawn(bars: Sequence[Bar], parts: Sequence[str]) -> tuple[str, str]:
                 )
             base += height
     plot += _day_labels(bars, step)
-    return _svg(scale, left), _svg(plot, _WIDTH - left)
+    return Chart(_svg(scale, left), _svg(plot, _WIDTH - left))
 
 
 def _svg(elements: Sequence[str], width: float) -> str:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, StrictUndefined
 
 from target_klaviyo.klaviyo.json_api import parse_timestamp
-from target_klaviyo.report.charts import metric_chart, period, zones_chart
+from target_klaviyo.report.charts import PARTS, metric_chart, period, zones_chart
 from target_klaviyo.text import counted
 
 if TYPE_CHECKING:
@@ -26,12 +26,6 @@ DIFFERENCES = {
     "rejected": "In the rejects file",
     "pending": "Too young to judge",
     "vanished": "No longer shown by the source",
-}
-PARTS = {
-    "in_place": "in place",
-    "explained": "explained",
-    "missing": "missing",
-    "surplus": "unexpected",
 }
 LISTED_DAYS = 120
 NOTHING = "\N{EN DASH}"

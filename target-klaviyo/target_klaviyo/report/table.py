@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from target_klaviyo.audit.findings import EXPLAINED, WRONG
 from target_klaviyo.text import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-_WRONG = ("missing", "unexpected", "moved", "altered", "elsewhere")
-_EXPLAINED = ("dropped", "rejected", "pending", "vanished")
-_HEADINGS = ("metric", "expected", "found", *_WRONG, "explained")
+_HEADINGS = ("metric", "expected", "found", *WRONG, "explained")
 
 
 def table(document: Mapping[str, Any]) -> Iterator[str]:
@@ -39,7 +38,7 @@ def _row(metric: Mapping[str, Any]) -> tuple[str, ...]:
     numbers = (
         metric["expected"],
         metric["found"],
-        *(kinds[kind] for kind in _WRONG),
-        sum(kinds[kind] for kind in _EXPLAINED),
+        *(kinds[kind] for kind in WRONG),
+        sum(kinds[kind] for kind in EXPLAINED),
     )
     return (metric["name"], *(f"{number:,}" for number in numbers))
