@@ -97,8 +97,29 @@ def check(
         KlaviyoError: Klaviyo cannot be reached or refuses key, revision or list, or the key lacks
             a scope that the settings need.
     """
+    scopes = Scopes()
     with brief_api(settings, wait, clock) as api:
-        return _checked(settings, api, today)
+        account = _account(api, scopes)
+        if settings.list_id is not None:
+            _look_up_list(settings.list_id, api, scopes)
+        for question in questions(settings):
+            _note(question, api, scopes, once=question.endpoint.method == "POST")
+    # Writing needs no account: its name and time zone only say whose key it is.
+    beyond = set(ACCOUNTS.scopes) if settings.mode == "write" else set()
+    lacking, held = scopes.lacking - beyond, scopes.held - beyond
+    if lacking:
+        needed = lacking | held | scopes.unknown
+        raise KlaviyoError(
+            f"The API key of {_described(account)} lacks {_listed(lacking)}; mode "
+            f"'{settings.mode}' needs {_listed(needed)}: create a private key with all of them "
+            "(Settings > API keys) and set it as 'api_key'."
+        )
+    unknown = f"; not checked: {_listed(scopes.unknown)}" if scopes.unknown else ""
+    return (
+        f"Connected to {_described(account)}: the key has what mode '{settings.mode}' needs "
+        f"({_listed(held)}{unknown}); API revision {settings.revision}"
+        f"{revision_age(settings.revision, today)}."
+    )
 
 
 @contextmanager
@@ -119,31 +140,6 @@ def brief_api(
         yield Api(client, wait=wait, clock=clock, retry_policy=retry_policy)
     finally:
         client.close()
-
-
-def _checked(settings: Settings, api: Api, today: date) -> str:
-    scopes = Scopes()
-    account = _account(api, scopes)
-    if settings.list_id is not None:
-        _look_up_list(settings.list_id, api, scopes)
-    for question in questions(settings):
-        _note(question, api, scopes, once=question.endpoint.method == "POST")
-    # Writing needs no account: its name and time zone only say whose key it is.
-    beyond = set(ACCOUNTS.scopes) if settings.mode == "write" else set()
-    lacking, held = scopes.lacking - beyond, scopes.held - beyond
-    if lacking:
-        needed = lacking | held | scopes.unknown
-        raise KlaviyoError(
-            f"The API key of {_described(account)} lacks {_listed(lacking)}; mode "
-            f"'{settings.mode}' needs {_listed(needed)}: create a private key with all of them "
-            "(Settings > API keys) and set it as 'api_key'."
-        )
-    unknown = f"; not checked: {_listed(scopes.unknown)}" if scopes.unknown else ""
-    return (
-        f"Connected to {_described(account)}: the key has what mode '{settings.mode}' needs "
-        f"({_listed(held)}{unknown}); API revision {settings.revision}"
-        f"{revision_age(settings.revision, today)}."
-    )
 
 
 def questions(settings: Settings) -> Iterator[Call]:

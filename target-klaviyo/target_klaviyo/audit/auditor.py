@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from target_klaviyo.audit import comparison
+from target_klaviyo.audit import comparison, klaviyo_side
 from target_klaviyo.audit.days import DAY, Days, day_of, midnight, zone_named
 from target_klaviyo.audit.expected import ExpectedRows
 from target_klaviyo.audit.findings import KINDS
@@ -17,14 +17,15 @@ from target_klaviyo.audit.profiles import ProfileAudit
 from target_klaviyo.audit.store import open_store
 from target_klaviyo.audit.zones import judge_zones
 from target_klaviyo.errors import TooManyRejects
+from target_klaviyo.klaviyo.account import account_call, read_account
 from target_klaviyo.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from target_klaviyo.audit.klaviyo_side import KlaviyoSide
     from target_klaviyo.config import Settings
     from target_klaviyo.errors import RowRejected
+    from target_klaviyo.klaviyo.exchange import Api
     from target_klaviyo.rows.contract import EventRow, ProfileRow
     from target_klaviyo.singer.transforms import Transform
 
@@ -38,19 +39,17 @@ class Auditor:
     """Expects rows, then compares.
 
     Args:
-        klaviyo: what Klaviyo holds; its account is asked for at once, which also tries the key.
+        api: asks Klaviyo; for the account at once, which also tries the key.
         settings: of the run.
         transform: what the rows are made by, if by one: it knows which metrics it can make,
             which of them outlive their source records or follow them in value, and by which
             properties its events are told from those of other sites in the same account.
     """
 
-    def __init__(
-        self, klaviyo: KlaviyoSide, settings: Settings, transform: Transform | None
-    ) -> None:
-        self._klaviyo = klaviyo
+    def __init__(self, api: Api, settings: Settings, transform: Transform | None) -> None:
+        self._api = api
         self._settings = settings
-        self._account = klaviyo.account()
+        self._account = read_account(api.ask(account_call()))
         self._zone = zone_named(self._account.timezone, "Klaviyo's account")
         name = settings.source_timezone
         self._source_zone = zone_named(name, "The setting 'source_timezone'") if name else None
@@ -68,7 +67,7 @@ class Auditor:
         for metric in sorted(getattr(transform, "metrics", ())):
             self._expected.include_metric(metric)
         self._scope: Mapping[str, str] = getattr(transform, "event_scope", {})
-        self._profiles = ProfileAudit(klaviyo, self._expected, settings.audit_profiles)
+        self._profiles = ProfileAudit(api, self._expected, settings.audit_profiles)
         self._rejections: Counter[tuple[str, str]] = Counter()
         self._expects_rows = False
 
@@ -132,7 +131,7 @@ class Auditor:
             self._zone.key,
             self._account.name,
         )
-        metric_ids = self._klaviyo.metrics()
+        metric_ids = klaviyo_side.metrics(self._api)
         for name in names if again is None else sorted(again):
             self._read(name, metric_ids.get(name), days)
         settled_until = int((_now() - self._settings.settle).timestamp())
@@ -169,7 +168,7 @@ class Auditor:
             "repair": None,
             "settle_minutes": self._settings.settle.total_seconds() / 60,
             "other_metrics": sorted(metric_ids.keys() - set(names)),
-            "requests": self._klaviyo.requests,
+            "requests": self._api.requests,
         }
 
     def _days(self) -> Days:
@@ -183,7 +182,7 @@ class Auditor:
     def _read(self, name: str, metric_id: str | None, days: Days) -> None:
         """Read the events of a metric, as far around the period as ours may stand."""
         start, end = self._expected.reach(name, **days.widened(MARGIN).span)
-        events = self._klaviyo.events(metric_id, start, end) if metric_id else ()
+        events = klaviyo_side.events(self._api, metric_id, start, end) if metric_id else ()
         replace_found(self._store, self._expected.metrics[name], events, self._scope)
 
     # What a repair needs.

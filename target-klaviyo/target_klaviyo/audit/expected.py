@@ -144,11 +144,10 @@ class ExpectedRows:
 
     def sample(self, size: int) -> Iterator[ExpectedProfile]:
         """So many of the profiles, all when the size is negative."""
-        names = self._store.execute("SELECT who FROM profiles ORDER BY rank, who LIMIT ?", (size,))
-        for (name,) in names.fetchall():
-            profile = self.profile(name)
-            if profile is not None:
-                yield profile
+        found = self._store.execute(
+            "SELECT row, reason FROM profiles ORDER BY rank, who LIMIT ?", (size,)
+        )
+        return (ExpectedProfile(pickle.loads(row), reason) for row, reason in found)  # noqa: S301
 
     def profile_count(self) -> int:
         """How many profiles are expected."""

@@ -28,9 +28,6 @@ EXPLAINED = {
 
 KINDS = (*WRONG, *EXPLAINED)
 
-FORMER_ADDRESS = "a profile under a former address"
-"""What stands for the property where a second profile is the same person's."""
-
 _KEPT = ("unexpected", "moved", "altered")
 """What no sending mends."""
 

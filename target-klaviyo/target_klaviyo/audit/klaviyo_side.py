@@ -7,7 +7,6 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from target_klaviyo.klaviyo.account import account_call, read_account
 from target_klaviyo.klaviyo.endpoints import EVENTS, METRICS, Call
 from target_klaviyo.klaviyo.json_api import as_object, objects, parse_timestamp, quoted, resources
 from target_klaviyo.people.lookups import lookup, questions
@@ -16,7 +15,6 @@ from target_klaviyo.rows.identity import IDENTIFIER_KINDS, comparable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from target_klaviyo.klaviyo.account import Account
     from target_klaviyo.klaviyo.exchange import Api
 
 EVENTS_PER_PAGE = 1000
@@ -44,65 +42,50 @@ class FoundEvent:
     properties: Mapping[str, Any] = field(repr=False)
 
 
-class KlaviyoSide:
-    """What Klaviyo holds, as far as an audit wants to know.
+def metrics(api: Api) -> dict[str, str]:
+    """Ids of the metrics made through the API, by name.
+
+    Klaviyo's reference lets a metric's integration be null; such a metric, which is no
+    integration's, counts as ours when there is no other of its name.
+    """
+    ours: dict[str, str] = {}
+    unattributed: dict[str, str] = {}
+    for name, metric_id, integration in api.pages(metrics_call, read_metrics):
+        if integration == _API_INTEGRATION:
+            ours.setdefault(name, metric_id)
+        elif not integration:
+            unattributed.setdefault(name, metric_id)
+    return unattributed | ours
+
+
+def events(api: Api, metric_id: str, start: int, end: int) -> Iterator[FoundEvent]:
+    """A metric's events from `start` up to `end`, in seconds since 1970."""
+    return api.pages(partial(events_call, metric_id, start, end), read_events)
+
+
+def profiles(
+    api: Api, lookups: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Profiles by each of their identifiers, as (kind, value).
 
     Args:
         api: sends the questions.
+        lookups: identifiers, as (kind, value), one of which each profile has.
     """
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
-
-    @property
-    def requests(self) -> int:
-        """How many requests were sent so far."""
-        return self._api.requests
-
-    def account(self) -> Account:
-        """The account the key belongs to."""
-        return read_account(self._api.ask(account_call()))
-
-    def metrics(self) -> dict[str, str]:
-        """Ids of the metrics made through the API, by name.
-
-        Klaviyo's reference lets a metric's integration be null; such a metric, which is no
-        integration's, counts as ours when there is no other of its name.
-        """
-        ours: dict[str, str] = {}
-        unattributed: dict[str, str] = {}
-        for name, metric_id, integration in self._api.pages(metrics_call, read_metrics):
-            if integration == _API_INTEGRATION:
-                ours.setdefault(name, metric_id)
-            elif not integration:
-                unattributed.setdefault(name, metric_id)
-        return unattributed | ours
-
-    def events(self, metric_id: str, start: int, end: int) -> Iterator[FoundEvent]:
-        """A metric's events from `start` up to `end`, in seconds since 1970."""
-        yield from self._api.pages(partial(events_call, metric_id, start, end), read_events)
-
-    def profiles(
-        self, lookups: Iterable[tuple[str, str]]
-    ) -> dict[tuple[str, str], list[dict[str, Any]]]:
-        """Profiles by each of their identifiers, as (kind, value).
-
-        Args:
-            lookups: identifiers, as (kind, value), one of which each profile has.
-        """
-        found: dict[str, dict[str, Any]] = {}
-        by_kind: dict[str, list[str]] = {}
-        for kind, value in lookups:
-            by_kind.setdefault(kind, []).append(value)
-        for kind, values in by_kind.items():
-            for asked in questions(values):
-                for profile in self._api.pages(partial(lookup, kind, asked), read_profiles):
-                    found[profile["id"]] = profile
-        indexed: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        for profile in found.values():
-            for identifier in _identifiers(profile).items():
-                indexed.setdefault(identifier, []).append(profile)
-        return indexed
+    by_kind: dict[str, list[str]] = {}
+    for kind, value in lookups:
+        by_kind.setdefault(kind, []).append(value)
+    found = {
+        profile["id"]: profile
+        for kind, values in by_kind.items()
+        for asked in questions(values)
+        for profile in api.pages(partial(lookup, kind, asked), read_profiles)
+    }
+    indexed: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for profile in found.values():
+        for identifier in _identifiers(profile).items():
+            indexed.setdefault(identifier, []).append(profile)
+    return indexed
 
 
 def metrics_call(cursor: str | None) -> Call:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.audit.auditor import Auditor
 from target_klaviyo.audit.findings import WRONG, advice, sentence
-from target_klaviyo.audit.klaviyo_side import KlaviyoSide
 from target_klaviyo.audit.repair import look_again, repair_of, send_missing
 from target_klaviyo.errors import AuditDiffers
 from target_klaviyo.klaviyo.exchange import Api
@@ -65,7 +64,7 @@ class AuditConsumer:
         self._shutdown = shutdown or Shutdown()
         self._clock = clock
         api = Api(client, wait=self._shutdown.wait, clock=clock)
-        self._auditor = Auditor(KlaviyoSide(api), settings, transform)
+        self._auditor = Auditor(api, settings, transform)
 
     # Rows in.
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from target_klaviyo.audit import klaviyo_side
 from target_klaviyo.audit.expected import anchors, who
-from target_klaviyo.audit.findings import FORMER_ADDRESS
 from target_klaviyo.people.differences import alike, flat
 from target_klaviyo.people.lookups import PEOPLE_PER_PAGE
 from target_klaviyo.rows.identity import SILENT_DOMAIN
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from target_klaviyo.audit.expected import ExpectedProfile, ExpectedRows
-    from target_klaviyo.audit.klaviyo_side import KlaviyoSide
+    from target_klaviyo.klaviyo.exchange import Api
     from target_klaviyo.rows.contract import ProfileRow
 
     Difference = dict[str, Any]
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     FoundProfiles = Mapping[tuple[str, str], list[dict[str, Any]]]
 
 MAX_LISTED = 1_000
+FORMER_ADDRESS = "a profile under a former address"
+"""What stands for the property where a second profile is the same person's."""
+
 SILENT = "Klaviyo keeps no profiles for addresses at example.com and test.com"
 ERASED = "the source no longer knows this person, whose address it has erased"
 
@@ -33,13 +36,13 @@ class ProfileAudit:
     """Compares profiles, a page at a time.
 
     Args:
-        klaviyo: what Klaviyo holds.
+        api: asks Klaviyo.
         expected: what should be there.
         size: how many profiles to compare; -1 means all.
     """
 
-    def __init__(self, klaviyo: KlaviyoSide, expected: ExpectedRows, size: int) -> None:
-        self._klaviyo = klaviyo
+    def __init__(self, api: Api, expected: ExpectedRows, size: int) -> None:
+        self._api = api
         self._expected = expected
         self._size = size
         self._differing: set[str] = set()
@@ -52,9 +55,8 @@ class ProfileAudit:
         self._differing.clear()
         sample = self._expected.sample(self._size)
         while wanted := list(islice(sample, PEOPLE_PER_PAGE)):
-            found = self._klaviyo.profiles(
-                lookup for each in wanted for lookup in _lookups(each.row)
-            )
+            lookups = (lookup for each in wanted for lookup in _lookups(each.row))
+            found = klaviyo_side.profiles(self._api, lookups)
             for each in wanted:
                 checked += 1
                 wrong = differences(each, found)
@@ -117,13 +119,13 @@ def differences(expected: ExpectedProfile, found: FoundProfiles) -> list[Differe
     best = min(compared, key=len)
     if present:
         best += [
-            _difference(name, FORMER_ADDRESS, None, shown(profile), expected.reason)
+            _difference(name, FORMER_ADDRESS, None, _named(profile), expected.reason)
             for profile in former.values()
         ]
     return best
 
 
-def shown(profile: FoundProfile) -> str:
+def _named(profile: FoundProfile) -> str:
     """The identifier a person would look for."""
     named = (profile.get(kind) for kind in ("email", "phone_number", "external_id", "id"))
     return str(next(filter(None, named), ""))

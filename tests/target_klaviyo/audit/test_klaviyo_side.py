@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from target_klaviyo.audit import klaviyo_side
-from target_klaviyo.audit.klaviyo_side import KlaviyoSide
 from target_klaviyo.errors import KlaviyoError
 from target_klaviyo.klaviyo import json_api
 from target_klaviyo.klaviyo.client import Client
@@ -115,11 +114,11 @@ def test_an_answer_of_another_shape_ends_the_audit_with_a_sentence(
     read: str, document: Any
 ) -> None:
     """What cannot be read is never taken for nothing, and never a traceback."""
-    klaviyo = KlaviyoSide(Api(OneAnswer(document), wait=lambda _: None))
+    api = Api(OneAnswer(document), wait=lambda _: None)
     questions: dict[str, Callable[[], object]] = {
-        "events": lambda: list(klaviyo.events("M1", 0, 1)),
-        "metrics": klaviyo.metrics,
-        "profiles": lambda: klaviyo.profiles([("email", "ada@shop.io")]),
+        "events": lambda: list(klaviyo_side.events(api, "M1", 0, 1)),
+        "metrics": lambda: klaviyo_side.metrics(api),
+        "profiles": lambda: klaviyo_side.profiles(api, [("email", "ada@shop.io")]),
     }
     with pytest.raises(KlaviyoError, match="endpoint answers cannot be read"):
         questions[read]()
