@@ -29,8 +29,13 @@ FROM counts JOIN metrics ON metrics.number = metric
 WHERE time >= :start AND time < :end
 GROUP BY 1, 2
 """
-_NUMBERS = ("expected", "found", "in_place", "explained", "missing", "surplus", "differs")
-_NOTHING = {**dict.fromkeys(_NUMBERS, 0), "expected_value": 0.0, "found_value": 0.0}
+_NUMBERS = ("expected", "found", "in_place", "explained", "missing", "surplus")
+_NOTHING = {
+    **dict.fromkeys(_NUMBERS, 0),
+    "differs": False,
+    "expected_value": 0.0,
+    "found_value": 0.0,
+}
 
 
 class Days(NamedTuple):
@@ -85,9 +90,10 @@ def midnight(day: date, zone: ZoneInfo) -> int:
 def counts_by_day(store: sqlite3.Connection, days: Days) -> dict[str, list[dict[str, Any]]]:
     """Metric -> all the days, in numbers, as the report has them."""
     store.create_function("day_of", 1, lambda moment: day_of(moment, days.zone).isoformat())
-    counted: dict[tuple[str, str], dict[str, Any]] = {
-        (each.pop("name"), each["day"]): each for each in read(store, _BY_DAY, days.span)
-    }
+    counted: dict[tuple[str, str], dict[str, Any]] = {}
+    for each in read(store, _BY_DAY, days.span):
+        each["differs"] = each["differs"] > 0
+        counted[each.pop("name"), each["day"]] = each
     names = [name for (name,) in store.execute("SELECT name FROM metrics")]
     every_day = [
         (days.first + number * DAY).isoformat()

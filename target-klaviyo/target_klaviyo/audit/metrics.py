@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.audit.comparison import findings_by_kind, listed
@@ -18,16 +19,19 @@ if TYPE_CHECKING:
 
     DayCounts = dict[str, Any]
 
-_TOTALS = """
-SELECT name,
-  count(CASE what WHEN 'expected' THEN 1 END) AS expected,
-  count(CASE what WHEN 'found' THEN 1 END) AS found,
-  count(CASE what WHEN 'followed' THEN 1 END) AS stored_under_an_earlier_time,
-  count(CASE what WHEN 'formerly_true' THEN 1 END) AS formerly_true,
-  count(CASE what WHEN 'without_unique_id' THEN 1 END) AS without_unique_id,
-  count(CASE what WHEN 'without_value' THEN 1 END) AS without_value
-FROM metrics LEFT JOIN counts ON metric = number AND time >= :start AND time < :end
-GROUP BY 1 ORDER BY 1
+_TOTALS = (
+    "expected",
+    "found",
+    "stored_under_an_earlier_time",
+    "formerly_true",
+    "without_unique_id",
+    "without_value",
+)
+_COUNTS = """
+SELECT name, what, count(*) AS events
+FROM counts JOIN metrics ON number = metric
+WHERE time >= :start AND time < :end
+GROUP BY 1, 2
 """
 _SUMS = """
 SELECT name, what, coalesce(currency, :currency) AS currency, round(total(value), 2) AS sum
@@ -59,10 +63,15 @@ def metrics(
         sums.setdefault((each["name"], each["what"]), {})[each["currency"]] = each["sum"]
     by_day = counts_by_day(store, days)
     by_source_day = counts_by_day(store, source_days) if source_days else {}
-    for totals in list(read(store, _TOTALS, days.span)):
-        name = totals["name"]
+    counts = Counter(
+        {(each["name"], each["what"]): each["events"] for each in read(store, _COUNTS, days.span)}
+    )
+    for name in sorted(by_day):
+        totals = {what: counts[name, what] for what in _TOTALS}
         expected_sums, found_sums = sums.get((name, "expected"), {}), sums.get((name, "found"), {})
-        is_summed = len(expected_sums.keys() | found_sums.keys()) < _SEVERAL
+        if len(expected_sums.keys() | found_sums.keys()) >= _SEVERAL:  # which have no sum
+            for day in by_day[name]:
+                day["expected_value"] = day["found_value"] = None
         kinds = findings_by_kind(store, name)
         yield {
             "name": name,
@@ -73,13 +82,13 @@ def metrics(
             "found_sums": found_sums,
             "notes": list(_notes(totals)),
             "findings_by_kind": kinds,
-            "days": [_day(each, is_summed=is_summed) for each in by_day[name]],
+            "days": by_day[name],
             "days_both_ways": _both_ways(by_day[name], by_source_day.get(name, ())),
             "findings": listed(store, name),
         }
 
 
-def _notes(totals: Mapping[str, Any]) -> Iterator[str]:
+def _notes(totals: Mapping[str, int]) -> Iterator[str]:
     """What is to be known about a metric's numbers, in sentences."""
     if count := totals["stored_under_an_earlier_time"]:
         stand = "stands" if count == 1 else "stand"
@@ -98,12 +107,6 @@ def _notes(totals: Mapping[str, Any]) -> Iterator[str]:
         )
     if count := totals["without_value"]:
         yield f"Klaviyo does not show the value of {counted(count, 'event')}: not compared."
-
-
-def _day(day: DayCounts, *, is_summed: bool) -> DayCounts:
-    """A day; amounts in several currencies have no sum."""
-    unsummed = {} if is_summed else {"expected_value": None, "found_value": None}
-    return {**day, **unsummed, "differs": day["differs"] > 0}
 
 
 def _both_ways(days: Sequence[DayCounts], source_days: Sequence[DayCounts]) -> list[dict[str, Any]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import orjson
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from target_klaviyo.rows.contract import Origin
 from target_klaviyo.singer.input_stats import InputStats
 from target_klaviyo.singer.router import RecordRouter
+from target_klaviyo.writing.reject_entries import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ class RejectedRows:
 
     def __init__(self, settings: Settings, transform: Transform | None, parser: RowParser) -> None:
         self._path = settings.rejects_path
-        self._collector = _RowCollector()
+        self._collector = _RowCollector([])
         self._router = RecordRouter(settings, transform, parser, self._collector, InputStats())
 
     def __iter__(self) -> Iterator[tuple[Row, str]]:
@@ -44,44 +44,31 @@ class RejectedRows:
             return
         with self._path.open("rb") as file:
             for line in file:
-                message = _message(line)
+                message = parsed(line)
                 if message.get("type") != "RECORD" or "reason" not in message:
                     continue
                 stream = str(message.get("stream"))
                 self._router.route(stream, message.get("record"), Origin(stream, b"", b""))
-                for row in self._collector.take_all():
-                    yield row, str(message["reason"])
+                yield from ((row, str(message["reason"])) for row in self._collector.rows)
+                self._collector.rows.clear()
 
 
+@dataclass
 class _RowCollector:
     """A receiver that keeps the rows of one record."""
 
-    def __init__(self) -> None:
-        self._rows: list[Row] = []
-
-    def take_all(self) -> list[Row]:
-        """What was kept, which is not kept any more."""
-        rows, self._rows = self._rows, []
-        return rows
+    rows: list[Row]
 
     def take_event(self, row: EventRow) -> None:
         """Keep an event."""
-        self._rows.append(row)
+        self.rows.append(row)
 
     def take_profile(self, row: ProfileRow) -> None:
         """Keep a profile."""
-        self._rows.append(row)
+        self.rows.append(row)
 
     def count_read(self, label: str) -> None:
         """A row was read."""
 
     def take_reject(self, label: str, rejection: RowRejected, origin: Origin) -> None:
         """A row was rejected again."""
-
-
-def _message(line: bytes) -> dict[str, Any]:
-    try:
-        message = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return {}
-    return message if isinstance(message, dict) else {}

@@ -76,7 +76,7 @@ UNION ALL SELECT metric, time, 'found', value, currency FROM ours
 UNION ALL SELECT metric, time, 'without_unique_id', NULL, NULL FROM ours WHERE unique_id IS NULL
 UNION ALL SELECT metric, time, 'without_value', NULL, NULL FROM ours WHERE value IS NULL
 UNION ALL SELECT metric, place, 'formerly_true', NULL, NULL FROM expected WHERE was_true
-UNION ALL SELECT metric, place, 'followed', NULL, NULL FROM expected
+UNION ALL SELECT metric, place, 'stored_under_an_earlier_time', NULL, NULL FROM expected
   WHERE place < time AND NOT was_true
 UNION ALL SELECT metric, lacks_at,
   CASE WHEN kind IN ('dropped', 'rejected', 'pending') THEN 'absent' ELSE 'missing' END, NULL, NULL

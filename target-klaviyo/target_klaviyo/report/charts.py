@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import date, timedelta
 from html import escape
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ PARTS = {
 }
 """What a bar is stacked of, from below: a day's numbers in the document, and their words."""
 
+_SAID = {"day": "%d %b %Y", "week": "week of %d %b %Y", "month": "%B %Y"}
 _WIDTH, _HEIGHT = 840.0, 240.0  # as wide as the page lets it be on a laptop; a phone scrolls
 _TOP, _BOTTOM = 10.0, 212.0  # between them the bars; below, the days
 _FILLED = 0.8  # how much of its place a bar takes
@@ -63,16 +64,14 @@ def metric_chart(days: Sequence[Mapping[str, Any]]) -> Chart:
     Args:
         days: as the document has them.
     """
-    unit = period(len(days))
-    gathered = _gathered(days, (*PARTS, "expected", "found", "differs"), unit)
     bars = [
         Bar(
             start,
             tuple(of[part] for part in PARTS),
-            f"{_said(start, unit)}: {of['expected']:,} expected, {of['found']:,} found",
-            is_flagged=bool(of["differs"]),
+            f"{said}: {of['expected']:,} expected, {of['found']:,} found",
+            is_flagged=of["differs"] > 0,
         )
-        for start, of in gathered.items()
+        for start, said, of in _gathered(days, (*PARTS, "expected", "found", "differs"))
     ]
     return _drawn(bars, tuple(PARTS))
 
@@ -83,39 +82,33 @@ def zones_chart(days: Sequence[Mapping[str, Any]]) -> Chart:
     Args:
         days: grouped both ways, as the document has them.
     """
-    unit = period(len(days))
     bars = [
         Bar(
             start,
             (of["klaviyo_feed"] - of["source_report"],),
-            f"{_said(start, unit)}: {of['source_report']:,} in the source's report, "
+            f"{said}: {of['source_report']:,} in the source's report, "
             f"{of['klaviyo_feed']:,} in Klaviyo's feed",
         )
-        for start, of in _gathered(days, ("source_report", "klaviyo_feed"), unit).items()
+        for start, said, of in _gathered(days, ("source_report", "klaviyo_feed"))
     ]
     return _drawn(bars, ("shift",))
 
 
 def _gathered(
-    days: Sequence[Mapping[str, Any]], names: Sequence[str], unit: str
-) -> dict[date, dict[str, int]]:
-    """Days, or the weeks or months they make, by their first day."""
-    gathered: dict[date, dict[str, int]] = defaultdict(lambda: dict.fromkeys(names, 0))
-    for each in days:
-        day = date.fromisoformat(each["day"])
-        start = {
-            "day": day,
-            "week": day - timedelta(days=day.weekday()),
-            "month": day.replace(day=1),
-        }[unit]
-        for name in names:
-            gathered[start][name] += each[name]
-    return gathered
+    days: Sequence[Mapping[str, Any]], names: Sequence[str]
+) -> Iterator[tuple[date, str, dict[str, int]]]:
+    """Days, or the weeks or months they make: the first day, how it is said, and the numbers."""
+    unit = period(len(days))
+    for start, within in groupby(days, lambda each: _start(date.fromisoformat(each["day"]), unit)):
+        gathered = list(within)
+        numbers = {name: sum(each[name] for each in gathered) for name in names}
+        yield start, start.strftime(_SAID[unit]), numbers
 
 
-def _said(start: date, unit: str) -> str:
-    formats = {"day": "%d %b %Y", "week": "week of %d %b %Y", "month": "%B %Y"}
-    return start.strftime(formats[unit])
+def _start(day: date, unit: str) -> date:
+    if unit == "week":
+        return day - timedelta(days=day.weekday())
+    return day if unit == "day" else day.replace(day=1)
 
 
 def _drawn(bars: Sequence[Bar], parts: Sequence[str]) -> Chart:
