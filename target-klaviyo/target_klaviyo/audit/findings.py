@@ -32,11 +32,22 @@ _KEPT = ("unexpected", "moved", "altered")
 """What no sending mends."""
 
 
+def wrong(report: Mapping[str, Any]) -> list[str]:
+    """What differs and is not explained, as clauses; nothing when all agrees."""
+    totals = report["totals"]
+    profiles = totals["profiles_differing"]
+    return [
+        *_events(totals, WRONG),
+        *([f"{counted(profiles, 'profile')} altered"] if profiles else ()),
+    ]
+
+
 def sentence(report: Mapping[str, Any]) -> str:
     """The verdict in one sentence, without its full stop."""
     totals, zones = report["totals"], report["time_zones"]
     explained = enumeration(_explained(report))
-    if report["agrees"]:
+    differs = enumeration(wrong(report))
+    if not differs:
         known = f", but for {explained}" if explained else ""
         if zones["are_the_cause"]:
             known += (
@@ -47,11 +58,8 @@ def sentence(report: Mapping[str, Any]) -> str:
             f"Klaviyo agrees with the source: {counted(totals['expected'], 'event')} and "
             f"{counted(totals['profiles_checked'], 'profile')} compared{known}"
         )
-    wrong = list(_events(totals, WRONG))
-    if totals["profiles_differing"]:
-        wrong.append(f"{counted(totals['profiles_differing'], 'profile')} altered")
     known = f"; explained are {explained}" if explained else ""
-    return f"Klaviyo differs from the source: {enumeration(wrong)}{known}"
+    return f"Klaviyo differs from the source: {differs}{known}"
 
 
 def advice(report: Mapping[str, Any]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from target_klaviyo.rows.contract import SAMPLE_ID_PREFIX, SAMPLE_PROPERTY
+from target_klaviyo.rows.identity import IDENTIFIER_KINDS
 
 if TYPE_CHECKING:
     import sqlite3
@@ -30,8 +31,6 @@ def replace_found(
         is_ours = _is_ours(event, scope)
         if is_ours is None:
             continue
-        person = event.person
-        person_id = person.get("id", "")
         store.execute(
             "INSERT OR IGNORE INTO found (id, metric, unique_id, person, time, value, currency,"
             " owned) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -39,7 +38,7 @@ def replace_found(
                 event.id,
                 metric,
                 event.unique_id,
-                person_id,
+                event.person["id"],
                 event.time,
                 event.value,
                 event.currency,
@@ -47,13 +46,9 @@ def replace_found(
             ),
         )
         store.execute(
-            "INSERT OR REPLACE INTO people VALUES (?, ?, ?, ?)",
-            (
-                person_id,
-                person.get("email"),
-                person.get("phone_number"),
-                person.get("external_id"),
-            ),
+            "INSERT OR REPLACE INTO people (id, email, phone_number, external_id)"
+            " VALUES (?, ?, ?, ?)",
+            [event.person.get(kind) for kind in IDENTIFIER_KINDS],
         )
 
 

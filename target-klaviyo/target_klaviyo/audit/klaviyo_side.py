@@ -147,7 +147,7 @@ def read_events(document: Any) -> Iterator[FoundEvent]:
             None if unique_id in (None, "") else str(unique_id),
             float(value) if isinstance(value, int | float) else None,
             currency if isinstance(currency, str) else None,
-            _identifiers({**people.get(profile_id, {}), "id": profile_id}),
+            {"id": profile_id, **_identifiers(people.get(profile_id, {}))},
             properties,
         )
 

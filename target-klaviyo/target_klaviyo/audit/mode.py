@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.audit.auditor import Auditor
-from target_klaviyo.audit.findings import WRONG, advice, sentence
+from target_klaviyo.audit.findings import advice, sentence, wrong
 from target_klaviyo.audit.repair import look_again, repair_of, send_missing
 from target_klaviyo.errors import AuditDiffers
 from target_klaviyo.klaviyo.exchange import Api
@@ -147,17 +147,17 @@ def publish(compared: dict[str, Any], path: Path) -> None:
     Raises:
         AuditDiffers: not all agrees; its sentence names the report.
     """
-    totals = compared["totals"]
-    agrees = not any(totals[each] for each in (*WRONG, "profiles_differing"))
-    report: dict[str, Any] = {"agrees": agrees, "sentence": "", "advice": []}
-    report |= compared
-    said, to_do = sentence(report), list(advice(report))
-    report["sentence"] = f"{said}."
-    report["advice"] = [f"{each[0].upper()}{each[1:]}." for each in to_do]
+    said, to_do = sentence(compared), list(advice(compared))
+    report = {
+        "agrees": not wrong(compared),
+        "sentence": f"{said}.",
+        "advice": [f"{each[0].upper()}{each[1:]}." for each in to_do],
+        **compared,
+    }
     write_report(report, path)
     for line in table(report):
         logger.info("%s", line)
     verdict = "; ".join((said, *to_do, f"the report is {path}."))
-    if not agrees:
+    if not report["agrees"]:
         raise AuditDiffers(verdict)
     logger.info("%s", verdict)
