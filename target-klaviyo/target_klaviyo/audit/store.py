@@ -9,10 +9,12 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
+from target_klaviyo.audit.findings import EXPLAINED
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_SCHEMA = """
+_SCHEMA = f"""
 CREATE TABLE metrics (
   number INTEGER PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
@@ -79,10 +81,11 @@ UNION ALL SELECT metric, place, 'formerly_true', NULL, NULL FROM expected WHERE 
 UNION ALL SELECT metric, place, 'stored_under_an_earlier_time', NULL, NULL FROM expected
   WHERE place < time AND NOT was_true
 UNION ALL SELECT metric, lacks_at,
-  CASE WHEN kind IN ('dropped', 'rejected', 'pending') THEN 'absent' ELSE 'missing' END, NULL, NULL
+  CASE WHEN kind IN {tuple(EXPLAINED)} THEN 'absent' ELSE 'missing' END, NULL, NULL
   FROM findings
 UNION ALL SELECT metric, stands_at,
-  CASE WHEN kind IN ('vanished', 'altered') THEN kind ELSE 'surplus' END, NULL, NULL
+  CASE WHEN kind IN {tuple(EXPLAINED)} THEN 'known' WHEN kind = 'altered' THEN kind
+  ELSE 'surplus' END, NULL, NULL
   FROM findings;
 
 CREATE TABLE profiles (

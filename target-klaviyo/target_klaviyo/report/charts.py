@@ -46,7 +46,7 @@ class Bar(NamedTuple):
     """A bar: what it is stacked of, from zero upwards; a negative height goes down."""
 
     start: date
-    heights: tuple[int, ...]
+    heights: dict[str, int]
     title: str
     is_flagged: bool = False
 
@@ -67,13 +67,13 @@ def metric_chart(days: Sequence[Mapping[str, Any]]) -> Chart:
     bars = [
         Bar(
             start,
-            tuple(of[part] for part in PARTS),
+            {part: of[part] for part in PARTS},
             f"{said}: {of['expected']:,} expected, {of['found']:,} found",
             is_flagged=of["differs"] > 0,
         )
         for start, said, of in _gathered(days, (*PARTS, "expected", "found", "differs"))
     ]
-    return _drawn(bars, tuple(PARTS))
+    return _drawn(bars)
 
 
 def zones_chart(days: Sequence[Mapping[str, Any]]) -> Chart:
@@ -85,13 +85,13 @@ def zones_chart(days: Sequence[Mapping[str, Any]]) -> Chart:
     bars = [
         Bar(
             start,
-            (of["klaviyo_feed"] - of["source_report"],),
+            {"shift": of["klaviyo_feed"] - of["source_report"]},
             f"{said}: {of['source_report']:,} in the source's report, "
             f"{of['klaviyo_feed']:,} in Klaviyo's feed",
         )
         for start, said, of in _gathered(days, ("source_report", "klaviyo_feed"))
     ]
-    return _drawn(bars, ("shift",))
+    return _drawn(bars)
 
 
 def _gathered(
@@ -111,8 +111,8 @@ def _start(day: date, unit: str) -> date:
     return day if unit == "day" else day.replace(day=1)
 
 
-def _drawn(bars: Sequence[Bar], parts: Sequence[str]) -> Chart:
-    ticks = _ticks([sum(bar.heights) for bar in bars])
+def _drawn(bars: Sequence[Bar]) -> Chart:
+    ticks = _ticks([sum(bar.heights.values()) for bar in bars])
     unit = (_BOTTOM - _TOP) / (ticks[-1] - ticks[0])
     left = _DIGIT_WIDTH * max(len(f"{tick:,}") for tick in ticks) + 6
     step = (_WIDTH - left) / max(1, len(bars))
@@ -127,7 +127,7 @@ def _drawn(bars: Sequence[Bar], parts: Sequence[str]) -> Chart:
         if bar.is_flagged:
             plot += _flag(centre, step)
         base = 0
-        for part, height in zip(parts, bar.heights, strict=True):
+        for part, height in bar.heights.items():
             if height:
                 top = level(max(base, base + height))
                 plot.append(
