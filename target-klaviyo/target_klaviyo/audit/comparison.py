@@ -120,7 +120,7 @@ _SHOWN = """
 SELECT coalesce(e.unique_id, f.unique_id, '') AS unique_id,
   coalesce(e.email, e.phone_number, e.external_id, e.id,
     p.email, p.phone_number, p.external_id, p.id) AS profile,
-  coalesce(p.email, p.phone_number, p.external_id, p.id) AS found_profile,
+  nullif(coalesce(p.email, p.phone_number, p.external_id, p.id), '') AS found_profile,
   strftime('%Y-%m-%dT%H:%M:%SZ', e.time, 'unixepoch') AS time,
   strftime('%Y-%m-%dT%H:%M:%SZ', f.time, 'unixepoch') AS found_time,
   e.value, f.value AS found_value, coalesce(e.currency, f.currency) AS currency,

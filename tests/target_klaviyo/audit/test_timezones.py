@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_klaviyo.audit.days import Days, day_of, midnight
+from target_klaviyo.audit.days import Days, counts_by_day, day_of, midnight
+from target_klaviyo.audit.expected import ExpectedRows
+from target_klaviyo.audit.store import open_store
 from target_klaviyo.audit.zones import misread_zone
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
@@ -35,6 +37,25 @@ def test_the_days_of_another_zone_hold_those_of_the_first(day: date, one: str, o
     others = days.in_zone(ZoneInfo(other))
     assert others.span["start"] <= days.span["start"] < days.span["end"] <= others.span["end"]
     assert others.first <= day <= others.last
+
+
+@given(st.lists(st.integers(1_600_000_000, 1_602_000_000), max_size=20), st.sampled_from(ZONES))
+def test_counts_by_day_lose_nothing(moments: list[int], name: str) -> None:
+    """Whatever the zone, the days hold all events, each on its own day, and days without any."""
+    zone = ZoneInfo(name)
+    store = open_store()
+    metric = ExpectedRows(store).include_metric("Paid")
+    store.executemany(
+        "INSERT INTO found (id, metric, person, time, value, owned) VALUES (?, ?, '', ?, 0.5, 1)",
+        [(str(number), metric, moment) for number, moment in enumerate(moments)],
+    )
+    days = Days(zone, day_of(1_600_000_000, zone), day_of(1_602_000_000, zone))
+    (counted,) = counts_by_day(store, days).values()
+    assert [each["day"] for each in counted] == sorted({each["day"] for each in counted})
+    assert len(counted) == (days.last - days.first).days + 1
+    on_days = Counter(day_of(moment, zone).isoformat() for moment in moments)
+    assert +Counter({each["day"]: each["found"] for each in counted}) == on_days
+    assert sum(each["found_value"] for each in counted) == len(moments) / 2
 
 
 @pytest.mark.parametrize("taken_for", ["UTC", "Europe/Stockholm"])
