@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 
     from target_klaviyo.audit.klaviyo_side import FoundEvent
 
+_ADD_EVENT = """
+INSERT OR IGNORE INTO found (id, metric, unique_id, person, time, value, currency, owned)
+VALUES (:id, :metric, :unique_id, :person, :time, :value, :currency, :owned)
+"""
+_ADD_PERSON = """
+INSERT OR REPLACE INTO people (id, email, phone_number, external_id)
+VALUES (:id, :email, :phone_number, :external_id)
+"""
+
 
 def replace_found(
     store: sqlite3.Connection, metric: int, events: Iterable[FoundEvent], scope: Mapping[str, str]
@@ -31,25 +40,9 @@ def replace_found(
         is_ours = _is_ours(event, scope)
         if is_ours is None:
             continue
-        store.execute(
-            "INSERT OR IGNORE INTO found (id, metric, unique_id, person, time, value, currency,"
-            " owned) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                event.id,
-                metric,
-                event.unique_id,
-                event.person["id"],
-                event.time,
-                event.value,
-                event.currency,
-                is_ours,
-            ),
-        )
-        store.execute(
-            "INSERT OR REPLACE INTO people (id, email, phone_number, external_id)"
-            " VALUES (?, ?, ?, ?)",
-            [event.person.get(kind) for kind in IDENTIFIER_KINDS],
-        )
+        kept = {"metric": metric, "person": event.person["id"], "owned": is_ours}
+        store.execute(_ADD_EVENT, {**vars(event), **kept})
+        store.execute(_ADD_PERSON, {**dict.fromkeys(IDENTIFIER_KINDS), **event.person})
 
 
 def _is_ours(event: FoundEvent, scope: Mapping[str, str]) -> bool | None:
