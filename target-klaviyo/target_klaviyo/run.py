@@ -18,7 +18,7 @@ from target_klaviyo.singer.router import RecordRouter
 from target_klaviyo.singer.transforms import configured_transform
 from target_klaviyo.writing.rejects import RejectsFile
 from target_klaviyo.writing.stats import RunStats, summary
-from target_klaviyo.writing.writer import Writer, WriterOptions
+from target_klaviyo.writing.writer import Writer
 
 if TYPE_CHECKING:
     from target_klaviyo.config import Settings
@@ -110,20 +110,13 @@ class Run:
         )
 
     def _writer(self, rejects: RejectsFile, stats: RunStats) -> Writer:
-        settings = self._settings
         return Writer(
-            client=Client.configured(settings),
-            options=WriterOptions(
-                concurrency=settings.concurrency,
-                list_id=settings.list_id,
-                clear_one_by_one=settings.clear_with == "single",
-                merges_people=settings.on_email_change == "merge",
-                rejects_path=settings.rejects_path,
-                batch_size_rows=self._batch_size_rows,
-            ),
+            client=Client.configured(self._settings),
+            settings=self._settings,
             rejects=rejects,
             stats=stats,
             print_state=_print_state,
+            max_rows=self._batch_size_rows,
         )
 
     def _repair_writer(self) -> Writer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import orjson
@@ -12,7 +12,7 @@ import orjson
 from target_klaviyo.klaviyo import endpoints
 from target_klaviyo.klaviyo.endpoints import Call
 from target_klaviyo.people import changes
-from target_klaviyo.people.lookups import Kind, lookup
+from target_klaviyo.people.lookups import lookup
 from target_klaviyo.people.resolution import Identifiers
 from target_klaviyo.writing.requests import Request
 
@@ -20,22 +20,51 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from target_klaviyo.klaviyo.outcomes import ApiError
+    from target_klaviyo.people.lookups import Kind
     from target_klaviyo.people.person import Person
     from target_klaviyo.rows.contract import ProfileRow
 
 
 @dataclass(slots=True, eq=False)
 class Case:
-    """A row whose person is being found out; there are many at a time, so they are kept small.
+    """A row on its way to its person; there are many at a time, so they are kept small.
 
     Attributes:
-        named: profiles that Klaviyo has named as bearing an identifier of the row.
         identifiers: what the row says about whose it is.
+        named: profiles that Klaviyo has named as bearing an identifier of the row.
+        steps: requests that must be carried out before the row itself is written.
+        person_id: the profile it goes to, None for a new one.
+        fields: what is to be written there.
+        single: it is written by an update of the one profile.
+        attempted: what was decided last, by which a second refusal of the same is known.
+        error: why the last attempt was refused, None when none was.
+        merging: profiles that Klaviyo has been asked to merge.
+        waits_for: a row that may take along the profile this one has found.
+        waiting: the rows that wait so for this one.
+        ahead_of: the row it should have waited for, which waits for it in turn.
+        wrote: something was changed in Klaviyo.
+        foreign: its profile keeps an external id of somebody else's.
     """
 
     row: ProfileRow
-    named: frozenset[str] = frozenset()
     identifiers: Identifiers = field(init=False)
+    named: frozenset[str] = frozenset()
+    steps: tuple[UpdateProfile | MergeProfiles, ...] = ()
+    subjects: frozenset[str] = frozenset()
+    person_id: str | None = None
+    fields: Mapping[str, Any] | None = None
+    single: bool = False
+    attempted: object = None
+    error: ApiError | None = None
+    rounds: int = 0
+    merging: frozenset[str] = frozenset()
+    merge_looks: int = 0
+    waits_for: Case | None = None
+    waiting: tuple[Case, ...] = ()
+    ahead_of: Case | None = None
+    times_ahead: int = 0
+    wrote: bool = False
+    foreign: bool = False
 
     def __post_init__(self) -> None:
         identity = dict(self.row.identity)
@@ -51,48 +80,8 @@ class Case:
         return {self.identifiers.email, orjson.loads(self.row.attributes)["email"]}
 
 
-@dataclass(slots=True, eq=False)
-class ResolvedCase(Case):
-    """A row on its way to its person.
-
-    Attributes:
-        steps: requests that must be carried out before the row itself is written.
-        person_id: the profile it goes to, None for a new one.
-        fields: what is to be written there.
-        single: it is written by an update of the one profile.
-        attempted: what was decided last, by which a second refusal of the same is known.
-        error: why the last attempt was refused, None when none was.
-        merging: profiles that Klaviyo has been asked to merge.
-        waits_for: a row that may take along the profile this one has found.
-        waiting: the rows that wait so for this one.
-        ahead_of: the row it should have waited for, which waits for it in turn.
-        wrote: something was changed in Klaviyo.
-        foreign: its profile keeps an external id of somebody else's.
-    """
-
-    steps: tuple[UpdateProfile | MergeProfiles, ...] = ()
-    subjects: frozenset[str] = frozenset()
-    person_id: str | None = None
-    fields: Mapping[str, Any] | None = None
-    single: bool = False
-    attempted: object = None
-    error: ApiError | None = None
-    rounds: int = 0
-    merging: frozenset[str] = frozenset()
-    merge_looks: int = 0
-    waits_for: ResolvedCase | None = None
-    waiting: tuple[ResolvedCase, ...] = ()
-    ahead_of: ResolvedCase | None = None
-    times_ahead: int = 0
-    wrote: bool = False
-    foreign: bool = False
-
-
-CaseT = TypeVar("CaseT", bound=Case)
-
-
 @dataclass(eq=False)
-class Inquiry(Generic[CaseT]):
+class Inquiry:
     """What is asked about some rows, and who was found so far.
 
     Attributes:
@@ -101,12 +90,12 @@ class Inquiry(Generic[CaseT]):
         refused: rows whose identifiers Klaviyo does not take in a question.
     """
 
-    cases: Sequence[CaseT]
+    cases: Sequence[Case]
     counts: bool
     unanswered: int = 0
     asked_addresses: bool = False
     people: dict[str, Person] = field(default_factory=dict)
-    refused: dict[CaseT, ApiError] = field(default_factory=dict)
+    refused: dict[Case, ApiError] = field(default_factory=dict)
 
     @property
     def unseen_addresses(self) -> set[str]:
@@ -119,7 +108,7 @@ class Inquiry(Generic[CaseT]):
             for spelling in case.spellings
         }
 
-    def found(self) -> Iterator[tuple[CaseT, list[Person]]]:
+    def found(self) -> Iterator[tuple[Case, list[Person]]]:
         """The people who may be a row's, for each row that could be asked about."""
         by_external_id: dict[str | None, list[Person]] = defaultdict(list)
         by_email: dict[str | None, list[Person]] = defaultdict(list)
@@ -139,7 +128,7 @@ class Inquiry(Generic[CaseT]):
 class LookUpPeople(Request):
     """A page of the people who bear one of these identifiers."""
 
-    inquiry: Inquiry[Any]
+    inquiry: Inquiry
     kind: Kind
     values: Sequence[str]
     cursor: str | None = None
@@ -158,7 +147,7 @@ class UpdateProfile(Request):
         leaves: the profile is a former one, which the person leaves.
     """
 
-    case: ResolvedCase
+    case: Case
     person_id: str
     fields: Mapping[str, Any]
     leaves: bool = False
@@ -174,7 +163,7 @@ class UpdateProfile(Request):
 class MergeProfiles(Request):
     """A former profile of a person, into the one where they are now."""
 
-    case: ResolvedCase
+    case: Case
     source_id: str
     destination_id: str
     endpoint = endpoints.PROFILE_MERGE

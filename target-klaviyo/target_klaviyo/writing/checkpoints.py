@@ -15,8 +15,6 @@ from target_klaviyo.errors import RowRejected
 from target_klaviyo.rows.contract import EventRow
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from target_klaviyo.klaviyo.outcomes import ApiError
     from target_klaviyo.rows.contract import Origin, ProfileRow
     from target_klaviyo.writing.rejects import RejectsFile
@@ -92,9 +90,8 @@ class Checkpoints:
 class DeliveryTracker:
     """Books every row from arrival to its end; STATE and memory are judged by it."""
 
-    def __init__(self, rejects: RejectsFile, rejects_path: Path, stats: RunStats) -> None:
+    def __init__(self, rejects: RejectsFile, stats: RunStats) -> None:
         self._rejects = rejects
-        self._rejects_path = rejects_path
         self.stats = stats
         self.checkpoints = Checkpoints()
         self.bytes_under_way = 0
@@ -126,11 +123,11 @@ class DeliveryTracker:
 
     def check_reject_share(self) -> None:
         """Raise TooManyRejects when the rejects speak of a systemic fault."""
-        self.stats.check_reject_share(self._rejects_path)
+        self.stats.check_reject_share(self._rejects.path)
 
     def check_all_rejected(self) -> None:
         """Raise TooManyRejects when nothing at all was sent, for rejects."""
-        self.stats.check_all_rejected(self._rejects_path)
+        self.stats.check_all_rejected(self._rejects.path)
 
     def persist_rejects(self) -> None:
         """Make the rejects so far outlive this process."""

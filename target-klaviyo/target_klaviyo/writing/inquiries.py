@@ -7,23 +7,25 @@ request, anybody else two.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic
+from typing import TYPE_CHECKING
 
 from target_klaviyo.errors import KlaviyoError
 from target_klaviyo.klaviyo.json_api import next_cursor, resources
 from target_klaviyo.klaviyo.outcomes import ApiError, NotFound, Outcome, Success
-from target_klaviyo.people.lookups import MAX_IDENTIFIERS, Kind, questions
+from target_klaviyo.people.lookups import MAX_IDENTIFIERS, questions
 from target_klaviyo.people.person import Person
-from target_klaviyo.writing.cases import Case, CaseT, Inquiry, LookUpPeople
+from target_klaviyo.writing.cases import Inquiry, LookUpPeople
 from target_klaviyo.writing.sink import errors_of, halves
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from target_klaviyo.people.lookups import Kind
+    from target_klaviyo.writing.cases import Case
     from target_klaviyo.writing.dispatcher import Dispatcher
 
 
-class Inquirer(Generic[CaseT]):
+class Inquirer:
     """Asks Klaviyo about rows.
 
     Args:
@@ -39,21 +41,21 @@ class Inquirer(Generic[CaseT]):
         self,
         dispatcher: Dispatcher,
         *,
-        answered: Callable[[CaseT, list[Person]], None],
-        refused: Callable[[CaseT, ApiError], None],
+        answered: Callable[[Case, list[Person]], None],
+        refused: Callable[[Case, ApiError], None],
     ) -> None:
         self._dispatcher = dispatcher
         self._answered = answered
         self._refused = refused
         self.under_way = 0
 
-    def ask(self, cases: Iterable[CaseT]) -> None:
+    def ask(self, cases: Iterable[Case]) -> None:
         """Ask about rows, as many at a time as one request can hold."""
         for chunk in _chunks(cases):
             self.under_way += 1
             self._begin(Inquiry(chunk, counts=True), 0)
 
-    def ask_later(self, case: CaseT, seconds: float) -> None:
+    def ask_later(self, case: Case, seconds: float) -> None:
         """Ask about one row in a while."""
         self._begin(Inquiry([case], counts=False), seconds)
 
@@ -83,7 +85,7 @@ class Inquirer(Generic[CaseT]):
         if not inquiry.unanswered:
             self._go_on(inquiry)
 
-    def _begin(self, inquiry: Inquiry[CaseT], seconds: float) -> None:
+    def _begin(self, inquiry: Inquiry, seconds: float) -> None:
         by_kind: dict[Kind, Iterable[str]] = {
             "external_id": (
                 each for case in inquiry.cases for each in sorted(case.identifiers.external_ids)
@@ -116,7 +118,7 @@ class Inquirer(Generic[CaseT]):
         if cursor is not None and cursor != request.cursor:
             self._submit(LookUpPeople(request.inquiry, request.kind, request.values, cursor))
 
-    def _go_on(self, inquiry: Inquiry[CaseT]) -> None:
+    def _go_on(self, inquiry: Inquiry) -> None:
         """Ask by address now, or be done with it."""
         if not inquiry.asked_addresses:
             inquiry.asked_addresses = True
@@ -142,9 +144,9 @@ def _bears(case: Case, request: LookUpPeople) -> bool:
     return value in theirs[request.kind]
 
 
-def _chunks(cases: Iterable[CaseT]) -> Iterator[list[CaseT]]:
+def _chunks(cases: Iterable[Case]) -> Iterator[list[Case]]:
     """Rows whose external ids one request can hold."""
-    chunk: list[CaseT] = []
+    chunk: list[Case] = []
     size = 0
     for case in cases:
         count = len(case.identifiers.external_ids)

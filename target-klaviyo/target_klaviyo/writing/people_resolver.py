@@ -13,7 +13,6 @@ exchanged addresses, one of them goes first, and is asked about once more after 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from target_klaviyo.klaviyo.outcomes import ApiError, NotFound, Outcome, Success
@@ -26,13 +25,14 @@ from target_klaviyo.people.changes import (
 from target_klaviyo.people.resolution import Resolution, resolve
 from target_klaviyo.rows.contract import without_nulls
 from target_klaviyo.writing.batches import ImportBatcher
-from target_klaviyo.writing.cases import LookUpPeople, MergeProfiles, ResolvedCase, UpdateProfile
+from target_klaviyo.writing.cases import Case, LookUpPeople, MergeProfiles, UpdateProfile
 from target_klaviyo.writing.inquiries import Inquirer
 from target_klaviyo.writing.sink import errors_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from target_klaviyo.config import Settings
     from target_klaviyo.people.person import Person
     from target_klaviyo.rows.contract import ProfileRow
     from target_klaviyo.writing.bulk_import import BulkImporter
@@ -58,23 +58,6 @@ _MERGE_UNFINISHED = ApiError(
 )
 
 
-@dataclass(frozen=True)
-class PeopleOptions:
-    """What of the settings concerns people.
-
-    Attributes:
-        merges: merge a former profile into the one at the new address, instead of moving.
-        joins_list: every row is imported, since being on the list is not shown.
-        clears_singly: properties are not cleared in bulk.
-        max_rows: rows of an import at most.
-    """
-
-    merges: bool
-    joins_list: bool
-    clears_singly: bool
-    max_rows: int
-
-
 class PeopleResolver:
     """Brings rows to their people.
 
@@ -82,38 +65,41 @@ class PeopleResolver:
         dispatcher: sends requests.
         importer: imports rows in bulk; it tells `imported` and `refused` of what becomes of them.
         stats: counts people.
-        options: what of the settings concerns people.
+        settings: whether to merge people, to join a list, and how to clear properties.
+        max_rows: rows of an import at most.
         rejected: told of rows that cannot be written, and why.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (its collaborators)
         self,
         dispatcher: Dispatcher,
         importer: BulkImporter,
         stats: RunStats,
-        options: PeopleOptions,
+        *,
+        settings: Settings,
+        max_rows: int,
         rejected: Callable[[Mapping[ProfileRow, ApiError]], None],
     ) -> None:
         self._dispatcher = dispatcher
         self._importer = importer
         self._counts = stats.people
-        self._options = options
+        self._merges = settings.on_email_change == "merge"
+        self._joins_list = settings.list_id is not None  # which is not shown: every row is imported
+        self._clears_singly = settings.clear_with == "single"
         self._rejected = rejected
-        self._inquirer: Inquirer[ResolvedCase] = Inquirer(
-            dispatcher, answered=self._decide, refused=self._reject
-        )
-        self._outgoing = ImportBatcher(min(options.max_rows, MAX_ROWS_TOGETHER))
-        self._importing: dict[ProfileRow, ResolvedCase] = {}
-        self._owners: dict[str, ResolvedCase] = {}  # rows here, by each external id of theirs
-        self._addressees: dict[str, ResolvedCase] = {}  # the same, by address
-        self._subjects: dict[str, ResolvedCase] = {}  # who is at work on a profile, by its id
-        self._parked: dict[str, list[ResolvedCase]] = {}  # and who is next
-        self._again: list[ResolvedCase] = []
+        self._inquirer: Inquirer = Inquirer(dispatcher, answered=self._decide, refused=self._reject)
+        self._outgoing = ImportBatcher(min(max_rows, MAX_ROWS_TOGETHER))
+        self._importing: dict[ProfileRow, Case] = {}
+        self._owners: dict[str, Case] = {}  # rows here, by each external id of theirs
+        self._addressees: dict[str, Case] = {}  # the same, by address
+        self._subjects: dict[str, Case] = {}  # who is at work on a profile, by its id
+        self._parked: dict[str, list[Case]] = {}  # and who is next
+        self._again: list[Case] = []
         self._stored: list[ProfileRow] = []
 
     def resolve(self, rows: Iterable[ProfileRow]) -> None:
         """Take rows of different people; each has an external id."""
-        cases = [ResolvedCase(row) for row in rows]
+        cases = [Case(row) for row in rows]
         for case in cases:
             self._owners.update(dict.fromkeys(case.identifiers.external_ids, case))
             if case.identifiers.email is not None:
@@ -186,7 +172,7 @@ class PeopleResolver:
 
     # Deciding.
 
-    def _decide(self, case: ResolvedCase, found: list[Person]) -> None:
+    def _decide(self, case: Case, found: list[Person]) -> None:
         resolution = resolve(case.identifiers, found)
         if case.merging & resolution.profile_ids - {case.person_id}:
             self._await_merge(case)
@@ -204,13 +190,13 @@ class PeopleResolver:
         case.subjects = resolution.profile_ids
         self._plan(case, resolution)
 
-    def _waits(self, case: ResolvedCase, resolution: Resolution) -> bool:
+    def _waits(self, case: Case, resolution: Resolution) -> bool:
         """Let a row wait for the one whose account its profile is anchored by, if that is here."""
         person = resolution.person
         owner = self._owners.get(person.external_id or "") if person is not None else None
         if owner is None:
             return False
-        last: ResolvedCase | None = owner
+        last: Case | None = owner
         while last is not None and last is not case:
             last = last.waits_for
         if last is case:  # they wait for each other
@@ -219,11 +205,11 @@ class PeopleResolver:
         self._wait_for(case, owner)
         return True
 
-    def _wait_for(self, case: ResolvedCase, owner: ResolvedCase) -> None:
+    def _wait_for(self, case: Case, owner: Case) -> None:
         case.waits_for = owner
         owner.waiting += (case,)
 
-    def _plan(self, case: ResolvedCase, resolution: Resolution) -> None:
+    def _plan(self, case: Case, resolution: Resolution) -> None:
         """Say what is to be done, and begin with it."""
         person = resolution.person
         if person is not None and self._belongs_to_another(case, person):
@@ -243,35 +229,33 @@ class PeopleResolver:
         case.attempted = attempted
         self._next_step(case)
 
-    def _belongs_to_another(self, case: ResolvedCase, person: Person) -> bool:
+    def _belongs_to_another(self, case: Case, person: Person) -> bool:
         """Whether a person who has lost the address leaves it to somebody who still has it."""
         return case.identifiers.email is None and (person.email or "") in self._addressees
 
-    def _step(
-        self, case: ResolvedCase, former: Person, person: Person
-    ) -> UpdateProfile | MergeProfiles:
+    def _step(self, case: Case, former: Person, person: Person) -> UpdateProfile | MergeProfiles:
         """Fold a former profile into the person's.
 
         A nameless one, known by nothing but our external id, would keep that id for ever (an
         identifier is not cleared when it is the last one): it is always merged.
         """
-        if self._options.merges or former.is_nameless:
+        if self._merges or former.is_nameless:
             return MergeProfiles(case, former.id, person.id)
         return UpdateProfile(case, former.id, leaving_fields(case.row, former), leaves=True)
 
-    def _must_be_single(self, case: ResolvedCase, resolution: Resolution) -> bool:
+    def _must_be_single(self, case: Case, resolution: Resolution) -> bool:
         """Whether the fields go by an update: bulk import clears no attributes (documented)."""
         _, cleared_properties, cleared_attributes = without_nulls(case.fields or {})
         return bool(
             resolution.sets_email
             or resolution.former
             or cleared_attributes
-            or (self._options.clears_singly and cleared_properties)
+            or (self._clears_singly and cleared_properties)
         )
 
     # Acting.
 
-    def _next_step(self, case: ResolvedCase) -> None:
+    def _next_step(self, case: Case) -> None:
         if case.steps:
             step, *others = case.steps
             case.steps = tuple(others)
@@ -282,12 +266,12 @@ class PeopleResolver:
             self._import(case, import_anew(case.row))
         elif case.single and case.fields:
             self._dispatcher.submit(UpdateProfile(case, case.person_id, case.fields))
-        elif case.fields or self._options.joins_list:
+        elif case.fields or self._joins_list:
             self._import(case, import_of(case.row, case.person_id, case.fields or {}))
         else:
             self._done(case)
 
-    def _await_merge(self, case: ResolvedCase) -> None:
+    def _await_merge(self, case: Case) -> None:
         """What the merged profile brings along is seen once the merge has ended."""
         case.merge_looks += 1
         if case.merge_looks > MAX_MERGE_LOOKS:
@@ -297,18 +281,18 @@ class PeopleResolver:
         pause = min(MAX_MERGE_PAUSE_SECONDS, FIRST_MERGE_PAUSE_SECONDS * growth)
         self._inquirer.ask_later(case, pause)
 
-    def _written(self, case: ResolvedCase, person_id: str) -> None:
+    def _written(self, case: Case, person_id: str) -> None:
         """Written by an update, which joins no list."""
-        if self._options.joins_list:
+        if self._joins_list:
             self._import(case, import_of(case.row, person_id, {}))
         else:
             self._done(case)
 
-    def _import(self, case: ResolvedCase, row: ProfileRow) -> None:
+    def _import(self, case: Case, row: ProfileRow) -> None:
         self._importing[row] = case
         self._outgoing.add(row)
 
-    def _ask_again(self, case: ResolvedCase, error: ApiError) -> None:
+    def _ask_again(self, case: Case, error: ApiError) -> None:
         """Klaviyo may have changed since it was asked: by a form, a merge, an erasure."""
         self._release_subjects(case)
         case.steps = ()
@@ -323,7 +307,7 @@ class PeopleResolver:
 
     # Ending.
 
-    def _done(self, case: ResolvedCase) -> None:
+    def _done(self, case: Case) -> None:
         """The row is written, unless the profile is yet to be taken from under it."""
         self._release_subjects(case)
         self._release_waiting(case)
@@ -338,30 +322,30 @@ class PeopleResolver:
         self._counts["foreign"] += case.foreign
         self._stored.append(case.row)
 
-    def _reject(self, case: ResolvedCase, error: ApiError) -> None:
+    def _reject(self, case: Case, error: ApiError) -> None:
         self._release_subjects(case)
         self._release_waiting(case)
         self._forget(case)
         self._rejected({case.row: error})
 
-    def _is_here(self, case: ResolvedCase) -> bool:
+    def _is_here(self, case: Case) -> bool:
         return self._owners.get(case.identifiers.anchor) is case
 
-    def _forget(self, case: ResolvedCase) -> None:
+    def _forget(self, case: Case) -> None:
         for each in case.identifiers.external_ids:
             if self._owners.get(each) is case:
                 del self._owners[each]
         if self._addressees.get(case.identifiers.email or "") is case:
             del self._addressees[case.identifiers.email or ""]
 
-    def _release_waiting(self, case: ResolvedCase) -> None:
+    def _release_waiting(self, case: Case) -> None:
         """Ask again about the rows that have waited for this one."""
         for other in case.waiting:
             other.waits_for = None
         self._again += case.waiting
         case.waiting = ()
 
-    def _release_subjects(self, case: ResolvedCase) -> None:
+    def _release_subjects(self, case: Case) -> None:
         """Let other rows have the profiles of this one."""
         for subject in case.subjects:
             del self._subjects[subject]

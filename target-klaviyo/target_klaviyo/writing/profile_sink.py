@@ -13,13 +13,14 @@ from target_klaviyo.klaviyo.outcomes import ApiError, Outcome, Success
 from target_klaviyo.writing.batches import MAX_PROFILES, ProfileBatcher
 from target_klaviyo.writing.bulk_import import BulkImporter
 from target_klaviyo.writing.cases import LookUpPeople, MergeProfiles, UpdateProfile
-from target_klaviyo.writing.people_resolver import PeopleOptions, PeopleResolver
+from target_klaviyo.writing.people_resolver import PeopleResolver
 from target_klaviyo.writing.requests import AskStatus, ImportProfile, ReadErrors, SubmitProfiles
 from target_klaviyo.writing.sink import Sink, errors_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from target_klaviyo.config import Settings
     from target_klaviyo.rows.contract import ProfileRow
     from target_klaviyo.rows.identity import Identifier, Identity
     from target_klaviyo.writing.checkpoints import DeliveryTracker
@@ -34,40 +35,40 @@ class ProfileSink(Sink[ProfileBatcher]):
         dispatcher: sends requests.
         tracker: books outcomes.
         max_rows: lowers Klaviyo's 10,000 a request.
-        list_id: the list imported profiles join.
-        clear_one_by_one: clear properties by profile-import instead of `unset`.
-        merges_people: a changed address merges two profiles, instead of moving from one to another.
+        settings: the list to join, and how to clear properties and to follow changed addresses.
         clock: seconds of a monotonic clock.
     """
 
     endpoints = (PROFILES, BULK_PROFILES)
 
-    def __init__(  # noqa: PLR0913  (its collaborators and three settings)
+    def __init__(
         self,
         dispatcher: Dispatcher,
         tracker: DeliveryTracker,
         max_rows: int,
         *,
-        list_id: str | None,
-        clear_one_by_one: bool,
-        merges_people: bool,
+        settings: Settings,
         clock: Callable[[], float],
     ) -> None:
         max_rows = min(max_rows, MAX_PROFILES)
         super().__init__(dispatcher, tracker, ProfileBatcher(max_rows=max_rows))
-        self._list_id = list_id
-        self._clear_one_by_one = clear_one_by_one
+        self._list_id = settings.list_id
+        self._clear_one_by_one = settings.clear_with == "single"
         self._importer = BulkImporter(
             dispatcher,
             tracker.stats,
-            list_id=list_id,
+            list_id=settings.list_id,
             clock=clock,
             imported=self._imported,
             refused=self._refused,
         )
-        options = PeopleOptions(merges_people, list_id is not None, clear_one_by_one, max_rows)
         self._people = PeopleResolver(
-            dispatcher, self._importer, tracker.stats, options, self._rejected
+            dispatcher,
+            self._importer,
+            tracker.stats,
+            settings=settings,
+            max_rows=max_rows,
+            rejected=self._rejected,
         )
         self._freed: list[Identity] = []
 

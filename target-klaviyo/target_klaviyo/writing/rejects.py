@@ -104,7 +104,7 @@ class RejectsFile:
         input_descriptor: int | None = None,
         secrets: frozenset[str] = frozenset(),
     ) -> None:
-        self._path = path
+        self.path = path
         self._secrets = secrets
         self._failure: TargetError | None = None
         self._unwritten: list[Line] = []
@@ -117,7 +117,7 @@ class RejectsFile:
         self._holds_doubles = False
         try:
             replays = input_descriptor is not None and self._is_in_place(input_descriptor)
-            if replays and self._path.is_file():
+            if replays and self.path.is_file():
                 self._replace([])
             self._entries = self._load()
         except OSError as error:
@@ -173,8 +173,8 @@ class RejectsFile:
         if not self._unwritten:
             return
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            if self._own is None and self._path.is_file() and self._path.stat().st_size:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self._own is None and self.path.is_file() and self.path.stat().st_size:
                 self._replace(self._unwritten)
             else:
                 self._append(self._unwritten)
@@ -200,7 +200,7 @@ class RejectsFile:
             for key, taken in self._taken_anew.items()
             if taken.epoch < covered_epoch
         }
-        if (obsolete or self._holds_doubles) and self._path.is_file():
+        if (obsolete or self._holds_doubles) and self.path.is_file():
             try:
                 self._tidy(obsolete)
             except OSError as error:
@@ -226,15 +226,15 @@ class RejectsFile:
     def _is_in_place(self, descriptor: int) -> bool:
         """Whether this is the file, and not one that it has replaced."""
         try:
-            return os.path.samestat(self._path.stat(), os.fstat(descriptor))
+            return os.path.samestat(self.path.stat(), os.fstat(descriptor))
         except OSError:
             return False
 
     def _load(self) -> dict[bytes, bytes]:
         """Digest of the newest entry of each row."""
         entries: dict[bytes, bytes] = {}
-        if self._path.is_file():
-            with self._path.open("rb") as file:
+        if self.path.is_file():
+            with self.path.open("rb") as file:
                 for line in lines(file):
                     if line.key is not None:
                         self._holds_doubles |= line.key in entries
@@ -243,7 +243,7 @@ class RejectsFile:
 
     def _append(self, entries: list[Line]) -> None:
         with self._locked() as file:
-            if not self._path.is_file():  # a device
+            if not self.path.is_file():  # a device
                 _write_all(file, _with_schemas(entries, {}))
                 return
             size = _complete_size(file)
@@ -270,13 +270,13 @@ class RejectsFile:
             copy.flush()
             there = os.fstat(copy.fileno())
             self._own = there.st_ino, there.st_size
-            self._copy_path.replace(self._path)
+            self._copy_path.replace(self.path)
 
     def _tidy(self, obsolete: dict[bytes, bytes]) -> None:
         """Leave the newest entry of each row, and none that is obsolete."""
         with (
             self._locked(),
-            self._path.open("rb") as file,
+            self.path.open("rb") as file,
             self._open_copy() as copy,
         ):
             newest = {line.key: number for number, line in enumerate(lines(file))}
@@ -289,13 +289,13 @@ class RejectsFile:
                 elif number == newest[line.key] and not _is_obsolete(line, obsolete):
                     copy.write(_with_schemas([line], schemas))
             copy.flush()
-            self._copy_path.replace(self._path)
+            self._copy_path.replace(self.path)
 
     @contextmanager
     def _locked(self) -> Iterator[IO[bytes]]:
         """The file, which is made if need be, while nobody else changes it."""
         while True:
-            with _open_privately(self._path, "ab+", buffering=0) as file:
+            with _open_privately(self.path, "ab+", buffering=0) as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 # Whoever had the lock before may have put another file in the place of this one.
                 if self._is_in_place(file.fileno()):
@@ -305,17 +305,17 @@ class RejectsFile:
     def _open_copy(self) -> IO[bytes]:
         """The file that is to take this one's place: whoever may read this one may read that."""
         copy = _open_privately(self._copy_path, "wb")
-        shutil.copymode(self._path, self._copy_path)
+        shutil.copymode(self.path, self._copy_path)
         return copy
 
     @property
     def _copy_path(self) -> Path:
-        return self._path.with_name(self._path.name + ".new")
+        return self.path.with_name(self.path.name + ".new")
 
     def _unwritable(self, error: OSError) -> TargetError:
         """The error to raise; what was not written is given up, for good."""
         self._failure = TargetError(
-            f"The rejects file {self._path} cannot be written ({error.strerror}); make room for "
+            f"The rejects file {self.path} cannot be written ({error.strerror}); make room for "
             "it, or name another file in the setting 'rejects_path'."
         )
         return self._failure

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import math
 from contextlib import suppress
-from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +25,8 @@ from target_klaviyo.writing.stats import REJECTS_TOLERATED_UNTIL, Progress, Prog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
+    from target_klaviyo.config import Settings
     from target_klaviyo.errors import RowRejected
     from target_klaviyo.klaviyo.client import Client
     from target_klaviyo.rows.contract import EventRow, Origin, ProfileRow
@@ -42,18 +41,6 @@ MAX_BYTES_UNDER_WAY = 40 * 1024 * 1024  # with bodies in flight: below 150 MB in
 MAX_ROWS_HELD = 20_000
 
 
-@dataclass(frozen=True)
-class WriterOptions:
-    """What of the settings concerns the writer."""
-
-    concurrency: int
-    list_id: str | None
-    clear_one_by_one: bool
-    rejects_path: Path
-    merges_people: bool = False
-    batch_size_rows: int | None = None
-
-
 class Writer:
     """The consumer of rows that writes them to Klaviyo."""
 
@@ -61,29 +48,24 @@ class Writer:
         self,
         *,
         client: Client,
-        options: WriterOptions,
+        settings: Settings,
         rejects: RejectsFile,
         stats: RunStats,
         print_state: Callable[[bytes], None],
+        max_rows: int | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._concurrency = options.concurrency
+        self._concurrency = settings.concurrency
         self._print_state = print_state
         self._clock = clock
-        self._tracker = DeliveryTracker(rejects, options.rejects_path, stats)
+        self._tracker = DeliveryTracker(rejects, stats)
         self._checkpoints = self._tracker.checkpoints
         self._dispatcher = Dispatcher(
-            client, concurrency=options.concurrency, stats=stats, clock=clock
+            client, concurrency=settings.concurrency, stats=stats, clock=clock
         )
-        max_rows = options.batch_size_rows or MAX_PROFILES
+        max_rows = max_rows or MAX_PROFILES
         self._profiles = ProfileSink(
-            self._dispatcher,
-            self._tracker,
-            max_rows,
-            list_id=options.list_id,
-            clear_one_by_one=options.clear_one_by_one,
-            merges_people=options.merges_people,
-            clock=clock,
+            self._dispatcher, self._tracker, max_rows, settings=settings, clock=clock
         )
         self._events = EventSink(
             self._dispatcher, self._tracker, max_rows, claimed=self._profiles.claimed
