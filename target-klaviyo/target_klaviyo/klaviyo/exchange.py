@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from target_klaviyo.errors import KlaviyoError
 from target_klaviyo.klaviyo.json_api import next_cursor
 from target_klaviyo.klaviyo.outcomes import (
+    NotFound,
     RateLimited,
     Rejected,
-    Retryable,
     Success,
     classify,
     limits_told,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from target_klaviyo.klaviyo.client import Client
     from target_klaviyo.klaviyo.endpoints import Answer, Call, Endpoint, NoAnswer
-    from target_klaviyo.klaviyo.outcomes import Outcome
+    from target_klaviyo.klaviyo.outcomes import Decisive, Outcome, Retryable
 
 Item = TypeVar("Item")
 
@@ -85,8 +85,10 @@ class Exchange:
         self._rate_limiter(endpoint).record_answer(self._clock(), told)
         return outcome
 
-    def retry_delay(self, endpoint: Endpoint, outcome: Outcome, attempts: Attempts) -> float | None:
-        """Seconds until the same goes again, None when the outcome is decisive.
+    def retry_delay(
+        self, endpoint: Endpoint, outcome: Retryable | RateLimited, attempts: Attempts
+    ) -> float:
+        """Seconds until the same goes again.
 
         Raises:
             KlaviyoError: the trouble does not pass.
@@ -96,10 +98,8 @@ class Exchange:
             asked = self._retry_policy.rate_limit_pause(endpoint, outcome, attempts.rate_limited)
             self._rate_limiter(endpoint).pause(self._clock() + asked)
             return 0.0  # the pause is the endpoint's, for all that goes there
-        if isinstance(outcome, Retryable):
-            attempts.failed += 1
-            return self._retry_policy.backoff(endpoint, outcome, attempts.failed)
-        return None
+        attempts.failed += 1
+        return self._retry_policy.backoff(endpoint, outcome, attempts.failed)
 
     def per_minute(self, endpoint: Endpoint) -> float:
         """The endpoint's budget, infinite when nobody counts."""
@@ -189,7 +189,7 @@ class Api:
             return outcome.document
         raise KlaviyoError(_refusal(call.endpoint, outcome))
 
-    def outcome(self, call: Call) -> Outcome:
+    def outcome(self, call: Call) -> Decisive:
         """What the answer to a question means, once troubles have passed.
 
         Raises:
@@ -199,10 +199,9 @@ class Api:
         attempts = Attempts()
         while True:
             outcome = self.first_outcome(call)
-            pause = self._exchange.retry_delay(call.endpoint, outcome, attempts)
-            if pause is None:
+            if isinstance(outcome, Success | Rejected):
                 return outcome
-            self._wait(pause)
+            self._wait(self._exchange.retry_delay(call.endpoint, outcome, attempts))
 
     def first_outcome(self, call: Call) -> Outcome:
         """What the answer means when the question is sent once, whatever comes.
@@ -218,12 +217,11 @@ class Api:
         return self._exchange.receive(call.endpoint, self._client.send(call))
 
 
-def _refusal(endpoint: Endpoint, outcome: Outcome) -> str:
-    said = ""
-    if isinstance(outcome, Rejected):
-        said = redact(outcome.errors[0].reason[:300])
+def _refusal(endpoint: Endpoint, rejection: Rejected) -> str:
+    said = "not found"
+    if not isinstance(rejection, NotFound):
+        said = redact(rejection.errors[0].reason[:300]).rstrip(".")
     return (
-        f"Klaviyo does not answer a question to its {endpoint.name} endpoint "
-        f"({said.rstrip('.') or 'not found'}); check the setting 'revision', or upgrade "
-        "target-klaviyo."
+        f"Klaviyo does not answer a question to its {endpoint.name} endpoint ({said}); check the "
+        "setting 'revision', or upgrade target-klaviyo."
     )

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from target_klaviyo.people.person import Person
 
@@ -82,11 +82,19 @@ def resolve(identifiers: Identifiers, found: Iterable[Person]) -> Resolution:
     `found` are the profiles that bear one of them; others among them are passed over.
     """
     people = list({person.id: person for person in found}.values())
-    addressed = _first(people, lambda person: _has_address(person, identifiers.email))
+    addressed = next((it for it in people if it.email and it.email == identifiers.email), None)
     ours = [person for person in people if person.external_id in identifiers.external_ids]
     ours.sort(key=lambda person: (person.external_id != identifiers.anchor, person.id))
-    if addressed is None:
-        return _resolve_unaddressed(identifiers, ours)
+    if addressed is None:  # the anchored profile gets the address, or a new one
+        if not ours:
+            return Resolution(None)
+        person, *others = ours
+        return Resolution(
+            person,
+            tuple(others),
+            sets_anchor=person.external_id != identifiers.anchor,
+            sets_email=identifiers.email is not None,
+        )
     former = tuple(person for person in ours if person is not addressed)
     foreign = addressed.external_id not in {None, *identifiers.external_ids}
     return Resolution(
@@ -95,24 +103,3 @@ def resolve(identifiers: Identifiers, found: Iterable[Person]) -> Resolution:
         sets_anchor=not foreign and addressed.external_id != identifiers.anchor,
         foreign=foreign,
     )
-
-
-def _resolve_unaddressed(identifiers: Identifiers, ours: list[Person]) -> Resolution:
-    """Nobody has the address: the anchored profile gets it, or a new one."""
-    if not ours:
-        return Resolution(None)
-    person, *former = ours
-    return Resolution(
-        person,
-        tuple(former),
-        sets_anchor=person.external_id != identifiers.anchor,
-        sets_email=identifiers.email is not None,
-    )
-
-
-def _has_address(person: Person, email: str | None) -> bool:
-    return email is not None and person.email == email
-
-
-def _first(people: list[Person], fits: Callable[[Person], bool]) -> Person | None:
-    return next(filter(fits, people), None)

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING
 
-from target_klaviyo.klaviyo.outcomes import ApiError, Outcome, Success
+from target_klaviyo.klaviyo.outcomes import ApiError, Decisive, Success
 from target_klaviyo.writing.import_jobs import (
     MAX_SUBMISSIONS,
     RESUBMISSION_PAUSES,
@@ -15,7 +15,7 @@ from target_klaviyo.writing.import_jobs import (
 )
 from target_klaviyo.writing.payloads import profiles_at
 from target_klaviyo.writing.requests import AskStatus, ReadErrors, SubmitProfiles
-from target_klaviyo.writing.sink import attribute_errors, errors_of, halves
+from target_klaviyo.writing.sink import attribute_errors, halves
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -64,7 +64,7 @@ class BulkImporter:
         """Import rows, as many as one request can hold."""
         self._dispatcher.submit(SubmitProfiles(rows, self._list_id))
 
-    def handle(self, request: SubmitProfiles | AskStatus | ReadErrors, outcome: Outcome) -> None:
+    def handle(self, request: SubmitProfiles | AskStatus | ReadErrors, outcome: Decisive) -> None:
         """Go on by one answer."""
         if isinstance(request, SubmitProfiles):
             self._submitted(request, outcome)
@@ -73,7 +73,7 @@ class BulkImporter:
         else:
             self._errors_read(request, outcome)
 
-    def _submitted(self, request: SubmitProfiles, outcome: Outcome) -> None:
+    def _submitted(self, request: SubmitProfiles, outcome: Decisive) -> None:
         if isinstance(outcome, Success):
             identifier = outcome.document["data"]["id"]
             self._stats.jobs += 1
@@ -82,7 +82,7 @@ class BulkImporter:
             self._dispatcher.submit_later(AskStatus(job), job.pause)
             return
         rows = request.rows
-        failed = attribute_errors(rows, errors_of(outcome), partial(profiles_at, rows=rows))
+        failed = attribute_errors(rows, outcome.errors, partial(profiles_at, rows=rows))
         if failed:
             self._submit_again([row for row in rows if row not in failed])
             self._refused(failed)
@@ -90,7 +90,7 @@ class BulkImporter:
             for half in halves(rows):
                 self._submit_again(half)
 
-    def _status_told(self, request: AskStatus, outcome: Outcome) -> None:
+    def _status_told(self, request: AskStatus, outcome: Decisive) -> None:
         job = request.job
         if isinstance(outcome, Success):
             progress = job.observe(outcome.document, self._clock(), datetime.now(timezone.utc))
@@ -107,7 +107,7 @@ class BulkImporter:
         else:
             self._dispatcher.submit(ReadErrors(job))
 
-    def _errors_read(self, request: ReadErrors, outcome: Outcome) -> None:
+    def _errors_read(self, request: ReadErrors, outcome: Decisive) -> None:
         job = request.job
         if not isinstance(outcome, Success):
             job.vanish()

@@ -23,7 +23,7 @@ from target_klaviyo.klaviyo.endpoints import (
     Endpoint,
 )
 from target_klaviyo.klaviyo.exchange import Exchange
-from target_klaviyo.klaviyo.outcomes import RateLimited
+from target_klaviyo.klaviyo.outcomes import RateLimited, Rejected, Success
 from target_klaviyo.klaviyo.retry import RetryPolicy
 from target_klaviyo.writing.pool import Pool
 from target_klaviyo.writing.stats import RequestRate
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from target_klaviyo.klaviyo.client import Client
     from target_klaviyo.klaviyo.endpoints import Answer, NoAnswer
-    from target_klaviyo.klaviyo.outcomes import Outcome
+    from target_klaviyo.klaviyo.outcomes import Decisive
     from target_klaviyo.writing.requests import Request
     from target_klaviyo.writing.stats import RunStats
 
@@ -111,7 +111,7 @@ class Dispatcher:
         """Whether there is nothing to do, now or later."""
         return not (self._pool.busy or self._delayed or any(self._ready.values()))
 
-    def outcomes(self) -> Iterator[tuple[Request, Outcome]]:
+    def outcomes(self) -> Iterator[tuple[Request, Decisive]]:
         """Requests whose answer has come and is decisive; others are queued to be sent again.
 
         Raises:
@@ -120,10 +120,10 @@ class Dispatcher:
         for request, answer in self._pool.results():
             self._in_flight[request.endpoint] -= 1
             outcome = self._exchange.receive(request.endpoint, answer)
-            pause = self._exchange.retry_delay(request.endpoint, outcome, request.attempts)
-            if pause is None:
+            if isinstance(outcome, Success | Rejected):
                 yield request, outcome
                 continue
+            pause = self._exchange.retry_delay(request.endpoint, outcome, request.attempts)
             if isinstance(outcome, RateLimited):
                 self._stats.rate_limited += 1
             else:

@@ -6,11 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from target_klaviyo.klaviyo.endpoints import BULK_EVENTS
-from target_klaviyo.klaviyo.outcomes import ApiError, Outcome, Success
+from target_klaviyo.klaviyo.outcomes import ApiError, Decisive, Success
 from target_klaviyo.writing.batches import MAX_EVENTS, EventBatcher
 from target_klaviyo.writing.payloads import ambiguous_events, events_at
 from target_klaviyo.writing.requests import SendEvents
-from target_klaviyo.writing.sink import Sink, attribute_errors, errors_of, halves
+from target_klaviyo.writing.sink import Sink, attribute_errors, halves
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
@@ -86,14 +86,14 @@ class EventSink(Sink[EventBatcher]):
             self._dispatcher.submit(SendEvents(rows))
         self._batcher.full.clear()
 
-    def handle(self, request: SendEvents, outcome: Outcome) -> None:
+    def handle(self, request: SendEvents, outcome: Decisive) -> None:
         """Klaviyo validates all or nothing: reject what it names, send the rest again."""
         if isinstance(outcome, Success):
             for row in request.rows:
                 self._stored(row)
             return
         groups = request.groups
-        errors = errors_of(outcome)
+        errors = outcome.errors
         failed = attribute_errors(request.rows, errors, partial(events_at, groups=groups))
         ambiguous = _ambiguous(groups, errors, failed)
         if not failed and not ambiguous:

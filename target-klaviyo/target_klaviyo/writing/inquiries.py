@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from target_klaviyo.errors import KlaviyoError
 from target_klaviyo.klaviyo.json_api import next_cursor, resources
-from target_klaviyo.klaviyo.outcomes import ApiError, NotFound, Outcome, Success
-from target_klaviyo.people.lookups import MAX_IDENTIFIERS, questions
+from target_klaviyo.klaviyo.outcomes import ApiError, Decisive, NotFound, Success
+from target_klaviyo.people.lookups import MAX_IDENTIFIERS, chunks, questions
 from target_klaviyo.people.person import Person
 from target_klaviyo.writing.cases import Inquiry, LookUpPeople
-from target_klaviyo.writing.sink import errors_of, halves
+from target_klaviyo.writing.sink import halves
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from target_klaviyo.people.lookups import Kind
     from target_klaviyo.writing.cases import Case
@@ -51,7 +51,9 @@ class Inquirer:
 
     def ask(self, cases: Iterable[Case]) -> None:
         """Ask about rows, as many at a time as one request can hold."""
-        for chunk in _chunks(cases):
+        for chunk in chunks(
+            cases, lambda case: len(case.identifiers.external_ids), MAX_IDENTIFIERS
+        ):
             self.under_way += 1
             self._begin(Inquiry(chunk, counts=True), 0)
 
@@ -59,7 +61,7 @@ class Inquirer:
         """Ask about one row in a while."""
         self._begin(Inquiry([case], counts=False), seconds)
 
-    def handle(self, request: LookUpPeople, outcome: Outcome) -> None:
+    def handle(self, request: LookUpPeople, outcome: Decisive) -> None:
         """Go on by one answer.
 
         Raises:
@@ -79,7 +81,7 @@ class Inquirer:
             for half in halves(request.values):
                 self._submit(LookUpPeople(inquiry, request.kind, half))
         else:
-            error = errors_of(outcome)[0]
+            error = outcome.errors[0]
             bearers = (case for case in inquiry.cases if _bears(case, request))
             inquiry.refused.update(dict.fromkeys(bearers, error))
         if not inquiry.unanswered:
@@ -142,18 +144,3 @@ def _bears(case: Case, request: LookUpPeople) -> bool:
         "id": case.named,
     }
     return value in theirs[request.kind]
-
-
-def _chunks(cases: Iterable[Case]) -> Iterator[list[Case]]:
-    """Rows whose external ids one request can hold."""
-    chunk: list[Case] = []
-    size = 0
-    for case in cases:
-        count = len(case.identifiers.external_ids)
-        if chunk and size + count > MAX_IDENTIFIERS:
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(case)
-        size += count
-    if chunk:
-        yield chunk

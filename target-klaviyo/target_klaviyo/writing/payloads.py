@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from target_klaviyo.rows.contract import attributes_with_nulls
+from target_klaviyo.rows.contract import attributes_with_nulls, bytes_to_clear
 from target_klaviyo.rows.merging import updated
 
 if TYPE_CHECKING:
@@ -31,13 +31,25 @@ _IMPORT_HEAD = b'{"data":{"type":"profile-bulk-import-job","attributes":{"profil
 _IMPORT_TAIL = b"]}}"
 
 BODY_OVERHEAD = 256
-ENTRY_OVERHEAD = len(_ENTRY_HEAD + _ENTRY_MIDDLE + _ENTRY_TAIL) + 1
+_ENTRY_OVERHEAD = len(_ENTRY_HEAD + _ENTRY_MIDDLE + _ENTRY_TAIL) + 1
+_PROFILE_OVERHEAD = 100
 
 _EVENT_POINTER = re.compile(
     r"/events-bulk-create/(?:data/)?(?P<entry>\d{1,9})(?=/|$)"
     r"(?:/attributes)?(?:/events/(?:data/)?(?P<event>\d{1,9})(?=/|$)|(?P<profile>/profile(?=/|$)))?"
 )
 _PROFILE_POINTER = re.compile(r"/profiles/(?:data/)?(\d{1,9})(?=/|$)")
+
+
+def event_size(row: EventRow) -> int:
+    """Bytes of an event in a body at most: it may share its entry with others of its profile."""
+    return len(row.payload) + len(row.profile) + _ENTRY_OVERHEAD + 1
+
+
+def profile_size(row: ProfileRow) -> int:
+    """Bytes of a profile in a body, rounded up."""
+    cleared = bytes_to_clear(row.cleared_properties)
+    return len(row.attributes) + cleared + len(row.profile_id or "") + _PROFILE_OVERHEAD
 
 
 def entries(rows: Sequence[EventRow], *, exact: bool = False) -> list[list[EventRow]]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from target_klaviyo.klaviyo.outcomes import ApiError, NotFound, Outcome, Success
+from target_klaviyo.klaviyo.outcomes import ApiError, Decisive, NotFound, Success
 from target_klaviyo.people.changes import (
     import_anew,
     import_of,
@@ -24,10 +24,10 @@ from target_klaviyo.people.changes import (
 )
 from target_klaviyo.people.resolution import Resolution, resolve
 from target_klaviyo.rows.contract import without_nulls
-from target_klaviyo.writing.batches import ImportBatcher
+from target_klaviyo.writing.batches import Batcher
 from target_klaviyo.writing.cases import Case, LookUpPeople, MergeProfiles, UpdateProfile
 from target_klaviyo.writing.inquiries import Inquirer
-from target_klaviyo.writing.sink import errors_of
+from target_klaviyo.writing.payloads import profile_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -88,7 +88,7 @@ class PeopleResolver:
         self._clears_singly = settings.clear_with == "single"
         self._rejected = rejected
         self._inquirer: Inquirer = Inquirer(dispatcher, answered=self._decide, refused=self._reject)
-        self._outgoing = ImportBatcher(min(max_rows, MAX_ROWS_TOGETHER))
+        self._outgoing = Batcher(profile_size, min(max_rows, MAX_ROWS_TOGETHER))
         self._importing: dict[ProfileRow, Case] = {}
         self._owners: dict[str, Case] = {}  # rows here, by each external id of theirs
         self._addressees: dict[str, Case] = {}  # the same, by address
@@ -124,7 +124,7 @@ class PeopleResolver:
         return stored
 
     def handle(
-        self, request: LookUpPeople | UpdateProfile | MergeProfiles, outcome: Outcome
+        self, request: LookUpPeople | UpdateProfile | MergeProfiles, outcome: Decisive
     ) -> None:
         """Go on by one answer."""
         if isinstance(request, LookUpPeople):
@@ -132,7 +132,7 @@ class PeopleResolver:
             return
         case = request.case
         if not isinstance(outcome, Success):
-            self._ask_again(case, _GONE if isinstance(outcome, NotFound) else errors_of(outcome)[0])
+            self._ask_again(case, _GONE if isinstance(outcome, NotFound) else outcome.errors[0])
             return
         case.wrote = True
         if isinstance(request, MergeProfiles):
@@ -290,7 +290,7 @@ class PeopleResolver:
 
     def _import(self, case: Case, row: ProfileRow) -> None:
         self._importing[row] = case
-        self._outgoing.add(row)
+        self._outgoing.pack(row)
 
     def _ask_again(self, case: Case, error: ApiError) -> None:
         """Klaviyo may have changed since it was asked: by a form, a merge, an erasure."""

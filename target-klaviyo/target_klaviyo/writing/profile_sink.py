@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from target_klaviyo.klaviyo.endpoints import BULK_PROFILES, PROFILES
-from target_klaviyo.klaviyo.outcomes import ApiError, Outcome, Success
+from target_klaviyo.klaviyo.outcomes import ApiError, Decisive, Success
 from target_klaviyo.writing.batches import MAX_PROFILES, ProfileBatcher
 from target_klaviyo.writing.bulk_import import BulkImporter
 from target_klaviyo.writing.cases import LookUpPeople, MergeProfiles, UpdateProfile
 from target_klaviyo.writing.people_resolver import PeopleResolver
 from target_klaviyo.writing.requests import AskStatus, ImportProfile, ReadErrors, SubmitProfiles
-from target_klaviyo.writing.sink import Sink, errors_of
+from target_klaviyo.writing.sink import Sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -113,7 +113,7 @@ class ProfileSink(Sink[ProfileBatcher]):
         self._batcher.full.clear()
         self._people.proceed()
 
-    def handle(self, request: Request, outcome: Outcome) -> None:
+    def handle(self, request: Request, outcome: Decisive) -> None:
         """Go on by one answer."""
         if isinstance(request, SubmitProfiles | AskStatus | ReadErrors):
             self._importer.handle(request, outcome)
@@ -130,11 +130,11 @@ class ProfileSink(Sink[ProfileBatcher]):
         if not self._list_id:
             self._clear(row for row in rows if self._goes_alone(row))
 
-    def _imported_alone(self, row: ProfileRow, outcome: Outcome) -> None:
+    def _imported_alone(self, row: ProfileRow, outcome: Decisive) -> None:
         if isinstance(outcome, Success):
             self._stored([row])
         else:
-            self._rejected({row: errors_of(outcome)[0]})
+            self._rejected({row: outcome.errors[0]})
 
     def _goes_alone(self, row: ProfileRow) -> bool:
         """Bulk import clears properties by `unset`, and attributes not at all (documented)."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from target_klaviyo.klaviyo.outcomes import PAYLOAD_TOO_LARGE, ApiError, Outcome, Rejected
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from target_klaviyo.klaviyo.endpoints import Endpoint
+    from target_klaviyo.klaviyo.outcomes import ApiError
     from target_klaviyo.writing.batches import Batcher
     from target_klaviyo.writing.checkpoints import DeliveryTracker
     from target_klaviyo.writing.dispatcher import Dispatcher
@@ -52,11 +51,6 @@ class Sink(ABC, Generic[BatcherT]):
     @abstractmethod
     def enqueue(self) -> None:
         """Hand full batches to the dispatcher."""
-
-
-def errors_of(outcome: Outcome) -> tuple[ApiError, ...]:
-    """Why a batch was not taken."""
-    return outcome.errors if isinstance(outcome, Rejected) else (PAYLOAD_TOO_LARGE,)
 
 
 def attribute_errors(
