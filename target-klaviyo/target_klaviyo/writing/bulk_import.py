@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from functools import partial
 from typing import TYPE_CHECKING
 
 from target_klaviyo.klaviyo.outcomes import ApiError, Decisive, Success
@@ -15,7 +14,7 @@ from target_klaviyo.writing.import_jobs import (
 )
 from target_klaviyo.writing.payloads import profiles_at
 from target_klaviyo.writing.requests import AskStatus, ReadErrors, SubmitProfiles
-from target_klaviyo.writing.sink import attribute_errors, halves
+from target_klaviyo.writing.sink import halves
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -82,7 +81,12 @@ class BulkImporter:
             self._dispatcher.submit_later(AskStatus(job), job.pause)
             return
         rows = request.rows
-        failed = attribute_errors(rows, outcome.errors, partial(profiles_at, rows=rows))
+        failed: dict[ProfileRow, ApiError] = {}
+        for error in outcome.errors:
+            for row in profiles_at(error.pointer, rows):
+                failed.setdefault(row, error)
+        if not failed and len(rows) == 1:
+            failed = {rows[0]: outcome.errors[0]}
         if failed:
             self._submit_again([row for row in rows if row not in failed])
             self._refused(failed)

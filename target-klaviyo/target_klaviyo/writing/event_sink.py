@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from target_klaviyo.klaviyo.endpoints import BULK_EVENTS
-from target_klaviyo.klaviyo.outcomes import ApiError, Decisive, Success
+from target_klaviyo.klaviyo.outcomes import Success
 from target_klaviyo.writing.batches import MAX_EVENTS, EventBatcher
-from target_klaviyo.writing.payloads import ambiguous_events, events_at
+from target_klaviyo.writing.payloads import events_at
 from target_klaviyo.writing.requests import SendEvents
-from target_klaviyo.writing.sink import Sink, attribute_errors, halves
+from target_klaviyo.writing.sink import Sink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Sequence
+    from collections.abc import Callable, Sequence
 
+    from target_klaviyo.klaviyo.outcomes import ApiError, Decisive
     from target_klaviyo.rows.contract import EventRow
     from target_klaviyo.rows.identity import Identifier, Identity
     from target_klaviyo.writing.checkpoints import DeliveryTracker
@@ -92,26 +92,19 @@ class EventSink(Sink[EventBatcher]):
             for row in request.rows:
                 self._stored(row)
             return
-        groups = request.groups
-        errors = outcome.errors
-        failed = attribute_errors(request.rows, errors, partial(events_at, groups=groups))
-        ambiguous = _ambiguous(groups, errors, failed)
-        if not failed and not ambiguous:
-            for half in halves(request.rows):
-                self._dispatcher.submit_first(SendEvents(half, exact=request.exact))
-            return
-        merged = [] if request.exact else _merged_profiles(groups, failed)
-        if merged:
-            # Their profiles, merged into one, were refused: apart, the right one gets the blame.
-            self._dispatcher.submit_first(SendEvents(merged, exact=True))
-        apart = set(merged)
-        doubtful = {row for half in ambiguous for row in half}
-        others = [row for row in request.rows if row not in failed and row not in doubtful]
-        for rows in filter(None, (others, *ambiguous)):
-            self._dispatcher.submit_first(SendEvents(rows, exact=request.exact))
+        failed, doubtful = _attribute(request, outcome.errors)
+        first: list[EventRow] = []
+        second: list[EventRow] = []
+        for rows in doubtful:  # their halves travel together: every round halves all at once
+            middle = len(rows) // 2
+            first += rows[:middle]
+            second += rows[middle:]
+        apart = {*failed, *first, *second}
+        others = [row for row in request.rows if row not in apart]
+        for rows in filter(None, (others, second, first)):
+            self._dispatcher.submit_first(SendEvents(rows))
         for row, error in failed.items():
-            if row not in apart:
-                self._rejected(row, error)
+            self._rejected(row, error)
         self._tracker.check_reject_share()
 
     def _stored(self, row: EventRow) -> None:
@@ -127,32 +120,20 @@ class EventSink(Sink[EventBatcher]):
         self._batcher.row_ended(row, stored=False)
 
 
-def _ambiguous(
-    groups: Sequence[Sequence[EventRow]],
-    errors: Sequence[ApiError],
-    failed: Container[EventRow],
-) -> list[list[EventRow]]:
-    """Events of entries one of which is at fault, in two halves that each hold half an entry.
-
-    The halves of all such entries travel together: every round halves all of them at once.
-    """
-    first: dict[EventRow, None] = {}
-    second: dict[EventRow, None] = {}
+def _attribute(
+    request: SendEvents, errors: Sequence[ApiError]
+) -> tuple[dict[EventRow, ApiError], list[list[EventRow]]]:
+    """The events that are at fault, and lists of events one of which is."""
+    failed: dict[EventRow, ApiError] = {}
+    doubtful: dict[EventRow, Sequence[EventRow]] = {}
     for error in errors:
-        rows = [row for row in ambiguous_events(error.pointer, groups) if row not in failed]
-        middle = len(rows) // 2
-        first.update(dict.fromkeys(rows[:middle]))
-        second.update(dict.fromkeys(rows[middle:]))
-    return [list(half) for half in (second, first) if half]
-
-
-def _merged_profiles(
-    groups: Sequence[Sequence[EventRow]], failed: dict[EventRow, ApiError]
-) -> list[EventRow]:
-    """Events wholly failed for a profile that was merged from different ones."""
-    return [
-        row
-        for group in groups
-        if all(each in failed for each in group) and len({each.profile for each in group}) > 1
-        for row in group
-    ]
+        rows, certain = events_at(error.pointer, request.groups)
+        if certain:
+            failed |= {row: error for row in rows if row not in failed}
+        else:
+            doubtful[rows[0]] = rows
+    if len(request.rows) == 1:
+        failed = dict.fromkeys(request.rows, errors[0])
+    elif not failed and not doubtful:
+        doubtful[request.rows[0]] = request.rows
+    return failed, [[row for row in rows if row not in failed] for rows in doubtful.values()]

@@ -1,8 +1,7 @@
 """Request bodies, joined from rows already serialised, and the way back from an error to its rows.
 
 Klaviyo's bulk event body holds entries of one profile and its events, so events are grouped by
-profile. Errors name their place by JSON pointer; `events_at`, `ambiguous_events` and
-`profiles_at` follow it back.
+profile. Errors name their place by JSON pointer; `events_at` and `profiles_at` follow it back.
 """
 
 from __future__ import annotations
@@ -52,15 +51,11 @@ def profile_size(row: ProfileRow) -> int:
     return len(row.attributes) + cleared + len(row.profile_id or "") + _PROFILE_OVERHEAD
 
 
-def entries(rows: Sequence[EventRow], *, exact: bool = False) -> list[list[EventRow]]:
-    """Events grouped by profile, in order of first appearance.
-
-    With `exact`, only events whose profiles are alike in every attribute share an entry, so that
-    a refusal of a profile blames just the events that brought it.
-    """
+def entries(rows: Sequence[EventRow]) -> list[list[EventRow]]:
+    """Events grouped by profile, in order of first appearance."""
     groups: dict[object, list[EventRow]] = {}
     for row in rows:
-        groups.setdefault((row.identity, row.profile) if exact else row.identity, []).append(row)
+        groups.setdefault(row.identity, []).append(row)
     return list(groups.values())
 
 
@@ -122,33 +117,22 @@ def single_import(row: ProfileRow) -> bytes:
     return orjson.dumps({"data": resource})
 
 
-def events_at(pointer: str, groups: Sequence[Sequence[EventRow]]) -> list[EventRow]:
-    """The events a pointer speaks of; none when it names no row.
-
-    What is wrong with an entry's profile is wrong with all its events.
-    """
-    match, group = _entry(pointer, groups)
-    if match is None or match["profile"] or len(group) == 1:
-        return list(group)
-    index = match["event"]
-    return [group[int(index)]] if index is not None and int(index) < len(group) else []
-
-
-def ambiguous_events(pointer: str, groups: Sequence[Sequence[EventRow]]) -> list[EventRow]:
-    """The events of an entry that a pointer speaks of without saying which of them is at fault."""
-    match, group = _entry(pointer, groups)
-    named = match is not None and (match["profile"] or match["event"])
-    return [] if named or len(group) == 1 else list(group)
-
-
-def _entry(
+def events_at(
     pointer: str, groups: Sequence[Sequence[EventRow]]
-) -> tuple[re.Match[str] | None, Sequence[EventRow]]:
-    """The parts of a pointer and the events of its entry; None and no events for another one."""
+) -> tuple[Sequence[EventRow], bool]:
+    """The events a pointer speaks of, none when it names no row; whether all are at fault.
+
+    What is wrong with an entry's profile is wrong with all its events, if that is what they all
+    brought. Of an entry as a whole, one of its events may be at fault, or some.
+    """
     match = _EVENT_POINTER.search(pointer)
     if match is None or int(match["entry"]) >= len(groups):
-        return None, ()
-    return match, groups[int(match["entry"])]
+        return (), True
+    group = groups[int(match["entry"])]
+    if match["event"]:
+        return group[int(match["event"]) :][:1], True
+    shares_profile = match["profile"] is not None and len({row.profile for row in group}) == 1
+    return group, len(group) == 1 or shares_profile
 
 
 def profiles_at(pointer: str, rows: Sequence[ProfileRow]) -> list[ProfileRow]:

@@ -11,9 +11,8 @@ it anew; so a replay never puts an older row over a newer one.
 Several runs may share the file, since nothing is ever changed in it but under its lock, and whoever
 reads it while it is changed reads a file of its own:
 
-- a run's first reject makes a copy of the file, adds to the copy, and puts it in the file's place;
-  later ones are appended. Whatever was being read stays as it was.
-- a run that replays the file in place puts a copy there before it reads;
+- before a run's first reject, and before it reads when it replays the file in place, a copy is put
+  in the file's place: rejects are appended to that, and whatever was being read stays as it was;
 - entries leave at the end of a run, again by a copy.
 """
 
@@ -109,16 +108,15 @@ class RejectsFile:
         self._failure: TargetError | None = None
         self._unwritten: list[Line] = []
         self._unwritten_bytes = 0
-        self._schemas: dict[str, bytes] = {}
         self._streams: dict[str, _Stream] = {}
-        self._own: tuple[int, int] | None = None
+        self._is_a_copy = False
         self._taken_anew: dict[bytes, _TakenAnew] = {}
         self._records = 0
         self._holds_doubles = False
         try:
             replays = input_descriptor is not None and self._is_in_place(input_descriptor)
             if replays and self.path.is_file():
-                self._replace([])
+                self._rewrite({})
             self._entries = self._load()
         except OSError as error:
             raise self._unwritable(error) from error
@@ -174,10 +172,10 @@ class RejectsFile:
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            if self._own is None and self.path.is_file() and self.path.stat().st_size:
-                self._replace(self._unwritten)
-            else:
-                self._append(self._unwritten)
+            if not self._is_a_copy and self.path.is_file():
+                self._rewrite({})
+            self._append(self._unwritten)
+            self._is_a_copy = True
         except OSError as error:
             raise self._unwritable(error) from error
         self._unwritten, self._unwritten_bytes = [], 0
@@ -202,7 +200,7 @@ class RejectsFile:
         }
         if (obsolete or self._holds_doubles) and self.path.is_file():
             try:
-                self._tidy(obsolete)
+                self._rewrite(obsolete)
             except OSError as error:
                 raise self._unwritable(error) from error
         self._taken_anew, self._holds_doubles = {}, False
@@ -237,48 +235,30 @@ class RejectsFile:
             with self.path.open("rb") as file:
                 for line in lines(file):
                     if line.key is not None:
-                        self._holds_doubles |= line.key in entries
                         entries[line.key] = digest(line.content)
         return entries
 
     def _append(self, entries: list[Line]) -> None:
+        """Add entries, behind their SCHEMAs; all or none of them."""
         with self._locked() as file:
             if not self.path.is_file():  # a device
                 _write_all(file, _with_schemas(entries, {}))
                 return
             size = _complete_size(file)
             os.ftruncate(file.fileno(), size)
-            there = os.fstat(file.fileno())
-            if (there.st_ino, size) != self._own:  # others have written, perhaps other schemas
-                self._schemas = {}
             try:
-                _write_all(file, _with_schemas(entries, self._schemas))
+                _write_all(file, _with_schemas(entries, {}))
             except OSError:
                 os.ftruncate(file.fileno(), size)
                 raise
-            self._own = there.st_ino, os.fstat(file.fileno()).st_size
 
-    def _replace(self, entries: list[Line]) -> None:
-        """Put a copy of the file in its place, with more entries."""
-        with self._locked() as file, self._open_copy() as copy:
-            file.seek(0)
-            shutil.copyfileobj(file, copy)
-            copy.truncate(_complete_size(file))
-            copy.seek(0, os.SEEK_END)
-            self._schemas = {}
-            copy.write(_with_schemas(entries, self._schemas))
-            copy.flush()
-            there = os.fstat(copy.fileno())
-            self._own = there.st_ino, there.st_size
-            self._copy_path.replace(self.path)
+    def _rewrite(self, obsolete: dict[bytes, bytes]) -> None:
+        """Put a copy in the file's place: the newest entry of each row, and none that is obsolete.
 
-    def _tidy(self, obsolete: dict[bytes, bytes]) -> None:
-        """Leave the newest entry of each row, and none that is obsolete."""
-        with (
-            self._locked(),
-            self.path.open("rb") as file,
-            self._open_copy() as copy,
-        ):
+        Args:
+            obsolete: digest of the entry by its row: another run may have written another since.
+        """
+        with self._locked(), self.path.open("rb") as file, self._open_copy() as copy:
             newest = {line.key: number for number, line in enumerate(lines(file))}
             file.seek(0)
             schemas: dict[str, bytes] = {}
@@ -286,10 +266,11 @@ class RejectsFile:
                 if line.key is None:
                     if not line.is_schema:
                         copy.write(line.content)
-                elif number == newest[line.key] and not _is_obsolete(line, obsolete):
+                elif number == newest[line.key] and obsolete.get(line.key) != digest(line.content):
                     copy.write(_with_schemas([line], schemas))
             copy.flush()
             self._copy_path.replace(self.path)
+        self._is_a_copy = True
 
     @contextmanager
     def _locked(self) -> Iterator[IO[bytes]]:
@@ -330,11 +311,6 @@ def _with_schemas(entries: list[Line], schemas: dict[str, bytes]) -> bytes:
             pieces.append(entry.schema)
         pieces.append(entry.content)
     return b"".join(pieces)
-
-
-def _is_obsolete(line: Line, obsolete: dict[bytes, bytes]) -> bool:
-    """Whether it is the very entry: another run may have written another since."""
-    return line.key is not None and obsolete.get(line.key) == digest(line.content)
 
 
 def _write_all(file: IO[bytes], content: bytes) -> None:

@@ -39,16 +39,15 @@ class Request:
 
 @dataclass(eq=False)
 class SendEvents(Request):
-    """A bulk request of events; with `exact`, different profiles of one person stay apart."""
+    """A bulk request of events."""
 
     rows: Sequence[EventRow]
-    exact: bool = False
     endpoint = endpoints.BULK_EVENTS
 
     @cached_property
     def groups(self) -> list[list[EventRow]]:
         """The entries of the body, by which pointers count."""
-        return payloads.entries(self.rows, exact=self.exact)
+        return payloads.entries(self.rows)
 
     def call(self) -> Call:
         """POST /api/event-bulk-create-jobs."""

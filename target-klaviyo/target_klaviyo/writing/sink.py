@@ -6,10 +6,9 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Sequence
 
     from target_klaviyo.klaviyo.endpoints import Endpoint
-    from target_klaviyo.klaviyo.outcomes import ApiError
     from target_klaviyo.writing.batches import Batcher
     from target_klaviyo.writing.checkpoints import DeliveryTracker
     from target_klaviyo.writing.dispatcher import Dispatcher
@@ -51,27 +50,6 @@ class Sink(ABC, Generic[BatcherT]):
     @abstractmethod
     def enqueue(self) -> None:
         """Hand full batches to the dispatcher."""
-
-
-def attribute_errors(
-    rows: Sequence[Row],
-    errors: Sequence[ApiError],
-    named_by: Callable[[str], Iterable[Row]],
-) -> dict[Row, ApiError]:
-    """The rows that errors name, with the first error of each; a single row needs no naming.
-
-    Args:
-        rows: all rows of the refused request.
-        errors: what Klaviyo says, in its order.
-        named_by: the rows that an error's pointer names.
-    """
-    failed: dict[Row, ApiError] = {}
-    for error in errors:
-        for row in named_by(error.pointer):
-            failed.setdefault(row, error)
-    if not failed and len(rows) == 1:
-        return {rows[0]: errors[0]}
-    return failed
 
 
 def halves(rows: Sequence[Row]) -> list[Sequence[Row]]:
