@@ -351,10 +351,7 @@ class TargetKlaviyo(Target):
             return
         if not (check or samples):
             cls.print_version(print_fn=cls.logger.info)
-        try:
-            target = cls(config=given, parse_env_config=parse_env)
-        except ValueError as error:
-            raise SettingsError(f"A TARGET_KLAVIYO_ variable cannot be read: {error}.") from error
+        target = cls(config=given, parse_env_config=parse_env)
         if check:
             click.echo(target.check())
             return

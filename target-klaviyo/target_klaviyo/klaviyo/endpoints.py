@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from urllib.parse import quote
 
 import orjson
 
@@ -31,6 +32,12 @@ class Endpoint:
     scopes: tuple[str, ...]
     success: tuple[int, ...] = (200,)
     answers_with: Literal["nothing", "resource", "id", "status", "list", "resources"] = "resource"
+
+    def call(
+        self, body: bytes | None = None, *, of: str = "", query: Mapping[str, str] | None = None
+    ) -> Call:
+        """A request to it; `of` is the id of the resource that its path names."""
+        return Call(self, self.path.format(id=quote(of, safe="")), body, query or {})
 
 
 BULK_EVENTS = Endpoint(

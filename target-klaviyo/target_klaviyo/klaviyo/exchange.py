@@ -145,14 +145,12 @@ class Api:
         self,
         question: Callable[[str | None], Call],
         read: Callable[[Any], Iterable[Item]],
-        following: Callable[[Any], str | None] = next_cursor,
     ) -> Iterator[Item]:
         """What stands on all pages.
 
         Args:
             question: the call for the page that begins at a cursor, the first at None.
             read: reads a document.
-            following: the next cursor, from a document.
 
         Raises:
             KlaviyoError: Klaviyo cannot be reached, refuses the question, or answers otherwise
@@ -166,7 +164,7 @@ class Api:
             call = question(cursor)
             document = self.ask(call)
             try:
-                found, cursor = list(read(document)), following(document)
+                found, cursor = list(read(document)), next_cursor(document)
             except _MISSHAPEN as error:
                 raise KlaviyoError(
                     f"What Klaviyo's {call.endpoint.name} endpoint answers cannot be read "

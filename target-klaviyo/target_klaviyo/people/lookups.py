@@ -10,11 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, TypeVar
 from urllib.parse import quote
 
-from target_klaviyo.klaviyo.endpoints import PROFILES, Call
+from target_klaviyo.klaviyo.endpoints import PROFILES
 from target_klaviyo.klaviyo.json_api import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from target_klaviyo.klaviyo.endpoints import Call
 
 Item = TypeVar("Item")
 Kind = Literal["external_id", "email", "id"]
@@ -30,7 +32,7 @@ def lookup(kind: str, values: Sequence[str], cursor: str | None) -> Call:
     query = {"filter": f"any({kind},[{listed}])", "page[size]": str(PEOPLE_PER_PAGE)}
     if cursor is not None:
         query["page[cursor]"] = cursor
-    return Call(PROFILES, PROFILES.path, query=query)
+    return PROFILES.call(query=query)
 
 
 def questions(values: Iterable[str]) -> Iterator[list[str]]:

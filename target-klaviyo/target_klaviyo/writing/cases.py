@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import orjson
 
 from target_klaviyo.klaviyo import endpoints
-from target_klaviyo.klaviyo.endpoints import Call
 from target_klaviyo.people import changes
 from target_klaviyo.people.lookups import lookup
 from target_klaviyo.people.resolution import Identifiers
@@ -19,6 +17,7 @@ from target_klaviyo.writing.requests import Request
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from target_klaviyo.klaviyo.endpoints import Call
     from target_klaviyo.klaviyo.outcomes import ApiError
     from target_klaviyo.people.lookups import Kind
     from target_klaviyo.people.person import Person
@@ -155,8 +154,7 @@ class UpdateProfile(Request):
 
     def call(self) -> Call:
         """PATCH /api/profiles/{id}."""
-        path = self.endpoint.path.format(id=quote(self.person_id, safe=""))
-        return Call(self.endpoint, path, changes.update(self.person_id, self.fields))
+        return self.endpoint.call(changes.update(self.person_id, self.fields), of=self.person_id)
 
 
 @dataclass(eq=False)
@@ -170,5 +168,4 @@ class MergeProfiles(Request):
 
     def call(self) -> Call:
         """POST /api/profile-merge."""
-        body = changes.merge(self.source_id, self.destination_id)
-        return Call(self.endpoint, self.endpoint.path, body)
+        return self.endpoint.call(changes.merge(self.source_id, self.destination_id))

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
-from urllib.parse import quote
 
 from target_klaviyo.klaviyo import endpoints
-from target_klaviyo.klaviyo.endpoints import Call, Endpoint
 from target_klaviyo.klaviyo.exchange import Attempts
 from target_klaviyo.writing import payloads
 from target_klaviyo.writing.import_jobs import ERRORS_PER_PAGE, ImportJob
@@ -16,6 +14,7 @@ from target_klaviyo.writing.import_jobs import ERRORS_PER_PAGE, ImportJob
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from target_klaviyo.klaviyo.endpoints import Call, Endpoint
     from target_klaviyo.rows.contract import EventRow, ProfileRow
 
 
@@ -51,7 +50,7 @@ class SendEvents(Request):
 
     def call(self) -> Call:
         """POST /api/event-bulk-create-jobs."""
-        return Call(self.endpoint, self.endpoint.path, payloads.bulk_events(self.groups))
+        return self.endpoint.call(payloads.bulk_events(self.groups))
 
 
 @dataclass(eq=False)
@@ -65,8 +64,7 @@ class SubmitProfiles(Request):
 
     def call(self) -> Call:
         """POST /api/profile-bulk-import-jobs."""
-        body = payloads.bulk_import(self.rows, self.list_id)
-        return Call(self.endpoint, self.endpoint.path, body)
+        return self.endpoint.call(payloads.bulk_import(self.rows, self.list_id))
 
 
 @dataclass(eq=False)
@@ -78,7 +76,7 @@ class ImportProfile(Request):
 
     def call(self) -> Call:
         """POST /api/profile-import."""
-        return Call(self.endpoint, self.endpoint.path, payloads.single_import(self.row))
+        return self.endpoint.call(payloads.single_import(self.row))
 
 
 @dataclass(eq=False)
@@ -90,7 +88,7 @@ class AskStatus(Request):
 
     def call(self) -> Call:
         """GET /api/profile-bulk-import-jobs/{id}."""
-        return Call(self.endpoint, self.endpoint.path.format(id=quote(self.job.id, safe="")))
+        return self.endpoint.call(of=self.job.id)
 
 
 @dataclass(eq=False)
@@ -106,5 +104,4 @@ class ReadErrors(Request):
         query = {"page[size]": str(ERRORS_PER_PAGE)}
         if self.cursor is not None:
             query["page[cursor]"] = self.cursor
-        path = self.endpoint.path.format(id=quote(self.job.id, safe=""))
-        return Call(self.endpoint, path, query=query)
+        return self.endpoint.call(of=self.job.id, query=query)
