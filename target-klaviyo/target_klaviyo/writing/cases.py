@@ -12,6 +12,7 @@ from target_klaviyo.klaviyo import endpoints
 from target_klaviyo.people import changes
 from target_klaviyo.people.lookups import lookup
 from target_klaviyo.people.resolution import Identifiers
+from target_klaviyo.rows.contract import ProfileRow
 from target_klaviyo.writing.requests import Request
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from target_klaviyo.klaviyo.outcomes import ApiError
     from target_klaviyo.people.lookups import Kind
     from target_klaviyo.people.person import Person
-    from target_klaviyo.rows.contract import ProfileRow
 
 
 @dataclass(slots=True, eq=False)
@@ -31,10 +31,7 @@ class Case:
     Attributes:
         identifiers: what the row says about whose it is.
         named: profiles that Klaviyo has named as bearing an identifier of the row.
-        steps: requests that must be carried out before the row itself is written.
-        person_id: the profile it goes to, None for a new one.
-        fields: what is to be written there.
-        single: it is written by an update of the one profile.
+        steps: what is yet to be done, in order; a row among them is to be imported.
         attempted: what was decided last, by which a second refusal of the same is known.
         error: why the last attempt was refused, None when none was.
         merging: profiles that Klaviyo has been asked to merge.
@@ -48,11 +45,8 @@ class Case:
     row: ProfileRow
     identifiers: Identifiers = field(init=False)
     named: frozenset[str] = frozenset()
-    steps: tuple[UpdateProfile | MergeProfiles, ...] = ()
+    steps: tuple[Step, ...] = ()
     subjects: frozenset[str] = frozenset()
-    person_id: str | None = None
-    fields: Mapping[str, Any] | None = None
-    single: bool = False
     attempted: object = None
     error: ApiError | None = None
     rounds: int = 0
@@ -169,3 +163,6 @@ class MergeProfiles(Request):
     def call(self) -> Call:
         """POST /api/profile-merge."""
         return self.endpoint.call(changes.merge(self.source_id, self.destination_id))
+
+
+Step = UpdateProfile | MergeProfiles | ProfileRow

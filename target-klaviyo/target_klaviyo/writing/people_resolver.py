@@ -13,7 +13,7 @@ exchanged addresses, one of them goes first, and is asked about once more after 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.klaviyo.outcomes import ApiError, Decisive, NotFound, Success
 from target_klaviyo.people.changes import (
@@ -23,7 +23,7 @@ from target_klaviyo.people.changes import (
     remaining_fields,
 )
 from target_klaviyo.people.resolution import Resolution, resolve
-from target_klaviyo.rows.contract import without_nulls
+from target_klaviyo.rows.contract import ProfileRow, without_nulls
 from target_klaviyo.writing.batches import Batcher
 from target_klaviyo.writing.cases import Case, LookUpPeople, MergeProfiles, UpdateProfile
 from target_klaviyo.writing.inquiries import Inquirer
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from target_klaviyo.config import Settings
     from target_klaviyo.people.person import Person
-    from target_klaviyo.rows.contract import ProfileRow
     from target_klaviyo.writing.bulk_import import BulkImporter
+    from target_klaviyo.writing.cases import Step
     from target_klaviyo.writing.dispatcher import Dispatcher
     from target_klaviyo.writing.stats import RunStats
 
@@ -142,10 +142,7 @@ class PeopleResolver:
             self._counts["moved"] += 1
         elif "email" in request.fields:
             self._counts["readdressed"] += 1
-        if isinstance(request, UpdateProfile) and not request.leaves:
-            self._written(case, request.person_id)
-        else:
-            self._next_step(case)
+        self._next_step(case)
 
     def imported(self, rows: Iterable[ProfileRow]) -> list[ProfileRow]:
         """Klaviyo has imported rows; returns those that are none of these."""
@@ -156,7 +153,7 @@ class PeopleResolver:
                 others.append(row)
             else:
                 case.wrote = True
-                self._done(case)
+                self._next_step(case)
         return others
 
     def refused(self, failures: Mapping[ProfileRow, ApiError]) -> dict[ProfileRow, ApiError]:
@@ -174,7 +171,7 @@ class PeopleResolver:
 
     def _decide(self, case: Case, found: list[Person]) -> None:
         resolution = resolve(case.identifiers, found)
-        if case.merging & resolution.profile_ids - {case.person_id}:
+        if case.merging & resolution.profile_ids:
             self._await_merge(case)
             return
         case.merging = frozenset()
@@ -211,29 +208,32 @@ class PeopleResolver:
 
     def _plan(self, case: Case, resolution: Resolution) -> None:
         """Say what is to be done, and begin with it."""
-        person = resolution.person
+        person, fields = resolution.person, None
+        steps: list[Step] = []
         if person is not None and self._belongs_to_another(case, person):
-            step = UpdateProfile(case, person.id, leaving_fields(case.row, person), leaves=True)
-            case.steps, person = (step,), None
+            steps.append(_leave(case, person))
+            person = None
         if person is None:
-            case.person_id, case.fields = None, None
+            steps.append(import_anew(case.row))
         else:
-            case.person_id = person.id
-            case.fields = remaining_fields(case.row, person, resolution)
-            case.steps = tuple(self._step(case, each, person) for each in resolution.former)
-        case.single = person is not None and self._must_be_single(case, resolution)
-        attempted = (resolution.outline, case.fields)
+            fields = remaining_fields(case.row, person, resolution)
+            steps += [self._fold(case, each, person) for each in resolution.former]
+            if not any(isinstance(each, MergeProfiles) for each in steps):  # else seen after those
+                singly = resolution.sets_email or bool(resolution.former)
+                steps += self._writes(case, person.id, fields, singly=singly)
+        attempted = (resolution.outline, fields)
         if case.error is not None and attempted == case.attempted:
             self._reject(case, case.error)
             return
         case.attempted = attempted
+        case.steps = tuple(steps)
         self._next_step(case)
 
     def _belongs_to_another(self, case: Case, person: Person) -> bool:
         """Whether a person who has lost the address leaves it to somebody who still has it."""
         return case.identifiers.email is None and (person.email or "") in self._addressees
 
-    def _step(self, case: Case, former: Person, person: Person) -> UpdateProfile | MergeProfiles:
+    def _fold(self, case: Case, former: Person, person: Person) -> Step:
         """Fold a former profile into the person's.
 
         A nameless one, known by nothing but our external id, would keep that id for ever (an
@@ -241,35 +241,38 @@ class PeopleResolver:
         """
         if self._merges or former.is_nameless:
             return MergeProfiles(case, former.id, person.id)
-        return UpdateProfile(case, former.id, leaving_fields(case.row, former), leaves=True)
+        return _leave(case, former)
 
-    def _must_be_single(self, case: Case, resolution: Resolution) -> bool:
-        """Whether the fields go by an update: bulk import clears no attributes (documented)."""
-        _, cleared_properties, cleared_attributes = without_nulls(case.fields or {})
-        return bool(
-            resolution.sets_email
-            or resolution.former
-            or cleared_attributes
-            or (self._clears_singly and cleared_properties)
-        )
+    def _writes(
+        self, case: Case, person_id: str, fields: Mapping[str, Any], *, singly: bool
+    ) -> list[Step]:
+        """What writes the fields: an import or, since that clears no attributes, an update."""
+        _, cleared_properties, cleared_attributes = without_nulls(fields)
+        singly |= bool(cleared_attributes or (self._clears_singly and cleared_properties))
+        steps: list[Step] = []
+        if fields and singly:
+            steps.append(UpdateProfile(case, person_id, fields))
+            fields = {}
+        if fields or self._joins_list:  # an update joins no list
+            steps.append(import_of(case.row, person_id, fields))
+        return steps
 
     # Acting.
 
     def _next_step(self, case: Case) -> None:
-        if case.steps:
-            step, *others = case.steps
-            case.steps = tuple(others)
-            self._dispatcher.submit(step)
-        elif case.merging:
-            self._await_merge(case)
-        elif case.person_id is None:
-            self._import(case, import_anew(case.row))
-        elif case.single and case.fields:
-            self._dispatcher.submit(UpdateProfile(case, case.person_id, case.fields))
-        elif case.fields or self._joins_list:
-            self._import(case, import_of(case.row, case.person_id, case.fields or {}))
+        if not case.steps:
+            if case.merging:
+                self._await_merge(case)
+            else:
+                self._done(case)
+            return
+        step, *others = case.steps
+        case.steps = tuple(others)
+        if isinstance(step, ProfileRow):
+            self._importing[step] = case
+            self._outgoing.pack(step)
         else:
-            self._done(case)
+            self._dispatcher.submit(step)
 
     def _await_merge(self, case: Case) -> None:
         """What the merged profile brings along is seen once the merge has ended."""
@@ -280,17 +283,6 @@ class PeopleResolver:
         growth: int = 2 ** (case.merge_looks - 1)
         pause = min(MAX_MERGE_PAUSE_SECONDS, FIRST_MERGE_PAUSE_SECONDS * growth)
         self._inquirer.ask_later(case, pause)
-
-    def _written(self, case: Case, person_id: str) -> None:
-        """Written by an update, which joins no list."""
-        if self._joins_list:
-            self._import(case, import_of(case.row, person_id, {}))
-        else:
-            self._done(case)
-
-    def _import(self, case: Case, row: ProfileRow) -> None:
-        self._importing[row] = case
-        self._outgoing.pack(row)
 
     def _ask_again(self, case: Case, error: ApiError) -> None:
         """Klaviyo may have changed since it was asked: by a form, a merge, an erasure."""
@@ -351,3 +343,8 @@ class PeopleResolver:
             del self._subjects[subject]
             self._again += self._parked.pop(subject, [])
         case.subjects = frozenset()
+
+
+def _leave(case: Case, former: Person) -> UpdateProfile:
+    """Take away from a profile what is the person's."""
+    return UpdateProfile(case, former.id, leaving_fields(case.row, former), leaves=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from target_klaviyo.errors import TooManyRejects
 from target_klaviyo.rows.contract import REJECTED_BY_MAPPER
@@ -57,10 +57,10 @@ class RunStats:
     backfilled: int = 0
 
     @property
-    def sent(self) -> dict[str, int]:
+    def said_sent(self) -> str:
         """What Klaviyo has taken; a profile that was as it should be is stored, but not sent."""
         profiles = self.stored["profiles"] - self.people["unchanged"]
-        return {"events": self.stored["events"], "profiles": profiles}
+        return f"{counted(self.stored['events'], 'event')} and {counted(profiles, 'profile')}"
 
     def count_reject(self, label: str, rule: str) -> None:
         """Count a reject."""
@@ -111,35 +111,15 @@ SECONDS_BETWEEN_LINES = 5.0
 _MINUTE = 60.0
 
 
-@dataclass(frozen=True)
-class RequestRate:
+class RequestRate(NamedTuple):
     """Requests to an endpoint so far, and how many it allows a minute (infinite: no limit)."""
 
     requests: int
     budget: float
 
 
-@dataclass(frozen=True)
-class ProgressSnapshot:
-    """How far a run is at one time.
-
-    Attributes:
-        sent: rows that Klaviyo has acknowledged, by label.
-        rejected: rows in the rejects file.
-        jobs: import jobs that Klaviyo is still at.
-        request_rates: by the name of each endpoint that has been used.
-        unchanged: profiles that were as they should be.
-    """
-
-    sent: Mapping[str, int]
-    rejected: int
-    jobs: int
-    request_rates: Mapping[str, RequestRate]
-    unchanged: int = 0
-
-
 class Progress:
-    """Makes the lines.
+    """Makes the lines that say how far a run is.
 
     Args:
         began: when the run began, in seconds of a monotonic clock.
@@ -152,33 +132,35 @@ class Progress:
         self.due = began + SECONDS_BETWEEN_LINES
         self._minute: deque[tuple[float, Mapping[str, RequestRate]]] = deque([(began, {})])
 
-    def line(self, now: float, snapshot: ProgressSnapshot) -> str:
-        """The line for now; the next is due in a while."""
+    def line(
+        self, now: float, stats: RunStats, jobs: int, request_rates: Mapping[str, RequestRate]
+    ) -> str:
+        """The line for now; the next is due in a while.
+
+        Args:
+            now: seconds of the monotonic clock.
+            stats: the counts so far.
+            jobs: import jobs that Klaviyo is still at.
+            request_rates: by the name of each endpoint that has been used.
+        """
         self.due = now + SECONDS_BETWEEN_LINES
         while len(self._minute) > 1 and self._minute[1][0] <= now - _MINUTE:
             self._minute.popleft()
         _, before = self._minute[0]
-        self._minute.append((now, snapshot.request_rates))
-        events = counted(snapshot.sent["events"], "event")
-        profiles = counted(snapshot.sent["profiles"], "profile")
-        parts = [f"{events} and {profiles} sent, {snapshot.rejected:,} rejected"]
-        if snapshot.unchanged:
-            parts.append(f"{counted(snapshot.unchanged, 'profile')} needed no change")
-        if snapshot.jobs:
-            parts.append(f"{counted(snapshot.jobs, 'import job')} pending")
-        if snapshot.request_rates:
-            request_rates = (
-                _said(name, pace, before.get(name, RequestRate(0, 0)))
-                for name, pace in snapshot.request_rates.items()
-            )
-            parts.append("requests in the last minute: " + ", ".join(request_rates))
+        self._minute.append((now, request_rates))
+        parts = [f"{stats.said_sent} sent, {stats.rejected.total():,} rejected"]
+        if stats.people["unchanged"]:
+            parts.append(f"{counted(stats.people['unchanged'], 'profile')} needed no change")
+        if jobs:
+            parts.append(f"{counted(jobs, 'import job')} pending")
+        lately = []
+        for name, (requests, budget) in request_rates.items():
+            of = "" if budget == math.inf else f" of {budget:,.0f}"
+            earlier = before[name].requests if name in before else 0
+            lately.append(f"{requests - earlier:,}{of} ({name})")
+        if lately:
+            parts.append("requests in the last minute: " + ", ".join(lately))
         return "; ".join(parts) + "."
-
-
-def _said(name: str, pace: RequestRate, before: RequestRate) -> str:
-    lately = pace.requests - before.requests
-    of = "" if pace.budget == math.inf else f" of {pace.budget:,.0f}"
-    return f"{lately:,}{of} ({name})"
 
 
 _HEADINGS = ("", "read", "stored", "merged", "rejected")
@@ -192,10 +174,8 @@ def summary(stats: RunStats, rejects_path: Path) -> Iterator[str]:
         rejects_path: where the rejects are.
     """
     yield from aligned([_HEADINGS, *_rows(stats)])
-    sent = f"{counted(stats.sent['events'], 'event')} and "
-    sent += counted(stats.sent["profiles"], "profile")
     requests = f"{counted(stats.requests, 'request')} and {counted(stats.jobs, 'import job')}"
-    yield f"Klaviyo took {sent} in {requests}."
+    yield f"Klaviyo took {stats.said_sent} in {requests}."
     if stats.formerly_true:
         were = "was" if stats.formerly_true == 1 else "were"
         events = counted(stats.formerly_true, "event")

@@ -21,7 +21,7 @@ from target_klaviyo.writing.dispatcher import Dispatcher
 from target_klaviyo.writing.event_sink import EventSink
 from target_klaviyo.writing.profile_sink import ProfileSink
 from target_klaviyo.writing.requests import SendEvents
-from target_klaviyo.writing.stats import REJECTS_TOLERATED_UNTIL, Progress, ProgressSnapshot
+from target_klaviyo.writing.stats import REJECTS_TOLERATED_UNTIL, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -191,15 +191,9 @@ class Writer:
     def _log_progress(self) -> None:
         now = self._clock()
         if now >= self._progress.due:
-            stats = self._tracker.stats
-            snapshot = ProgressSnapshot(
-                stats.sent,
-                stats.rejected.total(),
-                self._profiles.pending_jobs,
-                self._dispatcher.request_rates,
-                stats.people["unchanged"],
-            )
-            logger.info("%s", self._progress.line(now, snapshot))
+            stats, jobs = self._tracker.stats, self._profiles.pending_jobs
+            line = self._progress.line(now, stats, jobs, self._dispatcher.request_rates)
+            logger.info("%s", line)
 
     def _handle_outcomes(self) -> None:
         for request, outcome in self._dispatcher.outcomes():
