@@ -13,6 +13,7 @@ from target_klaviyo.people import changes
 from target_klaviyo.people.lookups import lookup
 from target_klaviyo.people.resolution import Identifiers
 from target_klaviyo.rows.contract import ProfileRow
+from target_klaviyo.writing.payloads import single_import
 from target_klaviyo.writing.requests import Request
 
 if TYPE_CHECKING:
@@ -62,8 +63,15 @@ class Case:
     def __post_init__(self) -> None:
         identity = dict(self.row.identity)
         self.identifiers = Identifiers(
-            identity["external_id"], identity.get("email"), frozenset(self.row.also_known_as)
+            identity.get("external_id", ""),
+            identity.get("email"),
+            frozenset(self.row.also_known_as),
         )
+
+    @property
+    def is_anchored(self) -> bool:
+        """Whether Klaviyo may know the person by two identifiers, under two profiles."""
+        return self.row.profile_id is None and self.identifiers.anchor != ""
 
     @property
     def spellings(self) -> set[str]:
@@ -165,4 +173,16 @@ class MergeProfiles(Request):
         return self.endpoint.call(changes.merge(self.source_id, self.destination_id))
 
 
-Step = UpdateProfile | MergeProfiles | ProfileRow
+@dataclass(eq=False)
+class ImportProfile(Request):
+    """One profile whose person is not looked up, for what bulk import cannot clear."""
+
+    case: Case
+    endpoint = endpoints.PROFILE_IMPORT
+
+    def call(self) -> Call:
+        """POST /api/profile-import."""
+        return self.endpoint.call(single_import(self.case.row))
+
+
+Step = UpdateProfile | MergeProfiles | ImportProfile | ProfileRow

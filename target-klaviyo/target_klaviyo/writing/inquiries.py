@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 
 from target_klaviyo.errors import KlaviyoError
 from target_klaviyo.klaviyo.json_api import next_cursor, resources
-from target_klaviyo.klaviyo.outcomes import ApiError, Decisive, NotFound, Success
+from target_klaviyo.klaviyo.outcomes import NotFound, Success
 from target_klaviyo.people.lookups import MAX_IDENTIFIERS, chunks, questions
 from target_klaviyo.people.person import Person
 from target_klaviyo.writing.cases import Inquiry, LookUpPeople
 from target_klaviyo.writing.sink import halves
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
+    from target_klaviyo.klaviyo.outcomes import Decisive
     from target_klaviyo.people.lookups import Kind
     from target_klaviyo.writing.cases import Case
     from target_klaviyo.writing.dispatcher import Dispatcher
@@ -30,23 +31,13 @@ class Inquirer:
 
     Args:
         dispatcher: sends requests.
-        answered: told of each row, and of the people who may be its person.
-        refused: told of rows that cannot be asked about, and why.
 
     Attributes:
         under_way: how many inquiries are.
     """
 
-    def __init__(
-        self,
-        dispatcher: Dispatcher,
-        *,
-        answered: Callable[[Case, list[Person]], None],
-        refused: Callable[[Case, ApiError], None],
-    ) -> None:
+    def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
-        self._answered = answered
-        self._refused = refused
         self.under_way = 0
 
     def ask(self, cases: Iterable[Case]) -> None:
@@ -61,8 +52,8 @@ class Inquirer:
         """Ask about one row in a while."""
         self._begin(Inquiry([case], counts=False), seconds)
 
-    def handle(self, request: LookUpPeople, outcome: Decisive) -> None:
-        """Go on by one answer.
+    def handle(self, request: LookUpPeople, outcome: Decisive) -> Inquiry | None:
+        """Go on by one answer; returns the inquiry if it was the last one.
 
         Raises:
             KlaviyoError: Klaviyo offers no such look-up, or answers otherwise than documented.
@@ -84,8 +75,14 @@ class Inquirer:
             error = outcome.errors[0]
             bearers = (case for case in inquiry.cases if _bears(case, request))
             inquiry.refused.update(dict.fromkeys(bearers, error))
-        if not inquiry.unanswered:
-            self._go_on(inquiry)
+        if not inquiry.unanswered and not inquiry.asked_addresses:
+            inquiry.asked_addresses = True
+            for asked in questions(sorted(inquiry.unseen_addresses)):
+                self._submit(LookUpPeople(inquiry, "email", asked))
+        if inquiry.unanswered:
+            return None
+        self.under_way -= inquiry.counts
+        return inquiry
 
     def _begin(self, inquiry: Inquiry, seconds: float) -> None:
         by_kind: dict[Kind, Iterable[str]] = {
@@ -119,20 +116,6 @@ class Inquirer:
             ) from error
         if cursor is not None and cursor != request.cursor:
             self._submit(LookUpPeople(request.inquiry, request.kind, request.values, cursor))
-
-    def _go_on(self, inquiry: Inquiry) -> None:
-        """Ask by address now, or be done with it."""
-        if not inquiry.asked_addresses:
-            inquiry.asked_addresses = True
-            for asked in questions(sorted(inquiry.unseen_addresses)):
-                self._submit(LookUpPeople(inquiry, "email", asked))
-            if inquiry.unanswered:
-                return
-        self.under_way -= inquiry.counts
-        for case, error in inquiry.refused.items():
-            self._refused(case, error)
-        for case, people in inquiry.found():
-            self._answered(case, people)
 
 
 def _bears(case: Case, request: LookUpPeople) -> bool:

@@ -1,8 +1,9 @@
 """Rows brought to the profiles of their people: asked about, decided, written where they differ.
 
-A row goes to Klaviyo in one of four ways: imported anew, imported by the profile's own id, by an
-update of one profile (a changed address, or what bulk import cannot clear), or not at all, when
-the profile shows all that the row says.
+A row without an `external_id` says all there is to know, and is imported as it is. Any other goes
+to Klaviyo in one of four ways: imported anew, imported by the profile's own id, by an update of
+one profile (a changed address, or what bulk import cannot clear), or not at all, when the profile
+shows all that the row says.
 
 No profile is the subject of two rows at a time. A profile that bears the external id of another
 row's account may be about to be taken along to another address: whoever finds one waits until that
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from target_klaviyo.klaviyo.outcomes import ApiError, Decisive, NotFound, Success
+from target_klaviyo.klaviyo.outcomes import ApiError, NotFound, Success
 from target_klaviyo.people.changes import (
     import_anew,
     import_of,
@@ -25,18 +26,28 @@ from target_klaviyo.people.changes import (
 from target_klaviyo.people.resolution import Resolution, resolve
 from target_klaviyo.rows.contract import ProfileRow, without_nulls
 from target_klaviyo.writing.batches import Batcher
-from target_klaviyo.writing.cases import Case, LookUpPeople, MergeProfiles, UpdateProfile
+from target_klaviyo.writing.bulk_import import BulkImporter
+from target_klaviyo.writing.cases import (
+    Case,
+    ImportProfile,
+    LookUpPeople,
+    MergeProfiles,
+    UpdateProfile,
+)
 from target_klaviyo.writing.inquiries import Inquirer
 from target_klaviyo.writing.payloads import profile_size
+from target_klaviyo.writing.requests import AskStatus, ReadErrors, SubmitProfiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from target_klaviyo.config import Settings
+    from target_klaviyo.klaviyo.outcomes import Decisive
     from target_klaviyo.people.person import Person
-    from target_klaviyo.writing.bulk_import import BulkImporter
+    from target_klaviyo.writing.bulk_import import Ended
     from target_klaviyo.writing.cases import Step
     from target_klaviyo.writing.dispatcher import Dispatcher
+    from target_klaviyo.writing.requests import Request
     from target_klaviyo.writing.stats import RunStats
 
 MAX_ROUNDS = 3
@@ -63,31 +74,28 @@ class PeopleResolver:
 
     Args:
         dispatcher: sends requests.
-        importer: imports rows in bulk; it tells `imported` and `refused` of what becomes of them.
-        stats: counts people.
+        stats: counts people and jobs.
         settings: whether to merge people, to join a list, and how to clear properties.
         max_rows: rows of an import at most.
-        rejected: told of rows that cannot be written, and why.
+        clock: seconds of a monotonic clock.
     """
 
-    def __init__(  # noqa: PLR0913  (its collaborators)
+    def __init__(
         self,
         dispatcher: Dispatcher,
-        importer: BulkImporter,
         stats: RunStats,
         *,
         settings: Settings,
         max_rows: int,
-        rejected: Callable[[Mapping[ProfileRow, ApiError]], None],
+        clock: Callable[[], float],
     ) -> None:
         self._dispatcher = dispatcher
-        self._importer = importer
+        self._importer = BulkImporter(dispatcher, stats, list_id=settings.list_id, clock=clock)
         self._counts = stats.people
         self._merges = settings.on_email_change == "merge"
         self._joins_list = settings.list_id is not None  # which is not shown: every row is imported
         self._clears_singly = settings.clear_with == "single"
-        self._rejected = rejected
-        self._inquirer: Inquirer = Inquirer(dispatcher, answered=self._decide, refused=self._reject)
+        self._inquirer = Inquirer(dispatcher)
         self._outgoing = Batcher(profile_size, min(max_rows, MAX_ROWS_TOGETHER))
         self._importing: dict[ProfileRow, Case] = {}
         self._owners: dict[str, Case] = {}  # rows here, by each external id of theirs
@@ -96,16 +104,24 @@ class PeopleResolver:
         self._parked: dict[str, list[Case]] = {}  # and who is next
         self._again: list[Case] = []
         self._stored: list[ProfileRow] = []
+        self._rejected: dict[ProfileRow, ApiError] = {}
 
-    def resolve(self, rows: Iterable[ProfileRow]) -> None:
-        """Take rows of different people; each has an external id."""
+    @property
+    def pending_jobs(self) -> int:
+        """Import jobs that Klaviyo is still at."""
+        return self._importer.pending_jobs
+
+    def bring(self, rows: Iterable[ProfileRow]) -> None:
+        """Take rows of different people, as many as an import can hold."""
         cases = [Case(row) for row in rows]
-        for case in cases:
+        anchored = [case for case in cases if case.is_anchored]
+        for case in anchored:
             self._owners.update(dict.fromkeys(case.identifiers.external_ids, case))
             if case.identifiers.email is not None:
                 self._addressees[case.identifiers.email] = case
-        self._counts["looked up"] += len(cases)
-        self._inquirer.ask(cases)
+        self._counts["looked up"] += len(anchored)
+        self._inquirer.ask(anchored)
+        self._import_as_they_are([case for case in cases if not case.is_anchored])
 
     def proceed(self) -> None:
         """Ask again what has to be, and import what has come together."""
@@ -118,54 +134,42 @@ class PeopleResolver:
             self._importer.submit(rows)
         self._outgoing.full.clear()
 
-    def take_stored(self) -> list[ProfileRow]:
-        """The rows that have come to a good end since this was asked last."""
-        stored, self._stored = self._stored, []
-        return stored
-
-    def handle(
-        self, request: LookUpPeople | UpdateProfile | MergeProfiles, outcome: Decisive
-    ) -> None:
-        """Go on by one answer."""
+    def handle(self, request: Request, outcome: Decisive) -> Ended:
+        """Go on by one answer; returns the rows that have thereby come to an end."""
         if isinstance(request, LookUpPeople):
-            self._inquirer.handle(request, outcome)
-            return
-        case = request.case
+            inquiry = self._inquirer.handle(request, outcome)
+            if inquiry is not None:
+                for case, error in inquiry.refused.items():
+                    self._reject(case, error)
+                for case, people in inquiry.found():
+                    self._decide(case, people)
+        elif isinstance(request, SubmitProfiles | AskStatus | ReadErrors):
+            imported, refused = self._importer.handle(request, outcome)
+            for row in imported:
+                self._carried_out(self._importing.pop(row))
+            for row, error in refused.items():
+                self._refused(self._importing.pop(row), error)
+        elif isinstance(request, UpdateProfile | MergeProfiles | ImportProfile):
+            self._handle_step(request, outcome)
+        ended = self._stored, self._rejected
+        self._stored, self._rejected = [], {}
+        return ended
+
+    def _handle_step(
+        self, request: UpdateProfile | MergeProfiles | ImportProfile, outcome: Decisive
+    ) -> None:
         if not isinstance(outcome, Success):
-            self._ask_again(case, _GONE if isinstance(outcome, NotFound) else outcome.errors[0])
+            error = _GONE if isinstance(outcome, NotFound) else outcome.errors[0]
+            self._refused(request.case, error)
             return
-        case.wrote = True
         if isinstance(request, MergeProfiles):
             self._counts["merged"] += 1
-            case.merging |= {request.source_id}
-        elif request.leaves:
+            request.case.merging |= {request.source_id}
+        elif isinstance(request, UpdateProfile) and request.leaves:
             self._counts["moved"] += 1
-        elif "email" in request.fields:
+        elif isinstance(request, UpdateProfile) and "email" in request.fields:
             self._counts["readdressed"] += 1
-        self._next_step(case)
-
-    def imported(self, rows: Iterable[ProfileRow]) -> list[ProfileRow]:
-        """Klaviyo has imported rows; returns those that are none of these."""
-        others = []
-        for row in rows:
-            case = self._importing.pop(row, None)
-            if case is None:
-                others.append(row)
-            else:
-                case.wrote = True
-                self._next_step(case)
-        return others
-
-    def refused(self, failures: Mapping[ProfileRow, ApiError]) -> dict[ProfileRow, ApiError]:
-        """Klaviyo has refused rows of an import; returns those that are none of these."""
-        others = {}
-        for row, error in failures.items():
-            case = self._importing.pop(row, None)
-            if case is None:
-                others[row] = error
-            else:
-                self._ask_again(case, error)
-        return others
+        self._carried_out(request.case)
 
     # Deciding.
 
@@ -259,6 +263,25 @@ class PeopleResolver:
 
     # Acting.
 
+    def _import_as_they_are(self, cases: Iterable[Case]) -> None:
+        """Import rows of one identifier, which says all; alone where bulk import cannot clear."""
+        in_bulk = []
+        for case in cases:
+            row = case.row
+            if row.cleared_attributes or (self._clears_singly and row.cleared_properties):
+                case.steps = (ImportProfile(case),)
+            if case.steps and not self._joins_list:
+                self._next_step(case)
+            else:
+                self._importing[row] = case
+                in_bulk.append(row)
+        if in_bulk:
+            self._importer.submit(in_bulk)
+
+    def _carried_out(self, case: Case) -> None:
+        case.wrote = True
+        self._next_step(case)
+
     def _next_step(self, case: Case) -> None:
         if not case.steps:
             if case.merging:
@@ -284,15 +307,15 @@ class PeopleResolver:
         pause = min(MAX_MERGE_PAUSE_SECONDS, FIRST_MERGE_PAUSE_SECONDS * growth)
         self._inquirer.ask_later(case, pause)
 
-    def _ask_again(self, case: Case, error: ApiError) -> None:
-        """Klaviyo may have changed since it was asked: by a form, a merge, an erasure."""
+    def _refused(self, case: Case, error: ApiError) -> None:
+        """Ask again: Klaviyo may have changed since, by a form, a merge, an erasure."""
         self._release_subjects(case)
         case.steps = ()
         case.error = error
         case.rounds += 1
         if error.duplicate_id:
             case.named |= {error.duplicate_id}
-        if case.rounds > MAX_ROUNDS:
+        if case.rounds > MAX_ROUNDS or not case.is_anchored:
             self._reject(case, error)
         else:
             self._again.append(case)
@@ -318,7 +341,7 @@ class PeopleResolver:
         self._release_subjects(case)
         self._release_waiting(case)
         self._forget(case)
-        self._rejected({case.row: error})
+        self._rejected[case.row] = error
 
     def _is_here(self, case: Case) -> bool:
         return self._owners.get(case.identifiers.anchor) is case

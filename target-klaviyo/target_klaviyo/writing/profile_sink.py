@@ -1,26 +1,19 @@
-"""Profiles on their way: batched, brought to their people or imported as they are, each row told.
-
-Rows that carry an `external_id` are asked about first (`people_resolver`); one e-mail address,
-phone number or id alone says all there is to know, and goes straight into an import.
-"""
+"""Profiles on their way: batched, brought to their people, each row told of its outcome."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from target_klaviyo.klaviyo.endpoints import BULK_PROFILES, PROFILES
-from target_klaviyo.klaviyo.outcomes import ApiError, Decisive, Success
 from target_klaviyo.writing.batches import MAX_PROFILES, ProfileBatcher
-from target_klaviyo.writing.bulk_import import BulkImporter
-from target_klaviyo.writing.cases import LookUpPeople, MergeProfiles, UpdateProfile
 from target_klaviyo.writing.people_resolver import PeopleResolver
-from target_klaviyo.writing.requests import AskStatus, ImportProfile, ReadErrors, SubmitProfiles
 from target_klaviyo.writing.sink import Sink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from target_klaviyo.config import Settings
+    from target_klaviyo.klaviyo.outcomes import ApiError, Decisive
     from target_klaviyo.rows.contract import ProfileRow
     from target_klaviyo.rows.identity import Identifier, Identity
     from target_klaviyo.writing.checkpoints import DeliveryTracker
@@ -29,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ProfileSink(Sink[ProfileBatcher]):
-    """Imports profiles in bulk, and one by one what bulk import cannot express.
+    """Writes profiles.
 
     Args:
         dispatcher: sends requests.
@@ -52,23 +45,8 @@ class ProfileSink(Sink[ProfileBatcher]):
     ) -> None:
         max_rows = min(max_rows, MAX_PROFILES)
         super().__init__(dispatcher, tracker, ProfileBatcher(max_rows=max_rows))
-        self._list_id = settings.list_id
-        self._clear_one_by_one = settings.clear_with == "single"
-        self._importer = BulkImporter(
-            dispatcher,
-            tracker.stats,
-            list_id=settings.list_id,
-            clock=clock,
-            imported=self._imported,
-            refused=self._refused,
-        )
         self._people = PeopleResolver(
-            dispatcher,
-            self._importer,
-            tracker.stats,
-            settings=settings,
-            max_rows=max_rows,
-            rejected=self._rejected,
+            dispatcher, tracker.stats, settings=settings, max_rows=max_rows, clock=clock
         )
         self._freed: list[Identity] = []
 
@@ -80,7 +58,7 @@ class ProfileSink(Sink[ProfileBatcher]):
     @property
     def pending_jobs(self) -> int:
         """Import jobs that Klaviyo is still at."""
-        return self._importer.pending_jobs
+        return self._people.pending_jobs
 
     def claimed(self, identity: Identity) -> Identifier | None:
         """The identifier by which a person's row is still on its way; None when none is."""
@@ -99,61 +77,18 @@ class ProfileSink(Sink[ProfileBatcher]):
 
     def enqueue(self) -> None:
         """Hand full batches on, and what has been decided to the dispatcher."""
-        self._hand_on()
-        while stored := self._people.take_stored():
-            self._stored(stored)
-            self._hand_on()  # rows that were held back behind those
-
-    def _hand_on(self) -> None:
         for rows in self._batcher.full:
-            to_resolve = [row for row in rows if _has_anchor(row)]
-            if to_resolve:
-                self._people.resolve(to_resolve)
-            self._import([row for row in rows if not _has_anchor(row)])
+            self._people.bring(rows)
         self._batcher.full.clear()
         self._people.proceed()
 
     def handle(self, request: Request, outcome: Decisive) -> None:
         """Go on by one answer."""
-        if isinstance(request, SubmitProfiles | AskStatus | ReadErrors):
-            self._importer.handle(request, outcome)
-        elif isinstance(request, LookUpPeople | UpdateProfile | MergeProfiles):
-            self._people.handle(request, outcome)
-        elif isinstance(request, ImportProfile):
-            self._imported_alone(request.row, outcome)
-
-    def _import(self, rows: Sequence[ProfileRow]) -> None:
-        """Import rows as they are."""
-        bulk = [row for row in rows if self._list_id or not self._goes_alone(row)]
-        if bulk:
-            self._importer.submit(bulk)
-        if not self._list_id:
-            self._clear(row for row in rows if self._goes_alone(row))
-
-    def _imported_alone(self, row: ProfileRow, outcome: Decisive) -> None:
-        if isinstance(outcome, Success):
-            self._stored([row])
-        else:
-            self._rejected({row: outcome.errors[0]})
-
-    def _goes_alone(self, row: ProfileRow) -> bool:
-        """Bulk import clears properties by `unset`, and attributes not at all (documented)."""
-        return bool(row.cleared_attributes) or (
-            self._clear_one_by_one and bool(row.cleared_properties)
-        )
-
-    def _clear(self, rows: Iterable[ProfileRow]) -> None:
-        for row in rows:
-            self._dispatcher.submit(ImportProfile(row))
-
-    def _imported(self, rows: Sequence[ProfileRow]) -> None:
-        """Imported in bulk, list and all; what that could not clear is cleared now."""
-        as_they_were = self._people.imported(rows)
-        self._clear(row for row in as_they_were if self._goes_alone(row))
-        self._stored([row for row in as_they_were if not self._goes_alone(row)])
-
-    def _refused(self, failures: Mapping[ProfileRow, ApiError]) -> None:
-        self._rejected(self._people.refused(failures))
+        stored, rejected = self._people.handle(request, outcome)
+        if stored:
+            self._stored(stored)
+        if rejected:
+            self._rejected(rejected)
 
     def _stored(self, rows: Sequence[ProfileRow]) -> None:
         for row in rows:
@@ -175,16 +110,9 @@ class ProfileSink(Sink[ProfileBatcher]):
                 self._tracker.release(row)
         for part in parts:
             part.alone = True
-        self._end(failures, instead=parts)
+        self._end(list(failures), instead=parts)
         self._tracker.check_reject_share()
 
-    def _end(self, rows: Iterable[ProfileRow], *, instead: Iterable[ProfileRow] = ()) -> None:
-        ended = list(rows)
-        if ended:
-            self._batcher.rows_ended(ended, instead=instead)
-            self._freed += [row.claims for row in ended]
-
-
-def _has_anchor(row: ProfileRow) -> bool:
-    """Whether Klaviyo may know the person by two identifiers, under two profiles."""
-    return row.profile_id is None and any(kind == "external_id" for kind, _ in row.identity)
+    def _end(self, rows: Sequence[ProfileRow], *, instead: Sequence[ProfileRow] = ()) -> None:
+        self._batcher.rows_ended(rows, instead=instead)
+        self._freed += [row.claims for row in rows]

@@ -68,18 +68,6 @@ class SubmitProfiles(Request):
 
 
 @dataclass(eq=False)
-class ImportProfile(Request):
-    """One profile, for what bulk import cannot express: clearing an attribute."""
-
-    row: ProfileRow
-    endpoint = endpoints.PROFILE_IMPORT
-
-    def call(self) -> Call:
-        """POST /api/profile-import."""
-        return self.endpoint.call(payloads.single_import(self.row))
-
-
-@dataclass(eq=False)
 class AskStatus(Request):
     """How far an import job is."""
 
