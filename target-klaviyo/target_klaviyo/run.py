@@ -99,7 +99,7 @@ class Run:
                 "flows.",
                 self._parser.live_from.isoformat(timespec="seconds"),
             )
-            return self._writer(self._rejects(source), self._stats)
+            return self._writer(source, self._stats)
         transform = configured_transform(self._settings)  # its summary is none of this run's
         return AuditConsumer(
             self._settings,
@@ -109,11 +109,12 @@ class Run:
             writer=self._repair_writer() if self._settings.mode == "repair" else None,
         )
 
-    def _writer(self, rejects: RejectsFile, stats: RunStats) -> Writer:
+    def _writer(self, source: int | None, stats: RunStats) -> Writer:
+        secrets: frozenset[str] = getattr(self._transform, "secrets", frozenset())
         return Writer(
             client=Client.configured(self._settings),
             settings=self._settings,
-            rejects=rejects,
+            rejects=RejectsFile(self._settings.rejects_path, source, secrets),
             stats=stats,
             print_state=_print_state,
             max_rows=self._batch_size_rows,
@@ -121,12 +122,7 @@ class Run:
 
     def _repair_writer(self) -> Writer:
         """A writer for what an audit found missing; it never gets a STATE to print."""
-        stats = RunStats(max_reject_percent=self._settings.max_reject_percent)
-        return self._writer(self._rejects(None), stats)
-
-    def _rejects(self, source: int | None) -> RejectsFile:
-        secrets: frozenset[str] = getattr(self._transform, "secrets", frozenset())
-        return RejectsFile(self._settings.rejects_path, source, secrets)
+        return self._writer(None, RunStats(max_reject_percent=self._settings.max_reject_percent))
 
     def _log_summary(self) -> None:
         """Say what the run has done."""

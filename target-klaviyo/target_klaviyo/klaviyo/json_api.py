@@ -31,17 +31,8 @@ def next_cursor(document: Any) -> str | None:
     following = as_object(as_object(document).get("links")).get("next")
     if not isinstance(following, str) or not following:
         return None
-    return parameter(following, "page[cursor]")
-
-
-def parameter(url: str, name: str) -> str | None:
-    """A parameter in the query of an address, None without one.
-
-    Raises:
-        ValueError: it is no address.
-    """
-    values = parse_qs(urlsplit(url).query).get(name)
-    return values[0] if values else None
+    cursors = parse_qs(urlsplit(following).query).get("page[cursor]", [])
+    return next(iter(cursors), None)
 
 
 def quoted(text: str) -> str:

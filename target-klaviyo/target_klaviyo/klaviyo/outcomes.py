@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.errors import KlaviyoError, ScopeError
 from target_klaviyo.klaviyo.endpoints import NoAnswer
-from target_klaviyo.klaviyo.json_api import as_object
+from target_klaviyo.klaviyo.json_api import as_object, objects
 from target_klaviyo.text import enumeration, redact
 
 if TYPE_CHECKING:
@@ -175,14 +175,9 @@ def limits_told(answer: Answer | NoAnswer, outcome: Outcome) -> Mapping[str, str
 
 def api_errors(document: Any) -> tuple[ApiError, ...]:
     """The error objects of an answer, as far as they have Klaviyo's form."""
-    listed = document.get("errors") if isinstance(document, dict) else None
     found = []
-    for error in listed if isinstance(listed, list) else ():
-        if not isinstance(error, dict):
-            continue
-        source = error.get("source")
-        source = source if isinstance(source, dict) else {}
-        meta = as_object(error.get("meta"))
+    for error in objects(as_object(document).get("errors")):
+        source, meta = as_object(error.get("source")), as_object(error.get("meta"))
         found.append(
             ApiError(
                 str(error.get("code") or ""),

@@ -63,26 +63,14 @@ def replay(path: Path, environment: Mapping[str, str] = os.environ) -> str:
     return f"meltano {option}invoke {loader} < {path}"
 
 
-class _TakenAnew(NamedTuple):
-    """A record that has an entry has been taken anew, and not been rejected so far.
+class _Entry(NamedTuple):
+    """The newest entry of a row: its digest, and the number of the record it was made of.
 
-    Attributes:
-        epoch: the record's, by which a STATE covers it.
-        number: the record's.
-        entry: digest of the entry that it makes obsolete.
+    Records are counted from 1; an entry that was in the file before has the number 0.
     """
 
-    epoch: int
+    digest: bytes
     number: int
-    entry: bytes
-
-
-class _Stream(NamedTuple):
-    """A SCHEMA message as it came, as a line of the file, and the key properties it names."""
-
-    schema: bytes
-    line: bytes
-    key_properties: list[str]
 
 
 class RejectsFile:
@@ -108,9 +96,8 @@ class RejectsFile:
         self._failure: TargetError | None = None
         self._unwritten: list[Line] = []
         self._unwritten_bytes = 0
-        self._streams: dict[str, _Stream] = {}
         self._is_a_copy = False
-        self._taken_anew: dict[bytes, _TakenAnew] = {}
+        self._taken: dict[bytes, tuple[int, int]] = {}  # number and epoch of a row's last record
         self._records = 0
         self._holds_doubles = False
         try:
@@ -134,31 +121,30 @@ class RejectsFile:
         origin.rejected = True
         line, secrets = without_secrets(origin.line.strip(), self._secrets)
         entry = with_reason(line, hide(secrets, reason)) + b"\n"
-        key = self._key(origin, parsed(line).get("record"), line)
+        key = row_key(
+            origin.stream, key_properties(origin.schema), parsed(line).get("record"), line
+        )
         self._holds_doubles |= key in self._entries
-        self._entries[key] = digest(entry)
-        taken = self._taken_anew.pop(key, None)
-        if taken is not None and 0 < origin.number < taken.number:
-            # Rejected late: a newer record of the row makes this entry obsolete too.
-            self._taken_anew[key] = taken._replace(entry=self._entries[key])
-        self._unwritten.append(Line(entry, origin.stream, self._stream(origin).line, key))
+        number = origin.number or self._records + 1  # rejected late, or before all rows were taken
+        self._entries[key] = _Entry(digest(entry), number)
+        self._unwritten.append(Line(entry, origin.stream, origin.schema.strip() + b"\n", key))
         self._unwritten_bytes += len(entry)
         if self._unwritten_bytes > MAX_BYTES_UNWRITTEN:
             self.persist()
 
     def note_taken(self, origin: Origin, record: object, epoch: int) -> None:
-        """All rows of a record have been taken: if it has an entry, that may be obsolete."""
+        """All rows of a record have been taken: an older entry of its row is obsolete."""
         self._records += 1
         origin.number = self._records
         if not self._entries:
             return
-        line = origin.line
-        if not self._stream(origin).key_properties:
+        line, names = origin.line, key_properties(origin.schema)
+        if not names:
             line, _ = without_secrets(line, self._secrets)
             record = parsed(line).get("record")
-        key = self._key(origin, record, line)
-        if not origin.rejected and key in self._entries:
-            self._taken_anew[key] = _TakenAnew(epoch, origin.number, self._entries[key])
+        key = row_key(origin.stream, names, record, line)
+        if key in self._entries:
+            self._taken[key] = (origin.number, epoch)
 
     def persist(self) -> None:
         """Hand everything to the operating system, so that it outlives this process.
@@ -194,30 +180,16 @@ class RejectsFile:
             return
         self.persist()
         obsolete = {
-            key: taken.entry
-            for key, taken in self._taken_anew.items()
-            if taken.epoch < covered_epoch
+            key: self._entries[key].digest
+            for key, (number, epoch) in self._taken.items()
+            if number > self._entries[key].number and epoch < covered_epoch
         }
         if (obsolete or self._holds_doubles) and self.path.is_file():
             try:
                 self._rewrite(obsolete)
             except OSError as error:
                 raise self._unwritable(error) from error
-        self._taken_anew, self._holds_doubles = {}, False
-
-    # What tells rows apart.
-
-    def _key(self, origin: Origin, record: object, line: bytes) -> bytes:
-        return row_key(origin.stream, self._stream(origin).key_properties, record, line)
-
-    def _stream(self, origin: Origin) -> _Stream:
-        """The stream as the SCHEMA before the record declares it."""
-        stream = self._streams.get(origin.stream)
-        if stream is None or stream.schema is not origin.schema:
-            schema = origin.schema
-            stream = _Stream(schema, schema.strip() + b"\n", key_properties(schema))
-            self._streams[origin.stream] = stream
-        return stream
+        self._taken, self._holds_doubles = {}, False
 
     # The file.
 
@@ -228,14 +200,13 @@ class RejectsFile:
         except OSError:
             return False
 
-    def _load(self) -> dict[bytes, bytes]:
-        """Digest of the newest entry of each row."""
-        entries: dict[bytes, bytes] = {}
+    def _load(self) -> dict[bytes, _Entry]:
+        entries: dict[bytes, _Entry] = {}
         if self.path.is_file():
             with self.path.open("rb") as file:
                 for line in lines(file):
                     if line.key is not None:
-                        entries[line.key] = digest(line.content)
+                        entries[line.key] = _Entry(digest(line.content), 0)
         return entries
 
     def _append(self, entries: list[Line]) -> None:
