@@ -64,12 +64,7 @@ class Settings:
 
 
 def check_names(config: Mapping[str, Any], builtin: Iterable[str]) -> None:
-    """Raise SettingsError for a setting that does not exist.
-
-    Args:
-        config: what is given.
-        builtin: names of the SDK's own settings, as far as they work here.
-    """
+    """Raise SettingsError for a setting that is neither ours nor `builtin`, one of the SDK's."""
     known = [*DECLARED, *builtin]
     for name in config.keys() - WITHOUT_EFFECT.keys():
         if name not in known:
@@ -91,11 +86,8 @@ def check_environment(environment: Iterable[str], schema: Mapping[str, Any]) -> 
 
     Only near misses count: Meltano sets variables of its own under the prefix, those of an
     inheriting plugin (TARGET_KLAVIYO_AUDIT_API_KEY), and one for each member of an object
-    (TARGET_KLAVIYO_TRANSFORM_CONFIG_METRICS), beside that of the object, which is read.
-
-    Args:
-        environment: names of variables.
-        schema: JSON Schema of all settings, the SDK's own included.
+    (TARGET_KLAVIYO_TRANSFORM_CONFIG_METRICS), beside that of the object, which is read. `schema`
+    is that of all settings, the SDK's own included.
     """
     members = tuple(
         f"{name}_" for name, each in schema["properties"].items() if "object" in each["type"]

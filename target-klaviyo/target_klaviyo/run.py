@@ -29,17 +29,10 @@ logger = logging.getLogger("target-klaviyo")
 
 
 class Run:
-    """One run over one input.
+    """One run over one input: `consumer` takes the rows that `router` makes of its records.
 
-    Args:
-        settings: the settings.
-        transform: turns raw records into rows.
-        source: the input's file descriptor, when it has one.
-        batch_size_rows: rows in a request at most, below Klaviyo's own limits.
-
-    Attributes:
-        consumer: takes the rows.
-        router: turns records into rows for it.
+    `source` is the input's file descriptor, when it has one; `batch_size_rows` lowers Klaviyo's own
+    limits.
     """
 
     def __init__(

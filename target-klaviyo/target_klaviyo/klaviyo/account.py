@@ -29,11 +29,7 @@ def account_call() -> Call:
 
 
 def read_account(document: Any) -> Account:
-    """The account.
-
-    Raises:
-        KlaviyoError: the answer holds none.
-    """
+    """The account; raises KlaviyoError when the answer holds none."""
     for resource in resources(document):
         attributes = as_object(resource.get("attributes"))
         contact = as_object(attributes.get("contact_information"))

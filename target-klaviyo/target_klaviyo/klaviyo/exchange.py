@@ -50,10 +50,6 @@ class Attempts:
 class Exchange:
     """Budgets, outcomes and retries of all requests of a run; one thread uses it.
 
-    Args:
-        retry_policy: how long to keep trying.
-        clock: seconds of a monotonic clock.
-
     Attributes:
         requests: how many were sent so far, by endpoint.
     """
@@ -74,11 +70,7 @@ class Exchange:
         self.requests[endpoint] += 1
 
     def receive(self, endpoint: Endpoint, answer: Answer | NoAnswer) -> Outcome:
-        """What came back, and what it means.
-
-        Raises:
-            KlaviyoError: no request of this run can succeed.
-        """
+        """What an answer means; raises KlaviyoError when no request of this run can succeed."""
         self._retry_policy.record(answer)
         outcome = classify(answer, endpoint)
         told = limits_told(answer, outcome)
@@ -88,11 +80,7 @@ class Exchange:
     def retry_delay(
         self, endpoint: Endpoint, outcome: Retryable | RateLimited, attempts: Attempts
     ) -> float:
-        """Seconds until the same goes again.
-
-        Raises:
-            KlaviyoError: the trouble does not pass.
-        """
+        """Seconds until the same goes again; raises KlaviyoError when the trouble does not pass."""
         if isinstance(outcome, RateLimited):
             attempts.rate_limited += 1
             asked = self._retry_policy.rate_limit_pause(endpoint, outcome, attempts.rate_limited)
@@ -114,6 +102,9 @@ class Exchange:
 
 class Api:
     """Asks Klaviyo, one question after the other.
+
+    Whatever it is asked raises KlaviyoError when Klaviyo cannot be reached, refuses the question or
+    answers otherwise than its reference says, and RunInterrupted when a signal comes while waiting.
 
     Args:
         client: sends a request.
@@ -151,11 +142,6 @@ class Api:
         Args:
             question: the call for the page that begins at a cursor, the first at None.
             read: reads a document.
-
-        Raises:
-            KlaviyoError: Klaviyo cannot be reached, refuses the question, or answers otherwise
-                than its reference says.
-            RunInterrupted: a signal came while waiting.
         """
         cursor: str | None = None
         seen: set[str | None] = set()
@@ -176,24 +162,14 @@ class Api:
                 return
 
     def ask(self, call: Call) -> Any:
-        """The document that answers a question.
-
-        Raises:
-            KlaviyoError: Klaviyo cannot be reached, or refuses the question.
-            RunInterrupted: a signal came while waiting.
-        """
+        """The document that answers a question."""
         outcome = self.outcome(call)
         if isinstance(outcome, Success):
             return outcome.document
         raise KlaviyoError(_refusal(call.endpoint, outcome))
 
     def outcome(self, call: Call) -> Decisive:
-        """What the answer to a question means, once troubles have passed.
-
-        Raises:
-            KlaviyoError: no question can be answered.
-            RunInterrupted: a signal came while waiting.
-        """
+        """What the answer to a question means, once troubles have passed."""
         attempts = Attempts()
         while True:
             outcome = self.first_outcome(call)
@@ -202,12 +178,7 @@ class Api:
             self._wait(self._exchange.retry_delay(call.endpoint, outcome, attempts))
 
     def first_outcome(self, call: Call) -> Outcome:
-        """What the answer means when the question is sent once, whatever comes.
-
-        Raises:
-            KlaviyoError: no question can be answered.
-            RunInterrupted: a signal came while waiting.
-        """
+        """What the answer means when the question is sent once, whatever comes."""
         while seconds := self._exchange.delay(call.endpoint):
             self._wait(seconds)
         self._wait(0)

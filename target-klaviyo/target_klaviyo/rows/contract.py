@@ -133,11 +133,7 @@ class ProfileRow:
 
 @lru_cache(maxsize=1024)
 def bytes_to_clear(names: frozenset[str]) -> int:
-    """Bytes that the names of properties to clear take in a profile: each as JSON, and a comma.
-
-    Raises:
-        RowRejected: a name has no UTF-8.
-    """
+    """Bytes that the names of properties to clear take in a profile: each as JSON, and a comma."""
     return sum(len(serialise(name)) + 1 for name in names)
 
 

@@ -35,12 +35,6 @@ _NONE: Ended = (), {}
 class BulkImporter:
     """Imports profiles in bulk.
 
-    Args:
-        dispatcher: sends requests.
-        stats: counts jobs.
-        list_id: the list imported profiles join.
-        clock: seconds of a monotonic clock.
-
     Attributes:
         pending_jobs: import jobs that Klaviyo is still at.
     """

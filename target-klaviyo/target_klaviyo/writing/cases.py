@@ -144,8 +144,7 @@ class LookUpPeople(Request):
 class UpdateProfile(Request):
     """One profile of a person, by its own id: for an address, and for what bulk cannot clear.
 
-    Attributes:
-        leaves: the profile is a former one, which the person leaves.
+    With `leaves`, the profile is a former one, which the person leaves.
     """
 
     case: Case

@@ -50,14 +50,7 @@ ENDPOINTS_BY_URGENCY = (
 
 
 class Dispatcher:
-    """Queues and the pool; one thread uses it.
-
-    Args:
-        client: sends a request.
-        concurrency: requests in flight at most.
-        stats: counts requests.
-        clock: seconds of a monotonic clock.
-    """
+    """Queues and the pool of `concurrency` threads; one thread uses it."""
 
     def __init__(
         self, client: Client, *, concurrency: int, stats: RunStats, clock: Callable[[], float]
@@ -114,8 +107,7 @@ class Dispatcher:
     def outcomes(self) -> Iterator[tuple[Request, Decisive]]:
         """Requests whose answer has come and is decisive; others are queued to be sent again.
 
-        Raises:
-            KlaviyoError: no request of this run can succeed, or a trouble does not pass.
+        Raises KlaviyoError when no request of this run can succeed, or a trouble does not pass.
         """
         for request, answer in self._pool.results():
             self._in_flight[request.endpoint] -= 1

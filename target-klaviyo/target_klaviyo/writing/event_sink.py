@@ -25,13 +25,8 @@ class EventSink(Sink[EventBatcher]):
     """Sends events in bulk.
 
     An event waits for the profile rows of its person that were read before it: else it would make
-    or find another profile than those decide on.
-
-    Args:
-        dispatcher: sends requests.
-        tracker: books outcomes.
-        max_rows: lowers Klaviyo's 1,000 a request.
-        claimed: the identifier by which a person's profile row is still on its way, if one is.
+    or find another profile than those decide on. `claimed` tells the identifier by which such a row
+    is still on its way.
 
     Attributes:
         waiting: events that wait for profile rows.

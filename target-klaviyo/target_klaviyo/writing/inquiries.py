@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 class Inquirer:
     """Asks Klaviyo about rows.
 
-    Args:
-        dispatcher: sends requests.
-
     Attributes:
         under_way: how many inquiries are.
     """
@@ -55,8 +52,7 @@ class Inquirer:
     def handle(self, request: LookUpPeople, outcome: Decisive) -> Inquiry | None:
         """Go on by one answer; returns the inquiry if it was the last one.
 
-        Raises:
-            KlaviyoError: Klaviyo offers no such look-up, or answers otherwise than documented.
+        Raises KlaviyoError when Klaviyo has no such look-up, or answers otherwise than documented.
         """
         inquiry = request.inquiry
         inquiry.unanswered -= 1

@@ -70,15 +70,7 @@ _MERGE_UNFINISHED = ApiError(
 
 
 class PeopleResolver:
-    """Brings rows to their people.
-
-    Args:
-        dispatcher: sends requests.
-        stats: counts people and jobs.
-        settings: whether to merge people, to join a list, and how to clear properties.
-        max_rows: rows of an import at most.
-        clock: seconds of a monotonic clock.
-    """
+    """Brings rows to their people."""
 
     def __init__(
         self,

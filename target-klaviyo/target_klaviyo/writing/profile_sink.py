@@ -22,15 +22,7 @@ if TYPE_CHECKING:
 
 
 class ProfileSink(Sink[ProfileBatcher]):
-    """Writes profiles.
-
-    Args:
-        dispatcher: sends requests.
-        tracker: books outcomes.
-        max_rows: lowers Klaviyo's 10,000 a request.
-        settings: the list to join, and how to clear properties and to follow changed addresses.
-        clock: seconds of a monotonic clock.
-    """
+    """Writes profiles, each to its person."""
 
     endpoints = (PROFILES, BULK_PROFILES)
 

@@ -49,10 +49,8 @@ _END_BYTES = 64 * 1024
 def replay(path: Path, environment: Mapping[str, str] = os.environ) -> str:
     """The command that sends the records of a rejects file again; with the same settings.
 
-    Args:
-        path: the file.
-        environment: the variables, by which Meltano tells what it has started, and in which of its
-            environments: in another one the records would go to another account.
+    Meltano tells by `environment` what it has started, and in which of its environments: in another
+    one the records would go to another account.
     """
     loader = environment.get("MELTANO_LOADER_NAME")
     if not loader:
@@ -80,9 +78,6 @@ class RejectsFile:
         path: where rejects go; folders are made as needed.
         input_descriptor: of the run's input, to notice when that is the same file.
         secrets: names of fields that are never written.
-
-    Raises:
-        TargetError: what is there cannot be read.
     """
 
     def __init__(
@@ -109,11 +104,7 @@ class RejectsFile:
             raise self._unwritable(error) from error
 
     def write(self, origin: Origin, reason: str) -> None:
-        """Add a record, once however many of its rows are rejected.
-
-        Raises:
-            TargetError: the file cannot be written.
-        """
+        """Add a record, once however many of its rows are rejected; raises as `persist`."""
         if self._failure is not None:
             raise self._failure
         if origin.rejected:
@@ -149,8 +140,7 @@ class RejectsFile:
     def persist(self) -> None:
         """Hand everything to the operating system, so that it outlives this process.
 
-        Raises:
-            TargetError: the file cannot be written; once that has been so, it stays so.
+        Raises TargetError when the file cannot be written; once that has been so, it stays so.
         """
         if self._failure is not None:
             raise self._failure
@@ -169,12 +159,8 @@ class RejectsFile:
     def close(self, *, covered_epoch: float) -> None:
         """Write what is left; entries leave whose rows went through.
 
-        Args:
-            covered_epoch: rows of earlier epochs have come to their end, and no later run is given
-                them again.
-
-        Raises:
-            TargetError: the file cannot be written, which nobody has been told yet.
+        Rows of epochs before `covered_epoch` have come to their end, and no later run is given them
+        again. Raises TargetError when the file cannot be written, and nobody has been told yet.
         """
         if self._failure is not None:
             return
@@ -226,8 +212,7 @@ class RejectsFile:
     def _rewrite(self, obsolete: dict[bytes, bytes]) -> None:
         """Put a copy in the file's place: the newest entry of each row, and none that is obsolete.
 
-        Args:
-            obsolete: digest of the entry by its row: another run may have written another since.
+        `obsolete` has the entry's digest by its row: another run may have written another since.
         """
         with self._locked(), self.path.open("rb") as file, self._open_copy() as copy:
             newest = {line.key: number for number, line in enumerate(lines(file))}

@@ -20,11 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Request:
-    """A request to be sent until its answer is decisive.
-
-    Attributes:
-        attempts: how often it has met trouble.
-    """
+    """A request to be sent until its answer is decisive."""
 
     endpoint: ClassVar[Endpoint]
 

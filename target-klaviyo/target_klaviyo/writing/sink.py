@@ -21,8 +21,7 @@ Row = TypeVar("Row")
 class Sink(ABC, Generic[BatcherT]):
     """One kind of rows on their way to Klaviyo: batched, sent, each brought to its end.
 
-    Attributes:
-        endpoints: where its rows go first; what waits for them is its backlog.
+    Its rows go to `endpoints` first; what waits for them is its backlog.
     """
 
     endpoints: tuple[Endpoint, ...]

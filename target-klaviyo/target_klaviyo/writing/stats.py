@@ -121,11 +121,8 @@ class RequestRate(NamedTuple):
 class Progress:
     """Makes the lines that say how far a run is.
 
-    Args:
-        began: when the run began, in seconds of a monotonic clock.
-
     Attributes:
-        due: when the next line is.
+        due: when the next line is, in seconds of a monotonic clock.
     """
 
     def __init__(self, began: float) -> None:
@@ -137,11 +134,7 @@ class Progress:
     ) -> str:
         """The line for now; the next is due in a while.
 
-        Args:
-            now: seconds of the monotonic clock.
-            stats: the counts so far.
-            jobs: import jobs that Klaviyo is still at.
-            request_rates: by the name of each endpoint that has been used.
+        `jobs` are import jobs that Klaviyo is still at, `request_rates` are by endpoint.
         """
         self.due = now + SECONDS_BETWEEN_LINES
         while len(self._minute) > 1 and self._minute[1][0] <= now - _MINUTE:
@@ -167,12 +160,7 @@ _HEADINGS = ("", "read", "stored", "merged", "rejected")
 
 
 def summary(stats: RunStats, rejects_path: Path) -> Iterator[str]:
-    """A table by kind of row, then sentences; no customer's data.
-
-    Args:
-        stats: the counts.
-        rejects_path: where the rejects are.
-    """
+    """A table by kind of row, then sentences; no customer's data."""
     yield from aligned([_HEADINGS, *_rows(stats)])
     requests = f"{counted(stats.requests, 'request')} and {counted(stats.jobs, 'import job')}"
     yield f"Klaviyo took {stats.said_sent} in {requests}."
