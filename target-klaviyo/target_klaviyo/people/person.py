@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Person:
-    """One of Klaviyo's profiles: `email` in lower case, `attributes` all that Klaviyo shows of it."""
+    """A profile of Klaviyo's: its address in lower case, and `attributes` all that is shown."""
 
     id: str
     email: str | None
