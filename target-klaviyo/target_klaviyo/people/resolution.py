@@ -68,13 +68,6 @@ class Resolution:
         """The profiles that it reads or changes."""
         return frozenset(each.id for each in (self.person, *self.former) if each is not None)
 
-    @property
-    def outline(self) -> object:
-        """The decision without what the profiles hold."""
-        former = frozenset(each.id for each in self.former)
-        person_id = None if self.person is None else self.person.id
-        return person_id, former, self.sets_anchor, self.sets_email, self.foreign
-
 
 def resolve(identifiers: Identifiers, found: Iterable[Person]) -> Resolution:
     """Decide by what Klaviyo holds under the row's identifiers.

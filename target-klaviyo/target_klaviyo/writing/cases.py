@@ -33,8 +33,7 @@ class Case:
         identifiers: what the row says about whose it is.
         named: profiles that Klaviyo has named as bearing an identifier of the row.
         steps: what is yet to be done, in order; a row among them is to be imported.
-        attempted: what was decided last, by which a second refusal of the same is known.
-        error: why the last attempt was refused, None when none was.
+        rounds: how often a step was refused.
         merging: profiles that Klaviyo has been asked to merge.
         waits_for: a row that may take along the profile this one has found.
         waiting: the rows that wait so for this one.
@@ -48,8 +47,6 @@ class Case:
     named: frozenset[str] = frozenset()
     steps: tuple[Step, ...] = ()
     subjects: frozenset[str] = frozenset()
-    attempted: object = None
-    error: ApiError | None = None
     rounds: int = 0
     merging: frozenset[str] = frozenset()
     merge_looks: int = 0

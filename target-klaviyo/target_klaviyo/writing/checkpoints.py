@@ -101,8 +101,19 @@ class DeliveryTracker:
         row.epoch = self.checkpoints.count_in()
         self.bytes_under_way += _weight(row)
 
-    def release(self, row: EventRow | ProfileRow) -> None:
-        """A row has come to its end; a rejected one only after `write_reject`."""
+    def book_stored(self, label: str, row: EventRow | ProfileRow, *doubles: Any) -> None:
+        """A row is stored, and with it rows that are its doubles or parts of it."""
+        self.stats.stored[label] += 1
+        self.stats.duplicates[label] += len(doubles)
+        for ended in (row, *doubles):
+            self._release(ended)
+
+    def book_refused(self, label: str, row: EventRow | ProfileRow, error: ApiError) -> None:
+        """Klaviyo has refused a row."""
+        self.write_reject(label, RowRejected(error.reason, rule=error.rule), row.origin)
+        self._release(row)
+
+    def _release(self, row: EventRow | ProfileRow) -> None:
         self.checkpoints.count_out(row.epoch)
         self.bytes_under_way -= _weight(row)
 
@@ -116,10 +127,6 @@ class DeliveryTracker:
         self.stats.rejected_records += not origin.rejected
         self._rejects.write(origin, rejection.reason)
         self.stats.count_reject(label, rejection.rule)
-
-    def write_refusal(self, label: str, error: ApiError, origin: Origin) -> None:
-        """The same for a row that Klaviyo has refused."""
-        self.write_reject(label, RowRejected(error.reason, rule=error.rule), origin)
 
     def check_reject_share(self) -> None:
         """Raise TooManyRejects when the rejects speak of a systemic fault."""

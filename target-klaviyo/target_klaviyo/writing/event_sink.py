@@ -85,7 +85,8 @@ class EventSink(Sink[EventBatcher]):
         """Klaviyo validates all or nothing: reject what it names, send the rest again."""
         if isinstance(outcome, Success):
             for row in request.rows:
-                self._stored(row)
+                doubles = self._batcher.row_ended(row, stored=True)
+                self._tracker.book_stored("events", row, *doubles)
             return
         failed, doubtful = _attribute(request, outcome.errors)
         first: list[EventRow] = []
@@ -99,20 +100,9 @@ class EventSink(Sink[EventBatcher]):
         for rows in filter(None, (others, second, first)):
             self._dispatcher.submit_first(SendEvents(rows))
         for row, error in failed.items():
-            self._rejected(row, error)
+            self._tracker.book_refused("events", row, error)
+            self._batcher.row_ended(row, stored=False)
         self._tracker.check_reject_share()
-
-    def _stored(self, row: EventRow) -> None:
-        duplicates = self._batcher.row_ended(row, stored=True)
-        self._tracker.stats.stored["events"] += 1
-        self._tracker.stats.duplicates["events"] += len(duplicates)
-        for ended in (row, *duplicates):
-            self._tracker.release(ended)
-
-    def _rejected(self, row: EventRow, error: ApiError) -> None:
-        self._tracker.write_refusal("events", error, row.origin)
-        self._tracker.release(row)
-        self._batcher.row_ended(row, stored=False)
 
 
 def _attribute(

@@ -204,7 +204,7 @@ class PeopleResolver:
 
     def _plan(self, case: Case, resolution: Resolution) -> None:
         """Say what is to be done, and begin with it."""
-        person, fields = resolution.person, None
+        person = resolution.person
         steps: list[Step] = []
         if person is not None and self._belongs_to_another(case, person):
             steps.append(_leave(case, person))
@@ -217,11 +217,6 @@ class PeopleResolver:
             if not any(isinstance(each, MergeProfiles) for each in steps):  # else seen after those
                 singly = resolution.sets_email or bool(resolution.former)
                 steps += self._writes(case, person.id, fields, singly=singly)
-        attempted = (resolution.outline, fields)
-        if case.error is not None and attempted == case.attempted:
-            self._reject(case, case.error)
-            return
-        case.attempted = attempted
         case.steps = tuple(steps)
         self._next_step(case)
 
@@ -303,7 +298,6 @@ class PeopleResolver:
         """Ask again: Klaviyo may have changed since, by a form, a merge, an erasure."""
         self._release_subjects(case)
         case.steps = ()
-        case.error = error
         case.rounds += 1
         if error.duplicate_id:
             case.named |= {error.duplicate_id}
@@ -321,7 +315,6 @@ class PeopleResolver:
         owner, case.ahead_of = case.ahead_of, None
         if owner is not None and self._is_here(owner) and case.times_ahead < MAX_TIMES_AHEAD:
             case.times_ahead += 1
-            case.error = case.attempted = None
             self._wait_for(case, owner)
             return
         self._forget(case)

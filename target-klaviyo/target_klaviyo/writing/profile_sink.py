@@ -78,18 +78,11 @@ class ProfileSink(Sink[ProfileBatcher]):
         """Go on by one answer."""
         stored, rejected = self._people.handle(request, outcome)
         if stored:
-            self._stored(stored)
+            for row in stored:
+                self._tracker.book_stored("profiles", *(row.parts or [row]))
+            self._end(stored)
         if rejected:
             self._rejected(rejected)
-
-    def _stored(self, rows: Sequence[ProfileRow]) -> None:
-        for row in rows:
-            parts = row.parts or [row]
-            self._tracker.stats.stored["profiles"] += 1
-            self._tracker.stats.duplicates["profiles"] += len(parts) - 1
-            for part in parts:
-                self._tracker.release(part)
-        self._end(rows)
 
     def _rejected(self, failures: Mapping[ProfileRow, ApiError]) -> None:
         """Reject rows; the parts of a merged one first get a chance each, in their order."""
@@ -98,8 +91,7 @@ class ProfileSink(Sink[ProfileBatcher]):
             if row.parts:
                 parts += row.parts
             else:
-                self._tracker.write_refusal("profiles", error, row.origin)
-                self._tracker.release(row)
+                self._tracker.book_refused("profiles", row, error)
         for part in parts:
             part.alone = True
         self._end(list(failures), instead=parts)
