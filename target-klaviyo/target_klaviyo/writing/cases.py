@@ -17,7 +17,7 @@ from target_klaviyo.writing.payloads import single_import
 from target_klaviyo.writing.requests import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from target_klaviyo.klaviyo.endpoints import Call
     from target_klaviyo.klaviyo.outcomes import ApiError
@@ -35,7 +35,7 @@ class Case:
         steps: what is yet to be done, in order; a row among them is to be imported.
         rounds: how often a step was refused.
         merging: profiles that Klaviyo has been asked to merge.
-        waits_for: a row that may take along the profile this one has found.
+        waits_for: a row that has, or may take along, the profile this one has found.
         waiting: the rows that wait so for this one.
         ahead_of: the row it should have waited for, which waits for it in turn.
         wrote: something was changed in Klaviyo.
@@ -70,11 +70,17 @@ class Case:
         """Whether Klaviyo may know the person by two identifiers, under two profiles."""
         return self.row.profile_id is None and self.identifiers.anchor != ""
 
-    @property
-    def spellings(self) -> set[str]:
-        """The address in lower case and as it came; none without one."""
+    def values(self, kind: Kind) -> Collection[str]:
+        """The identifiers of a kind by which the row is asked about.
+
+        An address as it came and in lower case; `id` are profiles that Klaviyo has named.
+        """
+        if kind == "external_id":
+            return self.identifiers.external_ids
+        if kind == "id":
+            return self.named
         if self.identifiers.email is None:
-            return set()
+            return frozenset()
         return {self.identifiers.email, orjson.loads(self.row.attributes)["email"]}
 
 
@@ -103,7 +109,7 @@ class Inquiry:
             spelling
             for case in self.cases
             if case.identifiers.email not in seen and case not in self.refused
-            for spelling in case.spellings
+            for spelling in case.values("email")
         }
 
     def found(self) -> Iterator[tuple[Case, list[Person]]]:

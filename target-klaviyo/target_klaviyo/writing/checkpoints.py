@@ -53,15 +53,15 @@ class Checkpoints:
         """Rows not yet at their end."""
         return sum(self._outstanding.values())
 
-    @property
-    def waiting(self) -> tuple[int, float] | None:
-        """The last epoch that a STATE waits for, and when its checkpoint was set."""
-        return (self._closed[-1][0], self._last_set) if self._closed else None
+    def due(self, now: float) -> float:
+        """When the next checkpoint is, or a STATE has waited for long; infinite when none waits."""
+        due = self._last_set + SECONDS_BETWEEN_CHECKPOINTS
+        return due if self._state or (self._closed and due > now) else math.inf
 
-    @property
-    def next_due(self) -> float | None:
-        """When the next checkpoint is due, if a STATE waits for one."""
-        return self._last_set + SECONDS_BETWEEN_CHECKPOINTS if self._state else None
+    def overdue_epoch(self, now: float) -> int | None:
+        """The last epoch that a STATE has waited for long, if there is one."""
+        waited_long = now - self._last_set >= SECONDS_BETWEEN_CHECKPOINTS
+        return self._closed[-1][0] if self._closed and waited_long else None
 
     def remember_state(self, value: Any) -> None:
         """A STATE came; it replaces one that has no checkpoint yet."""

@@ -68,9 +68,9 @@ class Inquirer:
             for half in halves(request.values):
                 self._submit(LookUpPeople(inquiry, request.kind, half))
         else:
-            error = outcome.errors[0]
-            bearers = (case for case in inquiry.cases if _bears(case, request))
-            inquiry.refused.update(dict.fromkeys(bearers, error))
+            for case in inquiry.cases:
+                if request.values[0] in case.values(request.kind):
+                    inquiry.refused[case] = outcome.errors[0]
         if not inquiry.unanswered and not inquiry.asked_addresses:
             inquiry.asked_addresses = True
             for asked in questions(sorted(inquiry.unseen_addresses)):
@@ -81,13 +81,9 @@ class Inquirer:
         return inquiry
 
     def _begin(self, inquiry: Inquiry, seconds: float) -> None:
-        by_kind: dict[Kind, Iterable[str]] = {
-            "external_id": (
-                each for case in inquiry.cases for each in sorted(case.identifiers.external_ids)
-            ),
-            "id": (each for case in inquiry.cases for each in sorted(case.named)),
-        }
-        for kind, values in by_kind.items():
+        kinds: tuple[Kind, ...] = ("external_id", "id")
+        for kind in kinds:
+            values = (each for case in inquiry.cases for each in sorted(case.values(kind)))
             for asked in questions(values):
                 self._submit(LookUpPeople(inquiry, kind, asked), seconds)
 
@@ -112,14 +108,3 @@ class Inquirer:
             ) from error
         if cursor is not None and cursor != request.cursor:
             self._submit(LookUpPeople(request.inquiry, request.kind, request.values, cursor))
-
-
-def _bears(case: Case, request: LookUpPeople) -> bool:
-    """Whether the one identifier that a request asks about is the row's."""
-    (value,) = request.values
-    theirs = {
-        "external_id": case.identifiers.external_ids,
-        "email": case.spellings,
-        "id": case.named,
-    }
-    return value in theirs[request.kind]

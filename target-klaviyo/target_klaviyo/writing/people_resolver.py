@@ -93,7 +93,6 @@ class PeopleResolver:
         self._owners: dict[str, Case] = {}  # rows here, by each external id of theirs
         self._addressees: dict[str, Case] = {}  # the same, by address
         self._subjects: dict[str, Case] = {}  # who is at work on a profile, by its id
-        self._parked: dict[str, list[Case]] = {}  # and who is next
         self._again: list[Case] = []
         self._stored: list[ProfileRow] = []
         self._rejected: dict[ProfileRow, ApiError] = {}
@@ -172,10 +171,9 @@ class PeopleResolver:
             return
         case.merging = frozenset()
         self._release_subjects(case)
-        for subject in sorted(resolution.profile_ids):
-            if subject in self._subjects:
-                self._parked.setdefault(subject, []).append(case)
-                return
+        for subject in sorted(resolution.profile_ids & self._subjects.keys()):
+            self._wait_for(case, self._subjects[subject])
+            return
         case.foreign = resolution.foreign
         if resolution.foreign and self._waits(case, resolution):
             return
@@ -349,7 +347,6 @@ class PeopleResolver:
         """Let other rows have the profiles of this one."""
         for subject in case.subjects:
             del self._subjects[subject]
-            self._again += self._parked.pop(subject, [])
         case.subjects = frozenset()
 
 

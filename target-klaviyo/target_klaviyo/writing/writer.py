@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from target_klaviyo.errors import RunInterrupted, TargetError
 from target_klaviyo.klaviyo.endpoints import BULK_EVENTS, BULK_PROFILES, PROFILE_IMPORT
 from target_klaviyo.writing.batches import MAX_EVENTS, MAX_PROFILES
-from target_klaviyo.writing.checkpoints import SECONDS_BETWEEN_CHECKPOINTS, DeliveryTracker
+from target_klaviyo.writing.checkpoints import DeliveryTracker
 from target_klaviyo.writing.dispatcher import Dispatcher
 from target_klaviyo.writing.event_sink import EventSink
 from target_klaviyo.writing.profile_sink import ProfileSink
@@ -203,16 +203,9 @@ class Writer:
                 self._profiles.handle(request, outcome)
 
     def _next_due(self) -> float:
-        due = self._dispatcher.next_due()
-        if self._checkpoints.outstanding:
-            due = min(due, self._progress.due)
-        if self._checkpoints.next_due is not None:
-            due = min(due, self._checkpoints.next_due)
-        if self._checkpoints.waiting is not None:
-            overdue_at = self._checkpoints.waiting[1] + SECONDS_BETWEEN_CHECKPOINTS
-            if overdue_at > self._clock():
-                due = min(due, overdue_at)
-        return due
+        progress_due = self._progress.due if self._checkpoints.outstanding else math.inf
+        checkpoint_due = self._checkpoints.due(self._clock())
+        return min(self._dispatcher.next_due(), progress_due, checkpoint_due)
 
     @property
     def _has_room(self) -> bool:
@@ -234,11 +227,10 @@ class Writer:
 
     def _flush_for_waiting_state(self) -> None:
         """Send batches that do not fill up by themselves, for the sake of a STATE behind them."""
-        self._checkpoints.set_checkpoint(self._clock())
-        if self._checkpoints.waiting is None:
-            return
-        epoch, since = self._checkpoints.waiting
-        if self._clock() < since + SECONDS_BETWEEN_CHECKPOINTS:
+        now = self._clock()
+        self._checkpoints.set_checkpoint(now)
+        epoch = self._checkpoints.overdue_epoch(now)
+        if epoch is None:
             return
         for sink in (self._events, self._profiles):
             overdue = sink.open_epoch is not None and sink.open_epoch <= epoch
