@@ -78,21 +78,14 @@ def resolve(identifiers: Identifiers, found: Iterable[Person]) -> Resolution:
     addressed = next((it for it in people if it.email and it.email == identifiers.email), None)
     ours = [person for person in people if person.external_id in identifiers.external_ids]
     ours.sort(key=lambda person: (person.external_id != identifiers.anchor, person.id))
-    if addressed is None:  # the anchored profile gets the address, or a new one
-        if not ours:
-            return Resolution(None)
-        person, *others = ours
-        return Resolution(
-            person,
-            tuple(others),
-            sets_anchor=person.external_id != identifiers.anchor,
-            sets_email=identifiers.email is not None,
-        )
-    former = tuple(person for person in ours if person is not addressed)
-    foreign = addressed.external_id not in {None, *identifiers.external_ids}
+    person = addressed or next(iter(ours), None)
+    if person is None:
+        return Resolution(None)
+    foreign = person.external_id not in {None, *identifiers.external_ids}
     return Resolution(
-        addressed,
-        former,
-        sets_anchor=not foreign and addressed.external_id != identifiers.anchor,
+        person,
+        former=tuple(each for each in ours if each is not person),
+        sets_anchor=not foreign and person.external_id != identifiers.anchor,
+        sets_email=addressed is None and identifiers.email is not None,
         foreign=foreign,
     )

@@ -50,17 +50,14 @@ def _check(value: Any, depth: int, where: str, name: str) -> None:  # noqa: C901
             raise _broken(where, name, "holds NaN or infinity, which JSON cannot express")
         if not _within_64_bits(value):
             raise _broken(where, name, "holds a number beyond 64-bit integers")
-    elif kind is dict:
+    elif kind in {dict, list, tuple}:
         if depth > MAX_DEPTH:
             raise _broken(where, name, "is nested deeper than 10 levels")
-        for key, inner in value.items():
-            if type(key) is not str:
+        if kind is dict:
+            if not all(type(key) is str for key in value):
                 raise _broken(where, name, "holds an object whose keys are not text")
-            _check(inner, depth + 1, where, name)
-    elif kind is list or kind is tuple:
-        if depth > MAX_DEPTH:
-            raise _broken(where, name, "is nested deeper than 10 levels")
-        if len(value) > MAX_ARRAY_ITEMS:
+            value = value.values()
+        elif len(value) > MAX_ARRAY_ITEMS:
             raise _broken(where, name, "holds an array of more than 4,000 items")
         for inner in value:
             _check(inner, depth + 1, where, name)
