@@ -46,17 +46,17 @@ def test_a_line_says_rows_rejects_jobs_and_requests(
     counts: dict[str, dict[str, int]], jobs: int, request_rates: dict[str, RequestRate], line: str
 ) -> None:
     """Rows by kind, rejects, pending jobs, and requests against each endpoint's budget."""
-    stats = RunStats(10)
+    stats = RunStats(10, pending_jobs=jobs)
     for name, count in counts.items():
         getattr(stats, name).update(count)
-    assert Progress(0.0).line(5.0, stats, jobs, request_rates) == line
+    assert Progress(0.0).line(5.0, stats, request_rates) == line
 
 
 def test_lines_come_every_five_seconds_at_most() -> None:
     """The next line is due five seconds after the last one, however late that was."""
     progress = Progress(100.0)
     assert progress.due == 105.0
-    progress.line(109.0, RunStats(10), 0, {})
+    progress.line(109.0, RunStats(10), {})
     assert progress.due == 114.0
 
 
@@ -76,7 +76,7 @@ def test_requests_are_those_of_the_last_minute(moments: list[tuple[int, int]], l
     progress = Progress(0.0)
     line = ""
     for moment, requests in moments:
-        line = progress.line(moment, RunStats(10), 0, {EVENTS: RequestRate(requests, 150)})
+        line = progress.line(moment, RunStats(10), {EVENTS: RequestRate(requests, 150)})
     assert f"in the last minute: {lately} of 150 (" in line
 
 

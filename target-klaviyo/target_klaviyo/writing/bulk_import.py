@@ -33,11 +33,7 @@ _NONE: Ended = (), {}
 
 
 class BulkImporter:
-    """Imports profiles in bulk.
-
-    Attributes:
-        pending_jobs: import jobs that Klaviyo is still at.
-    """
+    """Imports profiles in bulk."""
 
     def __init__(
         self,
@@ -51,7 +47,6 @@ class BulkImporter:
         self._stats = stats
         self._list_id = list_id
         self._clock = clock
-        self.pending_jobs = 0
 
     def submit(self, rows: Sequence[ProfileRow]) -> None:
         """Import rows, as many as one request can hold."""
@@ -70,7 +65,7 @@ class BulkImporter:
         if isinstance(outcome, Success):
             identifier = outcome.document["data"]["id"]
             self._stats.jobs += 1
-            self.pending_jobs += 1
+            self._stats.pending_jobs += 1
             job = ImportJob(identifier, rows, request.submissions, self._clock())
             self._dispatcher.submit_later(AskStatus(job), job.pause)
             return _NONE
@@ -94,7 +89,7 @@ class BulkImporter:
         if progress is JobProgress.PENDING:
             self._dispatcher.submit_later(AskStatus(job), job.pause)
             return _NONE
-        self.pending_jobs -= 1
+        self._stats.pending_jobs -= 1
         if progress is JobProgress.LOST:
             return self._resubmit(job)
         if job.failed_count == 0:

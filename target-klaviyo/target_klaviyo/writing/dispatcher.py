@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from target_klaviyo.klaviyo.client import Client
-    from target_klaviyo.klaviyo.endpoints import Answer, NoAnswer
     from target_klaviyo.klaviyo.outcomes import Decisive
     from target_klaviyo.writing.requests import Request
     from target_klaviyo.writing.stats import RunStats
@@ -66,9 +65,7 @@ class Dispatcher:
         self._delayed: list[tuple[float, int, Request]] = []
         self._order = itertools.count()
         self._in_flight: Counter[Endpoint] = Counter()
-        self._pool: Pool[Request, Answer | NoAnswer] = Pool(
-            concurrency, lambda request: client.send(request.call())
-        )
+        self._pool = Pool(concurrency, lambda request: client.send(request.call()))
 
     def submit(self, request: Request) -> None:
         """Queue a request behind others of its endpoint."""

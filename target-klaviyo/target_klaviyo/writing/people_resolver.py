@@ -97,11 +97,6 @@ class PeopleResolver:
         self._stored: list[ProfileRow] = []
         self._rejected: dict[ProfileRow, ApiError] = {}
 
-    @property
-    def pending_jobs(self) -> int:
-        """Import jobs that Klaviyo is still at."""
-        return self._importer.pending_jobs
-
     def bring(self, rows: Iterable[ProfileRow]) -> None:
         """Take rows of different people, as many as an import can hold."""
         cases = [Case(row) for row in rows]

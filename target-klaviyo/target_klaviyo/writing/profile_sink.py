@@ -47,11 +47,6 @@ class ProfileSink(Sink[ProfileBatcher]):
         """Rows held back behind others of their key or person."""
         return self._batcher.held
 
-    @property
-    def pending_jobs(self) -> int:
-        """Import jobs that Klaviyo is still at."""
-        return self._people.pending_jobs
-
     def claimed(self, identity: Identity) -> Identifier | None:
         """The identifier by which a person's row is still on its way; None when none is."""
         return self._batcher.claimed(identity)

@@ -37,6 +37,7 @@ class RunStats:
         formerly_true: events read that are true no longer, and so for audits alone.
         records: that were taken, each of which may give several rows or none.
         rejected_records: those of them in the rejects file.
+        pending_jobs: import jobs that Klaviyo is still at.
     """
 
     max_reject_percent: float
@@ -53,6 +54,7 @@ class RunStats:
     resent: int = 0
     rate_limited: int = 0
     jobs: int = 0
+    pending_jobs: int = 0
     people: Counter[str] = field(default_factory=Counter)
     backfilled: int = 0
 
@@ -129,13 +131,8 @@ class Progress:
         self.due = began + SECONDS_BETWEEN_LINES
         self._minute: deque[tuple[float, Mapping[str, RequestRate]]] = deque([(began, {})])
 
-    def line(
-        self, now: float, stats: RunStats, jobs: int, request_rates: Mapping[str, RequestRate]
-    ) -> str:
-        """The line for now; the next is due in a while.
-
-        `jobs` are import jobs that Klaviyo is still at, `request_rates` are by endpoint.
-        """
+    def line(self, now: float, stats: RunStats, request_rates: Mapping[str, RequestRate]) -> str:
+        """The line for now; the next is due in a while. `request_rates` are by endpoint."""
         self.due = now + SECONDS_BETWEEN_LINES
         while len(self._minute) > 1 and self._minute[1][0] <= now - _MINUTE:
             self._minute.popleft()
@@ -144,8 +141,8 @@ class Progress:
         parts = [f"{stats.said_sent} sent, {stats.rejected.total():,} rejected"]
         if stats.people["unchanged"]:
             parts.append(f"{counted(stats.people['unchanged'], 'profile')} needed no change")
-        if jobs:
-            parts.append(f"{counted(jobs, 'import job')} pending")
+        if stats.pending_jobs:
+            parts.append(f"{counted(stats.pending_jobs, 'import job')} pending")
         lately = []
         for name, (requests, budget) in request_rates.items():
             of = "" if budget == math.inf else f" of {budget:,.0f}"

@@ -191,8 +191,7 @@ class Writer:
     def _log_progress(self) -> None:
         now = self._clock()
         if now >= self._progress.due:
-            stats, jobs = self._tracker.stats, self._profiles.pending_jobs
-            line = self._progress.line(now, stats, jobs, self._dispatcher.request_rates)
+            line = self._progress.line(now, self._tracker.stats, self._dispatcher.request_rates)
             logger.info("%s", line)
 
     def _handle_outcomes(self) -> None:
