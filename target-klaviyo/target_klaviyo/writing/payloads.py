@@ -1,4 +1,4 @@
-"""Request bodies, joined from rows already serialised, and the way back from an error to its rows.
+"""Request bodies, made of rows already serialised, and the way back from an error to its rows.
 
 Klaviyo's bulk event body holds entries of one profile and its events, so events are grouped by
 profile. Errors name their place by JSON pointer; `events_at` and `profiles_at` follow it back.
@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from orjson import Fragment
 
 from target_klaviyo.rows.contract import attributes_with_nulls, bytes_to_clear
 from target_klaviyo.rows.merging import updated
@@ -19,19 +20,9 @@ if TYPE_CHECKING:
 
     from target_klaviyo.rows.contract import EventRow, ProfileRow
 
-_BULK_EVENTS_HEAD = (
-    b'{"data":{"type":"event-bulk-create-job","attributes":{"events-bulk-create":{"data":['
-)
-_BULK_EVENTS_TAIL = b"]}}}}"
-_ENTRY_HEAD = b'{"type":"event-bulk-create","attributes":{"profile":{"data":'
-_ENTRY_MIDDLE = b'},"events":{"data":['
-_ENTRY_TAIL = b"]}}}"
-_IMPORT_HEAD = b'{"data":{"type":"profile-bulk-import-job","attributes":{"profiles":{"data":['
-_IMPORT_TAIL = b"]}}"
-
-BODY_OVERHEAD = 256
-_ENTRY_OVERHEAD = len(_ENTRY_HEAD + _ENTRY_MIDDLE + _ENTRY_TAIL) + 1
-_PROFILE_OVERHEAD = 100
+BODY_OVERHEAD = 256  # bytes of a body beside its rows, at most
+_ENTRY_OVERHEAD = 128
+_PROFILE_OVERHEAD = 128
 
 _EVENT_POINTER = re.compile(
     r"/events-bulk-create/(?:data/)?(?P<entry>\d{1,9})(?=/|$)"
@@ -42,7 +33,7 @@ _PROFILE_POINTER = re.compile(r"/profiles/(?:data/)?(\d{1,9})(?=/|$)")
 
 def event_size(row: EventRow) -> int:
     """Bytes of an event in a body at most: it may share its entry with others of its profile."""
-    return len(row.payload) + len(row.profile) + _ENTRY_OVERHEAD + 1
+    return len(row.payload) + len(row.profile) + _ENTRY_OVERHEAD
 
 
 def profile_size(row: ProfileRow) -> int:
@@ -61,52 +52,48 @@ def entries(rows: Sequence[EventRow]) -> list[list[EventRow]]:
 
 def bulk_events(groups: Sequence[Sequence[EventRow]]) -> bytes:
     """Body of POST /api/event-bulk-create-jobs."""
-    pieces: list[bytes] = []  # joined once: several bodies of 5 MB are made at the same time
-    for group in groups:
-        pieces += (
-            b"," if pieces else _BULK_EVENTS_HEAD,
-            _ENTRY_HEAD,
-            _common_profile(group),
-            _ENTRY_MIDDLE,
-            b",".join([row.payload for row in group]),
-            _ENTRY_TAIL,
-        )
-    pieces.append(_BULK_EVENTS_TAIL)
-    return b"".join(pieces)
+    listed = [
+        {
+            "type": "event-bulk-create",
+            "attributes": {
+                "profile": {"data": _common_profile(group)},
+                "events": {"data": [Fragment(row.payload) for row in group]},
+            },
+        }
+        for group in groups
+    ]
+    attributes = {"events-bulk-create": {"data": listed}}
+    return orjson.dumps({"data": {"type": "event-bulk-create-job", "attributes": attributes}})
 
 
-def _common_profile(group: Sequence[EventRow]) -> bytes:
+def _common_profile(group: Sequence[EventRow]) -> Fragment | dict[str, Any]:
     """The group's one profile; where its events differ, the later ones win per attribute."""
-    profiles = list(dict.fromkeys(row.profile for row in group))
-    if len(profiles) == 1:
-        return profiles[0]
-    merged = orjson.loads(profiles[0])
-    for other in profiles[1:]:
+    first, *others = dict.fromkeys(row.profile for row in group)
+    if not others:
+        return Fragment(first)
+    merged: dict[str, Any] = orjson.loads(first)
+    for other in others:
         merged["attributes"] = updated(merged["attributes"], orjson.loads(other)["attributes"])
-    return orjson.dumps(merged)
-
-
-def profile_resource(row: ProfileRow) -> bytes:
-    """One profile in a bulk import; null properties are unset, since a null would be ignored."""
-    identifier = b'"id":' + orjson.dumps(row.profile_id) + b"," if row.profile_id else b""
-    unset = b""
-    if row.cleared_properties:
-        names = orjson.dumps(sorted(row.cleared_properties))
-        unset = b',"meta":{"patch_properties":{"unset":' + names + b"}}"
-    return b'{"type":"profile",' + identifier + b'"attributes":' + row.attributes + unset + b"}"
+    return merged
 
 
 def bulk_import(rows: Sequence[ProfileRow], list_id: str | None) -> bytes:
     """Body of POST /api/profile-bulk-import-jobs."""
-    lists = b""
+    profiles = {"data": [_profile(row) for row in rows]}
+    job: dict[str, Any] = {"type": "profile-bulk-import-job", "attributes": {"profiles": profiles}}
     if list_id is not None:
-        identifier = orjson.dumps(list_id)
-        lists = b',"relationships":{"lists":{"data":[{"type":"list","id":' + identifier + b"}]}}"
-    pieces: list[bytes] = []
-    for row in rows:
-        pieces += (b"," if pieces else _IMPORT_HEAD, profile_resource(row))
-    pieces += (_IMPORT_TAIL, lists, b"}}")
-    return b"".join(pieces)
+        job["relationships"] = {"lists": {"data": [{"type": "list", "id": list_id}]}}
+    return orjson.dumps({"data": job})
+
+
+def _profile(row: ProfileRow) -> dict[str, Any]:
+    """One profile in a bulk import; null properties are unset, since a null would be ignored."""
+    profile: dict[str, Any] = {"type": "profile", "attributes": Fragment(row.attributes)}
+    if row.profile_id:
+        profile["id"] = row.profile_id
+    if row.cleared_properties:
+        profile["meta"] = {"patch_properties": {"unset": sorted(row.cleared_properties)}}
+    return profile
 
 
 def single_import(row: ProfileRow) -> bytes:
