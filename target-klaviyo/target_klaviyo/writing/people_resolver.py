@@ -166,20 +166,20 @@ class PeopleResolver:
             return
         case.merging = frozenset()
         self._release_subjects(case)
-        for subject in sorted(resolution.profile_ids & self._subjects.keys()):
-            self._wait_for(case, self._subjects[subject])
+        if taken := resolution.profile_ids & self._subjects.keys():
+            self._wait_for(case, self._subjects[min(taken)])
             return
+        person = resolution.person
         case.foreign = resolution.foreign
-        if resolution.foreign and self._waits(case, resolution):
+        if person is not None and resolution.foreign and self._waits(case, person):
             return
         self._subjects.update(dict.fromkeys(resolution.profile_ids, case))
         case.subjects = resolution.profile_ids
         self._plan(case, resolution)
 
-    def _waits(self, case: Case, resolution: Resolution) -> bool:
+    def _waits(self, case: Case, person: Person) -> bool:
         """Let a row wait for the one whose account its profile is anchored by, if that is here."""
-        person = resolution.person
-        owner = self._owners.get(person.external_id or "") if person is not None else None
+        owner = self._owners.get(person.external_id or "")
         if owner is None:
             return False
         last: Case | None = owner
