@@ -22,7 +22,6 @@ from target_klaviyo.settings import (
     TYPE_NAMES,
     WITHOUT_EFFECT,
     coerced,
-    setting_type,
 )
 from target_klaviyo.text import enumeration
 
@@ -65,12 +64,7 @@ class Settings:
 
 
 def check_names(config: Mapping[str, Any], builtin: Iterable[str]) -> None:
-    """Raise SettingsError for a setting that does not exist.
-
-    Args:
-        config: what is given.
-        builtin: names of the SDK's own settings, as far as they work here.
-    """
+    """Raise SettingsError for a setting that is neither ours nor `builtin`, one of the SDK's."""
     known = [*DECLARED, *builtin]
     for name in config.keys() - WITHOUT_EFFECT.keys():
         if name not in known:
@@ -87,27 +81,20 @@ def leave_out_idle(config: dict[str, Any]) -> None:
             logger.warning("The setting '%s' has no effect, since %s; remove it.", name, reason)
 
 
-def check_environment(environment: Mapping[str, str], schema: Mapping[str, Any]) -> None:
-    """Raise SettingsError for a TARGET_KLAVIYO_ variable that is misspelt or cannot be read.
+def check_environment(environment: Iterable[str], schema: Mapping[str, Any]) -> None:
+    """Raise SettingsError for a TARGET_KLAVIYO_ variable that is misspelt.
 
-    Of unknown names only near misses count: Meltano sets variables of its own under the prefix,
-    those of an inheriting plugin (TARGET_KLAVIYO_AUDIT_API_KEY), and one for each member of an
-    object (TARGET_KLAVIYO_TRANSFORM_CONFIG_METRICS), beside that of the object, which is read.
-
-    Args:
-        environment: the variables.
-        schema: JSON Schema of all settings, the SDK's own included.
+    Only near misses count: Meltano sets variables of its own under the prefix, those of an
+    inheriting plugin (TARGET_KLAVIYO_AUDIT_API_KEY), and one for each member of an object
+    (TARGET_KLAVIYO_TRANSFORM_CONFIG_METRICS), beside that of the object, which is read. `schema`
+    is that of all settings, the SDK's own included.
     """
     members = tuple(
         f"{name}_" for name, each in schema["properties"].items() if "object" in each["type"]
     )
-    for variable, text in environment.items():
+    for variable in environment:
         name = variable.removeprefix(ENV_PREFIX).lower()
-        if not variable.startswith(ENV_PREFIX):
-            continue
-        if name in DECLARED:
-            if text:  # Meltano exports settings without a value as empty ones
-                _check_variable(variable, text, setting_type(name))
+        if not variable.startswith(ENV_PREFIX) or name in DECLARED:
             continue
         inherited = name.endswith(tuple(f"_{each}" for each in DECLARED))
         near = difflib.get_close_matches(name, DECLARED, 1, 0.8)
@@ -122,34 +109,33 @@ def from_environment(environment: Mapping[str, str], schema: Mapping[str, Any]) 
     """The settings that variables give, by their types in JSON Schema; an empty one gives none.
 
     Raises:
-        ValueError: a variable does not hold what its setting is.
+        SettingsError: a variable does not hold what its setting is.
     """
     return {
-        name: _read_text(text, declared)
+        name: _read_variable(variable, text, declared)
         for name, declared in schema["properties"].items()
-        if (text := environment.get(ENV_PREFIX + name.upper()))
+        if (text := environment.get(variable := ENV_PREFIX + name.upper()))
     }
 
 
-def _read_text(text: str, declared: Mapping[str, Any]) -> Any:
+def _read_variable(variable: str, text: str, declared: Mapping[str, Any]) -> Any:
     types = declared.get("type", "string")
     kind = next(each for each in ([types] if isinstance(types, str) else types) if each != "null")
     if kind == "boolean":
         return text.strip().lower() in _TRUE
     if kind == "array" and not text.lstrip().startswith("["):
         return text.split(",")
-    if kind in {"integer", "object", "array"}:
+    if kind not in {"integer", "object", "array"}:
+        return text
+    try:
         value = orjson.loads(text)
-        return _nested(value) if isinstance(value, dict) else value
-    return text
+    except orjson.JSONDecodeError as error:
+        raise SettingsError(f"The variable {variable} must be {TYPE_NAMES[kind]}.") from error
+    return _nested(value) if isinstance(value, dict) else value
 
 
 def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """The object that a variable of Meltano's holds as `outer.inner`; its settings file nests it.
-
-    Raises:
-        ValueError: a name stands for a value and for an object.
-    """
+    """The object that a variable of Meltano's holds as `outer.inner`."""
     nested: dict[str, Any] = {}
     for path, value in sorted(flat.items()):  # `outer` comes before `outer.inner`
         names = [path] if isinstance(value, dict) else _PLAIN_DOT.split(path)
@@ -158,18 +144,12 @@ def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
         for name in outer:
             place = place.setdefault(name, {})
             if not isinstance(place, dict):
-                raise ValueError(f"'{path}' stands beside a value of '{name}'")  # noqa: TRY004  (it is what a text holds)
+                raise SettingsError(
+                    f"A TARGET_KLAVIYO_ variable cannot be read: '{path}' stands beside a value of "
+                    f"'{name}'."
+                )
         place[last] = value
     return nested
-
-
-def _check_variable(variable: str, text: str, kind: str) -> None:
-    """Variables of these types are read before there are settings to be checked."""
-    try:
-        if kind in {"integer", "object"}:
-            orjson.loads(text)
-    except ValueError as error:
-        raise SettingsError(f"The variable {variable} must be {TYPE_NAMES[kind]}.") from error
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:

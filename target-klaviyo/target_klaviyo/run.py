@@ -18,7 +18,7 @@ from target_klaviyo.singer.router import RecordRouter
 from target_klaviyo.singer.transforms import configured_transform
 from target_klaviyo.writing.rejects import RejectsFile
 from target_klaviyo.writing.stats import RunStats, summary
-from target_klaviyo.writing.writer import Writer, WriterOptions
+from target_klaviyo.writing.writer import Writer
 
 if TYPE_CHECKING:
     from target_klaviyo.config import Settings
@@ -29,17 +29,10 @@ logger = logging.getLogger("target-klaviyo")
 
 
 class Run:
-    """One run over one input.
+    """One run over one input: `consumer` takes the rows that `router` makes of its records.
 
-    Args:
-        settings: the settings.
-        transform: turns raw records into rows.
-        source: the input's file descriptor, when it has one.
-        batch_size_rows: rows in a request at most, below Klaviyo's own limits.
-
-    Attributes:
-        consumer: takes the rows.
-        router: turns records into rows for it.
+    `source` is the input's file descriptor, when it has one; `batch_size_rows` lowers Klaviyo's own
+    limits.
     """
 
     def __init__(
@@ -99,7 +92,7 @@ class Run:
                 "flows.",
                 self._parser.live_from.isoformat(timespec="seconds"),
             )
-            return self._writer(self._rejects(source), self._stats)
+            return self._writer(source, self._stats)
         transform = configured_transform(self._settings)  # its summary is none of this run's
         return AuditConsumer(
             self._settings,
@@ -109,31 +102,20 @@ class Run:
             writer=self._repair_writer() if self._settings.mode == "repair" else None,
         )
 
-    def _writer(self, rejects: RejectsFile, stats: RunStats) -> Writer:
-        settings = self._settings
+    def _writer(self, source: int | None, stats: RunStats) -> Writer:
+        secrets: frozenset[str] = getattr(self._transform, "secrets", frozenset())
         return Writer(
-            client=Client.configured(settings),
-            options=WriterOptions(
-                concurrency=settings.concurrency,
-                list_id=settings.list_id,
-                clear_one_by_one=settings.clear_with == "single",
-                merges_people=settings.on_email_change == "merge",
-                rejects_path=settings.rejects_path,
-                batch_size_rows=self._batch_size_rows,
-            ),
-            rejects=rejects,
+            client=Client.configured(self._settings),
+            settings=self._settings,
+            rejects=RejectsFile(self._settings.rejects_path, source, secrets),
             stats=stats,
             print_state=_print_state,
+            max_rows=self._batch_size_rows,
         )
 
     def _repair_writer(self) -> Writer:
         """A writer for what an audit found missing; it never gets a STATE to print."""
-        stats = RunStats(max_reject_percent=self._settings.max_reject_percent)
-        return self._writer(self._rejects(None), stats)
-
-    def _rejects(self, source: int | None) -> RejectsFile:
-        secrets: frozenset[str] = getattr(self._transform, "secrets", frozenset())
-        return RejectsFile(self._settings.rejects_path, source, secrets)
+        return self._writer(None, RunStats(max_reject_percent=self._settings.max_reject_percent))
 
     def _log_summary(self) -> None:
         """Say what the run has done."""

@@ -240,7 +240,8 @@ def coerced(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _coerced(name: str, value: Any) -> Any:
-    schema, kind = DECLARED[name], setting_type(name)
+    schema = DECLARED[name]
+    kind = schema["type"][0]
     if kind in {"integer", "number"}:
         value = _number(value, whole=kind == "integer")
     fits = {
@@ -262,12 +263,6 @@ def _coerced(name: str, value: Any) -> Any:
     else:
         return value
     raise SettingsError(f"The setting '{name}' must be {wanted}.")
-
-
-def setting_type(name: str) -> str:
-    """The JSON Schema type of a setting."""
-    kind: str = DECLARED[name]["type"][0]
-    return kind
 
 
 def _number(value: Any, *, whole: bool) -> float | None:

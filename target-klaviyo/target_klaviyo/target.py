@@ -18,7 +18,7 @@ from singer_sdk.exceptions import (
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities
 
-from target_klaviyo.check import check
+from target_klaviyo.check import check as try_settings
 from target_klaviyo.config import (
     Settings,
     check_environment,
@@ -276,15 +276,6 @@ class TargetKlaviyo(Target):
             "target-klaviyo does not read; remove batch_config from the tap's settings."
         )
 
-    def check(self) -> str:
-        """Try the settings on Klaviyo; the message says what was found."""
-        return check(self._settings, today=datetime.now(timezone.utc).date())
-
-    def send_samples(self, email: str | None) -> str:
-        """Send a sample of each metric to a profile of the user's own; the message says which."""
-        now = datetime.now(timezone.utc)
-        return send_samples(self._settings, self._transform, email, now=now)
-
     # The command.
 
     @classmethod
@@ -351,15 +342,13 @@ class TargetKlaviyo(Target):
             return
         if not (check or samples):
             cls.print_version(print_fn=cls.logger.info)
-        try:
-            target = cls(config=given, parse_env_config=parse_env)
-        except ValueError as error:
-            raise SettingsError(f"A TARGET_KLAVIYO_ variable cannot be read: {error}.") from error
+        target = cls(config=given, parse_env_config=parse_env)
+        now = datetime.now(timezone.utc)
         if check:
-            click.echo(target.check())
+            click.echo(try_settings(target._settings, today=now.date()))
             return
         if samples:
-            click.echo(target.send_samples(email))
+            click.echo(send_samples(target._settings, target._transform, email, now=now))
             return
         try:
             target.listen(file_input)

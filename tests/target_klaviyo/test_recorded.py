@@ -117,7 +117,7 @@ def _metrics() -> None:
 
 
 def _not_found() -> None:
-    assert classify(_answer("not_found_404"), endpoints.LIST) == NotFound()
+    assert isinstance(classify(_answer("not_found_404"), endpoints.LIST), NotFound)
 
 
 def _job_taken() -> None:

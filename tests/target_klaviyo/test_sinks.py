@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from target_klaviyo.config import read_settings
 from target_klaviyo.klaviyo.client import Client
 from target_klaviyo.klaviyo.endpoints import Answer
 from target_klaviyo.rows.contract import Origin
@@ -53,7 +54,7 @@ class Bench:
         self.sent_at: list[tuple[float, str]] = []
         self.stats = RunStats(100)
         self.path = folder / "rejected.singer"
-        self.tracker = DeliveryTracker(RejectsFile(self.path), self.path, self.stats)
+        self.tracker = DeliveryTracker(RejectsFile(self.path), self.stats)
         self.dispatchers: list[Dispatcher] = []
 
     def dispatcher(self, answer: Callable[[Call], Answer]) -> Dispatcher:
@@ -120,9 +121,7 @@ def test_lost_jobs_are_submitted_again_after_pauses_that_grow(bench: Bench, fate
         dispatcher,
         bench.tracker,
         10,
-        list_id=None,
-        clear_one_by_one=False,
-        merges_people=False,
+        settings=read_settings({"api_key": "k"}),
         clock=lambda: bench.now,
     )
     sink.add(

@@ -7,55 +7,56 @@ from pathlib import Path
 
 import pytest
 
-from target_klaviyo.writing.stats import Progress, ProgressSnapshot, RequestRate, RunStats, summary
+from target_klaviyo.writing.stats import Progress, RequestRate, RunStats, summary
 
 EVENTS, PROFILES = "bulk event creation", "bulk profile import"
 
 
 @pytest.mark.parametrize(
-    ("snapshot", "line"),
+    ("counts", "jobs", "request_rates", "line"),
     [
+        ({}, 0, {}, "0 events and 0 profiles sent, 0 rejected."),
         (
-            ProgressSnapshot({"events": 0, "profiles": 0}, 0, 0, {}),
-            "0 events and 0 profiles sent, 0 rejected.",
-        ),
-        (
-            ProgressSnapshot(
-                {"events": 12_000, "profiles": 30}, 4, 0, {EVENTS: RequestRate(12, 150)}
-            ),
+            {"stored": {"events": 12_000, "profiles": 30}, "rejected": {"events": 4}},
+            0,
+            {EVENTS: RequestRate(12, 150)},
             (
                 "12,000 events and 30 profiles sent, 4 rejected; requests in the last minute: 12 "
                 "of 150 (bulk event creation)."
             ),
         ),
         (
-            ProgressSnapshot(
-                {"events": 1, "profiles": 0},
-                0,
-                2,
-                {EVENTS: RequestRate(1, math.inf), PROFILES: RequestRate(2, 150)},
-            ),
+            {"stored": {"events": 1}},
+            2,
+            {EVENTS: RequestRate(1, math.inf), PROFILES: RequestRate(2, 150)},
             (
                 "1 event and 0 profiles sent, 0 rejected; 2 import jobs pending; requests in the "
                 "last minute: 1 (bulk event creation), 2 of 150 (bulk profile import)."
             ),
         ),
         (
-            ProgressSnapshot({"events": 0, "profiles": 2}, 0, 0, {}, unchanged=4_000),
+            {"stored": {"profiles": 4_002}, "people": {"unchanged": 4_000}},
+            0,
+            {},
             "0 events and 2 profiles sent, 0 rejected; 4,000 profiles needed no change.",
         ),
     ],
 )
-def test_a_line_says_rows_rejects_jobs_and_requests(snapshot: ProgressSnapshot, line: str) -> None:
+def test_a_line_says_rows_rejects_jobs_and_requests(
+    counts: dict[str, dict[str, int]], jobs: int, request_rates: dict[str, RequestRate], line: str
+) -> None:
     """Rows by kind, rejects, pending jobs, and requests against each endpoint's budget."""
-    assert Progress(0.0).line(5.0, snapshot) == line
+    stats = RunStats(10, pending_jobs=jobs)
+    for name, count in counts.items():
+        getattr(stats, name).update(count)
+    assert Progress(0.0).line(5.0, stats, request_rates) == line
 
 
 def test_lines_come_every_five_seconds_at_most() -> None:
     """The next line is due five seconds after the last one, however late that was."""
     progress = Progress(100.0)
     assert progress.due == 105.0
-    progress.line(109.0, ProgressSnapshot({"events": 0, "profiles": 0}, 0, 0, {}))
+    progress.line(109.0, RunStats(10), {})
     assert progress.due == 114.0
 
 
@@ -75,10 +76,7 @@ def test_requests_are_those_of_the_last_minute(moments: list[tuple[int, int]], l
     progress = Progress(0.0)
     line = ""
     for moment, requests in moments:
-        request_rates = {EVENTS: RequestRate(requests, 150)}
-        line = progress.line(
-            moment, ProgressSnapshot({"events": 0, "profiles": 0}, 0, 0, request_rates)
-        )
+        line = progress.line(moment, RunStats(10), {EVENTS: RequestRate(requests, 150)})
     assert f"in the last minute: {lately} of 150 (" in line
 
 

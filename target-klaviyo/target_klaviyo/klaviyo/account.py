@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.errors import KlaviyoError
-from target_klaviyo.klaviyo.endpoints import ACCOUNTS, Call
+from target_klaviyo.klaviyo.endpoints import ACCOUNTS
 from target_klaviyo.klaviyo.json_api import as_object, resources
+
+if TYPE_CHECKING:
+    from target_klaviyo.klaviyo.endpoints import Call
 
 
 @dataclass(frozen=True)
@@ -22,15 +25,11 @@ class Account:
 
 def account_call() -> Call:
     """GET /api/accounts: always one, the one the key belongs to."""
-    return Call(ACCOUNTS, ACCOUNTS.path)
+    return ACCOUNTS.call()
 
 
 def read_account(document: Any) -> Account:
-    """The account.
-
-    Raises:
-        KlaviyoError: the answer holds none.
-    """
+    """The account; raises KlaviyoError when the answer holds none."""
     for resource in resources(document):
         attributes = as_object(resource.get("attributes"))
         contact = as_object(attributes.get("contact_information"))

@@ -120,11 +120,7 @@ class Client:
 
 
 def _no_answer(url: str, error: OSError | TypeError) -> NoAnswer:
-    """What came instead of an answer.
-
-    Raises:
-        SettingsError: the environment names a proxy or certificates that cannot be used.
-    """
+    """What came instead of an answer; raises SettingsError as `send`."""
     if isinstance(error, TypeError):
         if proxy_for(url) is None:
             raise error

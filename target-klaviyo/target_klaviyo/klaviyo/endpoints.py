@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from urllib.parse import quote
 
 import orjson
 
@@ -26,19 +27,23 @@ class Endpoint:
     name: str
     method: str
     path: str
-    burst: int
-    steady: int
     scopes: tuple[str, ...]
+    burst: int = 10
+    steady: int = 150
     success: tuple[int, ...] = (200,)
     answers_with: Literal["nothing", "resource", "id", "status", "list", "resources"] = "resource"
+
+    def call(
+        self, body: bytes | None = None, *, of: str = "", query: Mapping[str, str] | None = None
+    ) -> Call:
+        """A request to it; `of` is the id of the resource that its path names."""
+        return Call(self, self.path.format(id=quote(of, safe="")), body, query or {})
 
 
 BULK_EVENTS = Endpoint(
     "bulk event creation",
     "POST",
     "/api/event-bulk-create-jobs",
-    10,
-    150,
     ("events:write",),
     success=(202,),
     answers_with="nothing",
@@ -47,8 +52,6 @@ BULK_PROFILES = Endpoint(
     "bulk profile import",
     "POST",
     "/api/profile-bulk-import-jobs",
-    10,
-    150,
     ("lists:write", "profiles:write"),
     success=(202,),
     answers_with="id",
@@ -57,8 +60,6 @@ IMPORT_JOB = Endpoint(
     "import job status",
     "GET",
     "/api/profile-bulk-import-jobs/{id}",
-    10,
-    150,
     ("lists:read", "profiles:read"),
     answers_with="status",
 )
@@ -66,8 +67,6 @@ IMPORT_ERRORS = Endpoint(
     "import job errors",
     "GET",
     "/api/profile-bulk-import-jobs/{id}/import-errors",
-    10,
-    150,
     ("profiles:read",),
     answers_with="list",
 )
@@ -75,43 +74,39 @@ PROFILE_IMPORT = Endpoint(
     "profile import",
     "POST",
     "/api/profile-import",
+    ("profiles:write",),
     75,
     750,
-    ("profiles:write",),
     success=(200, 201),
 )
 PROFILE_UPDATE = Endpoint(
-    "profile update", "PATCH", "/api/profiles/{id}", 75, 750, ("profiles:write",)
+    "profile update", "PATCH", "/api/profiles/{id}", ("profiles:write",), 75, 750
 )
 PROFILE_MERGE = Endpoint(
     "profile merge",
     "POST",
     "/api/profile-merge",
-    10,
-    150,
     ("profiles:write",),
     success=(200, 201, 202),
     answers_with="id",
 )
 ACCOUNTS = Endpoint(
-    "account", "GET", "/api/accounts", 1, 15, ("accounts:read",), answers_with="list"
+    "account", "GET", "/api/accounts", ("accounts:read",), 1, 15, answers_with="list"
 )
-METRICS = Endpoint(
-    "list of metrics", "GET", "/api/metrics", 10, 150, ("metrics:read",), answers_with="list"
-)
+METRICS = Endpoint("list of metrics", "GET", "/api/metrics", ("metrics:read",), answers_with="list")
 EVENTS = Endpoint(
-    "list of events", "GET", "/api/events", 350, 3500, ("events:read",), answers_with="list"
+    "list of events", "GET", "/api/events", ("events:read",), 350, 3500, answers_with="list"
 )
 PROFILES = Endpoint(
     "list of profiles",
     "GET",
     "/api/profiles",
+    ("profiles:read",),
     75,
     750,
-    ("profiles:read",),
     answers_with="resources",
 )
-LIST = Endpoint("list", "GET", "/api/lists/{id}", 75, 700, ("lists:read",))
+LIST = Endpoint("list", "GET", "/api/lists/{id}", ("lists:read",), 75, 700)
 
 
 @dataclass(frozen=True)

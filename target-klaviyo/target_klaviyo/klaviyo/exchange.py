@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from target_klaviyo.errors import KlaviyoError
 from target_klaviyo.klaviyo.json_api import next_cursor
 from target_klaviyo.klaviyo.outcomes import (
+    NotFound,
     RateLimited,
     Rejected,
-    Retryable,
     Success,
     classify,
     limits_told,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from target_klaviyo.klaviyo.client import Client
     from target_klaviyo.klaviyo.endpoints import Answer, Call, Endpoint, NoAnswer
-    from target_klaviyo.klaviyo.outcomes import Outcome
+    from target_klaviyo.klaviyo.outcomes import Decisive, Outcome, Retryable
 
 Item = TypeVar("Item")
 
@@ -49,10 +49,6 @@ class Attempts:
 
 class Exchange:
     """Budgets, outcomes and retries of all requests of a run; one thread uses it.
-
-    Args:
-        retry_policy: how long to keep trying.
-        clock: seconds of a monotonic clock.
 
     Attributes:
         requests: how many were sent so far, by endpoint.
@@ -74,32 +70,24 @@ class Exchange:
         self.requests[endpoint] += 1
 
     def receive(self, endpoint: Endpoint, answer: Answer | NoAnswer) -> Outcome:
-        """What came back, and what it means.
-
-        Raises:
-            KlaviyoError: no request of this run can succeed.
-        """
+        """What an answer means; raises KlaviyoError when no request of this run can succeed."""
         self._retry_policy.record(answer)
         outcome = classify(answer, endpoint)
         told = limits_told(answer, outcome)
         self._rate_limiter(endpoint).record_answer(self._clock(), told)
         return outcome
 
-    def retry_delay(self, endpoint: Endpoint, outcome: Outcome, attempts: Attempts) -> float | None:
-        """Seconds until the same goes again, None when the outcome is decisive.
-
-        Raises:
-            KlaviyoError: the trouble does not pass.
-        """
+    def retry_delay(
+        self, endpoint: Endpoint, outcome: Retryable | RateLimited, attempts: Attempts
+    ) -> float:
+        """Seconds until the same goes again; raises KlaviyoError when the trouble does not pass."""
         if isinstance(outcome, RateLimited):
             attempts.rate_limited += 1
             asked = self._retry_policy.rate_limit_pause(endpoint, outcome, attempts.rate_limited)
             self._rate_limiter(endpoint).pause(self._clock() + asked)
             return 0.0  # the pause is the endpoint's, for all that goes there
-        if isinstance(outcome, Retryable):
-            attempts.failed += 1
-            return self._retry_policy.backoff(endpoint, outcome, attempts.failed)
-        return None
+        attempts.failed += 1
+        return self._retry_policy.backoff(endpoint, outcome, attempts.failed)
 
     def per_minute(self, endpoint: Endpoint) -> float:
         """The endpoint's budget, infinite when nobody counts."""
@@ -114,6 +102,9 @@ class Exchange:
 
 class Api:
     """Asks Klaviyo, one question after the other.
+
+    Whatever it is asked raises KlaviyoError when Klaviyo cannot be reached, refuses the question or
+    answers otherwise than its reference says, and RunInterrupted when a signal comes while waiting.
 
     Args:
         client: sends a request.
@@ -145,19 +136,12 @@ class Api:
         self,
         question: Callable[[str | None], Call],
         read: Callable[[Any], Iterable[Item]],
-        following: Callable[[Any], str | None] = next_cursor,
     ) -> Iterator[Item]:
         """What stands on all pages.
 
         Args:
             question: the call for the page that begins at a cursor, the first at None.
             read: reads a document.
-            following: the next cursor, from a document.
-
-        Raises:
-            KlaviyoError: Klaviyo cannot be reached, refuses the question, or answers otherwise
-                than its reference says.
-            RunInterrupted: a signal came while waiting.
         """
         cursor: str | None = None
         seen: set[str | None] = set()
@@ -166,7 +150,7 @@ class Api:
             call = question(cursor)
             document = self.ask(call)
             try:
-                found, cursor = list(read(document)), following(document)
+                found, cursor = list(read(document)), next_cursor(document)
             except _MISSHAPEN as error:
                 raise KlaviyoError(
                     f"What Klaviyo's {call.endpoint.name} endpoint answers cannot be read "
@@ -178,39 +162,23 @@ class Api:
                 return
 
     def ask(self, call: Call) -> Any:
-        """The document that answers a question.
-
-        Raises:
-            KlaviyoError: Klaviyo cannot be reached, or refuses the question.
-            RunInterrupted: a signal came while waiting.
-        """
+        """The document that answers a question."""
         outcome = self.outcome(call)
         if isinstance(outcome, Success):
             return outcome.document
         raise KlaviyoError(_refusal(call.endpoint, outcome))
 
-    def outcome(self, call: Call) -> Outcome:
-        """What the answer to a question means, once troubles have passed.
-
-        Raises:
-            KlaviyoError: no question can be answered.
-            RunInterrupted: a signal came while waiting.
-        """
+    def outcome(self, call: Call) -> Decisive:
+        """What the answer to a question means, once troubles have passed."""
         attempts = Attempts()
         while True:
             outcome = self.first_outcome(call)
-            pause = self._exchange.retry_delay(call.endpoint, outcome, attempts)
-            if pause is None:
+            if isinstance(outcome, Success | Rejected):
                 return outcome
-            self._wait(pause)
+            self._wait(self._exchange.retry_delay(call.endpoint, outcome, attempts))
 
     def first_outcome(self, call: Call) -> Outcome:
-        """What the answer means when the question is sent once, whatever comes.
-
-        Raises:
-            KlaviyoError: no question can be answered.
-            RunInterrupted: a signal came while waiting.
-        """
+        """What the answer means when the question is sent once, whatever comes."""
         while seconds := self._exchange.delay(call.endpoint):
             self._wait(seconds)
         self._wait(0)
@@ -218,12 +186,11 @@ class Api:
         return self._exchange.receive(call.endpoint, self._client.send(call))
 
 
-def _refusal(endpoint: Endpoint, outcome: Outcome) -> str:
-    said = ""
-    if isinstance(outcome, Rejected):
-        said = redact(outcome.errors[0].reason[:300])
+def _refusal(endpoint: Endpoint, rejection: Rejected) -> str:
+    said = "not found"
+    if not isinstance(rejection, NotFound):
+        said = redact(rejection.errors[0].reason[:300]).rstrip(".")
     return (
-        f"Klaviyo does not answer a question to its {endpoint.name} endpoint "
-        f"({said.rstrip('.') or 'not found'}); check the setting 'revision', or upgrade "
-        "target-klaviyo."
+        f"Klaviyo does not answer a question to its {endpoint.name} endpoint ({said}); check the "
+        "setting 'revision', or upgrade target-klaviyo."
     )

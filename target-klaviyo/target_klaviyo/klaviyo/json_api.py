@@ -23,25 +23,12 @@ def as_object(value: Any) -> dict[str, Any]:
 
 
 def next_cursor(document: Any) -> str | None:
-    """The cursor of the next page, from `links.next`.
-
-    Raises:
-        ValueError: that is no address.
-    """
+    """The cursor of the next page, from `links.next`; raises ValueError when that is no address."""
     following = as_object(as_object(document).get("links")).get("next")
     if not isinstance(following, str) or not following:
         return None
-    return parameter(following, "page[cursor]")
-
-
-def parameter(url: str, name: str) -> str | None:
-    """A parameter in the query of an address, None without one.
-
-    Raises:
-        ValueError: it is no address.
-    """
-    values = parse_qs(urlsplit(url).query).get(name)
-    return values[0] if values else None
+    cursors = parse_qs(urlsplit(following).query).get("page[cursor]", [])
+    return next(iter(cursors), None)
 
 
 def quoted(text: str) -> str:
@@ -50,11 +37,7 @@ def quoted(text: str) -> str:
 
 
 def parse_timestamp(text: str) -> datetime:
-    """A time in ISO 8601, with its zone; without one it is UTC.
-
-    Raises:
-        ValueError: it is no time.
-    """
+    """A time in ISO 8601, without a zone in UTC; raises ValueError when it is none."""
     # Python 3.10 does not know the Z.
     time = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith(("Z", "z")) else text)
     return time if time.tzinfo else time.replace(tzinfo=timezone.utc)

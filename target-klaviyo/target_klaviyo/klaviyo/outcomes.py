@@ -3,9 +3,9 @@
     Success      carried out
     Retryable    a passing trouble: send the same again, later
     RateLimited  429: nothing to this endpoint before Retry-After is over
-    TooLarge     413, 414: send it in halves
     NotFound     404 for something named in the path
-    Rejected     the content is refused; `errors` say why, and perhaps for which row
+    Rejected     the content is refused, or too much (413, 414); `errors` say why, and perhaps for
+                 which row
 
 Everything else concerns the whole run and is raised as a KlaviyoError. An answer counts only if it
 is Klaviyo's, by its status and its form: a login page's 200 stores nothing, and a proxy's 400 says
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.errors import KlaviyoError, ScopeError
 from target_klaviyo.klaviyo.endpoints import NoAnswer
-from target_klaviyo.klaviyo.json_api import as_object
+from target_klaviyo.klaviyo.json_api import as_object, objects
 from target_klaviyo.text import enumeration, redact
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class ApiError:
         return f"Klaviyo refused it: {self.detail or self.title or self.code or 'no reason given'}"
 
 
-PAYLOAD_TOO_LARGE = ApiError("", "Payload too large", "The row is too large for Klaviyo.", "")
+_TOO_LARGE = ApiError("", "Payload too large", "The row is too large for Klaviyo.", "")
 
 
 @dataclass(frozen=True)
@@ -95,23 +95,20 @@ class RateLimited:
 
 
 @dataclass(frozen=True)
-class TooLarge:
-    """413, or 414 for an address."""
-
-
-@dataclass(frozen=True)
-class NotFound:
-    """404 for something named in the path."""
-
-
-@dataclass(frozen=True)
 class Rejected:
-    """The content is refused."""
+    """The content is refused; there is at least one error."""
 
     errors: tuple[ApiError, ...]
 
 
-Outcome = Success | Retryable | RateLimited | TooLarge | NotFound | Rejected
+class NotFound(Rejected):
+    """404 for something named in the path."""
+
+
+Decisive = Success | Rejected
+"""What the same request, sent again, would come to once more."""
+
+Outcome = Decisive | Retryable | RateLimited
 
 
 def classify(answer: Answer | NoAnswer, endpoint: Endpoint) -> Outcome:  # noqa: C901, PLR0911  (one branch per kind of answer)
@@ -133,7 +130,7 @@ def classify(answer: Answer | NoAnswer, endpoint: Endpoint) -> Outcome:  # noqa:
     if status >= _SERVER_ERRORS or status in _TRANSIENT:
         return Retryable(f"HTTP status {status}")
     if status in {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_URI_TOO_LONG}:
-        return TooLarge()
+        return Rejected((_TOO_LARGE,))
     if status == HTTPStatus.FORBIDDEN and not errors:
         # Klaviyo's own refusals are JSON; HTML comes from the firewall before it, and passes.
         return Retryable("HTTP status 403 from the firewall before Klaviyo")
@@ -141,7 +138,7 @@ def classify(answer: Answer | NoAnswer, endpoint: Endpoint) -> Outcome:  # noqa:
     names_one = "{id}" in endpoint.path
     if status == HTTPStatus.NOT_FOUND and (names_one or endpoint.method == "GET"):
         if errors:
-            return NotFound()
+            return NotFound(errors)
         if names_one:
             return Retryable(_foreign(answer))
     about_a_profile = any("profile" in error.detail.lower() for error in errors)
@@ -178,14 +175,9 @@ def limits_told(answer: Answer | NoAnswer, outcome: Outcome) -> Mapping[str, str
 
 def api_errors(document: Any) -> tuple[ApiError, ...]:
     """The error objects of an answer, as far as they have Klaviyo's form."""
-    listed = document.get("errors") if isinstance(document, dict) else None
     found = []
-    for error in listed if isinstance(listed, list) else ():
-        if not isinstance(error, dict):
-            continue
-        source = error.get("source")
-        source = source if isinstance(source, dict) else {}
-        meta = as_object(error.get("meta"))
+    for error in objects(as_object(document).get("errors")):
+        source, meta = as_object(error.get("source")), as_object(error.get("meta"))
         found.append(
             ApiError(
                 str(error.get("code") or ""),

@@ -33,13 +33,9 @@ _ROUNDING_SECONDS = 1.0  # RateLimit-Reset is in whole seconds, rounded we do no
 
 
 class RateLimiter:
-    """Says when the next request to one endpoint may go.
+    """Says when the next request to one endpoint may go; one thread asks for all workers.
 
-    One thread asks for all workers, so it needs no lock.
-
-    Args:
-        burst: requests a second, until the headers say otherwise.
-        steady: requests a minute, until the headers say otherwise.
+    `burst` and `steady` are requests a second and a minute, until the headers say otherwise.
     """
 
     def __init__(self, burst: int, steady: int) -> None:

@@ -62,8 +62,7 @@ class RetryPolicy:
     def backoff(self, endpoint: Endpoint, trouble: Retryable, tries: int) -> float:
         """Seconds to wait after a passing trouble, met for the `tries`-th time.
 
-        Raises:
-            KlaviyoError: it does not pass.
+        Raises KlaviyoError when it does not pass.
         """
         unconnected = not trouble.connected and not self._connected
         if unconnected and tries >= min(MAX_TRIES_UNCONNECTED, self._max_tries):
@@ -98,8 +97,7 @@ class RetryPolicy:
     ) -> float:
         """Seconds to wait after a 429, the `rate_limited`-th in a row.
 
-        Raises:
-            KlaviyoError: there is no end to it.
+        Raises KlaviyoError when there is no end to it.
         """
         if rate_limited >= MAX_RATE_LIMITED:
             raise KlaviyoError(

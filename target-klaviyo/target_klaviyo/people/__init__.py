@@ -1,5 +1,5 @@
 """Who a row's identifiers belong to in Klaviyo, asked before a profile is imported.
 
-`directory` asks, `resolution` decides (pure), `differences` says what is left to write (pure).
+`lookups` are the questions, `resolution` decides, `changes` says what is left to write (all pure).
 (docs/klaviyo.md: People)
 """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from target_klaviyo.people.differences import NESTED, differences
+from target_klaviyo.people.differences import NESTED, alike, flat
 from target_klaviyo.rows.contract import without_nulls
 from target_klaviyo.rows.values import serialise
 
@@ -23,10 +23,16 @@ if TYPE_CHECKING:
 
 
 def remaining_fields(row: ProfileRow, person: Person, resolution: Resolution) -> dict[str, Any]:
-    """What the row says that the profile does not show yet, its identifiers included."""
+    """What the row says that the profile does not show yet.
+
+    Address and anchor are as the resolution decides; what the row does not name stays as it is.
+    """
     fields: dict[str, Any] = {}
-    for name, (wanted, _) in differences(row, person.attributes).items():
+    shown = flat(person.attributes)
+    for name, wanted in flat(row.fields()).items():
         outer, _, inner = name.partition(".")
+        if name in {"email", "external_id"} or alike(wanted, shown.get(name)):
+            continue
         if outer in NESTED and inner:
             fields.setdefault(outer, {})[inner] = wanted
         else:

@@ -1,4 +1,4 @@
-"""What a row says that its profile does not show yet (pure)."""
+"""Whether a profile shows what a row says (pure)."""
 
 from __future__ import annotations
 
@@ -7,25 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from target_klaviyo.rows.contract import ProfileRow
-
 NESTED = frozenset({"properties", "location"})
-IDENTIFIERS_DECIDED_ELSEWHERE = frozenset({"email", "external_id"})
-"""Whose profile it is decides what becomes of these (`resolution`)."""
-
-
-def differences(row: ProfileRow, shown: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Name -> (as the row says, as Klaviyo shows it), for all that is not alike.
-
-    A property is named `properties.X`, a part of the location `location.X`. What the row does not
-    name is not compared, and what it clears is alike when it is absent, null or empty.
-    """
-    there = flat(shown)
-    return {
-        name: (wanted, there.get(name))
-        for name, wanted in flat(row.fields()).items()
-        if name not in IDENTIFIERS_DECIDED_ELSEWHERE and not alike(wanted, there.get(name))
-    }
 
 
 def flat(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,15 +7,18 @@ asked for in lower case and as it came, since whether filters mind its case is n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 from urllib.parse import quote
 
-from target_klaviyo.klaviyo.endpoints import PROFILES, Call
+from target_klaviyo.klaviyo.endpoints import PROFILES
 from target_klaviyo.klaviyo.json_api import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from target_klaviyo.klaviyo.endpoints import Call
+
+Item = TypeVar("Item")
 Kind = Literal["external_id", "email", "id"]
 
 MAX_IDENTIFIERS = 100
@@ -29,22 +32,29 @@ def lookup(kind: str, values: Sequence[str], cursor: str | None) -> Call:
     query = {"filter": f"any({kind},[{listed}])", "page[size]": str(PEOPLE_PER_PAGE)}
     if cursor is not None:
         query["page[cursor]"] = cursor
-    return Call(PROFILES, PROFILES.path, query=query)
+    return PROFILES.call(query=query)
 
 
 def questions(values: Iterable[str]) -> Iterator[list[str]]:
     """Identifiers of one kind, gathered into as many as one question can hold."""
-    asked: list[str] = []
-    size = 0
-    for value in dict.fromkeys(values):
-        length = encoded_length(value)
-        if asked and (len(asked) >= MAX_IDENTIFIERS or size + length > MAX_FILTER_BYTES):
-            yield asked
-            asked, size = [], 0
-        asked.append(value)
-        size += length
-    if asked:
-        yield asked
+    share = MAX_FILTER_BYTES // MAX_IDENTIFIERS  # with which so many fill a question by themselves
+    return chunks(
+        dict.fromkeys(values), lambda value: max(share, encoded_length(value)), MAX_FILTER_BYTES
+    )
+
+
+def chunks(items: Iterable[Item], size: Callable[[Item], int], limit: int) -> Iterator[list[Item]]:
+    """Items in lists whose sizes add up to the limit at most; a larger item is alone."""
+    chunk: list[Item] = []
+    total = 0
+    for item in items:
+        if chunk and total + size(item) > limit:
+            yield chunk
+            chunk, total = [], 0
+        chunk.append(item)
+        total += size(item)
+    if chunk:
+        yield chunk
 
 
 def encoded_length(value: str) -> int:

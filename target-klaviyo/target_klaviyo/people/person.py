@@ -11,14 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Person:
-    """One of Klaviyo's profiles.
-
-    Attributes:
-        id: Klaviyo's own id.
-        email: its address in lower case, as addresses are compared; None without one.
-        external_id: the id another system knows it by; None without one.
-        attributes: all that Klaviyo shows of it, `properties` and `location` among it.
-    """
+    """A profile of Klaviyo's: its address in lower case, and `attributes` all that is shown."""
 
     id: str
     email: str | None

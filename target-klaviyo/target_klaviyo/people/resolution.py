@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from target_klaviyo.people.person import Person
 
@@ -68,13 +68,6 @@ class Resolution:
         """The profiles that it reads or changes."""
         return frozenset(each.id for each in (self.person, *self.former) if each is not None)
 
-    @property
-    def outline(self) -> object:
-        """The decision without what the profiles hold."""
-        former = frozenset(each.id for each in self.former)
-        person_id = None if self.person is None else self.person.id
-        return person_id, former, self.sets_anchor, self.sets_email, self.foreign
-
 
 def resolve(identifiers: Identifiers, found: Iterable[Person]) -> Resolution:
     """Decide by what Klaviyo holds under the row's identifiers.
@@ -82,37 +75,17 @@ def resolve(identifiers: Identifiers, found: Iterable[Person]) -> Resolution:
     `found` are the profiles that bear one of them; others among them are passed over.
     """
     people = list({person.id: person for person in found}.values())
-    addressed = _first(people, lambda person: _has_address(person, identifiers.email))
+    addressed = next((it for it in people if it.email and it.email == identifiers.email), None)
     ours = [person for person in people if person.external_id in identifiers.external_ids]
     ours.sort(key=lambda person: (person.external_id != identifiers.anchor, person.id))
-    if addressed is None:
-        return _resolve_unaddressed(identifiers, ours)
-    former = tuple(person for person in ours if person is not addressed)
-    foreign = addressed.external_id not in {None, *identifiers.external_ids}
-    return Resolution(
-        addressed,
-        former,
-        sets_anchor=not foreign and addressed.external_id != identifiers.anchor,
-        foreign=foreign,
-    )
-
-
-def _resolve_unaddressed(identifiers: Identifiers, ours: list[Person]) -> Resolution:
-    """Nobody has the address: the anchored profile gets it, or a new one."""
-    if not ours:
+    person = addressed or next(iter(ours), None)
+    if person is None:
         return Resolution(None)
-    person, *former = ours
+    foreign = person.external_id not in {None, *identifiers.external_ids}
     return Resolution(
         person,
-        tuple(former),
-        sets_anchor=person.external_id != identifiers.anchor,
-        sets_email=identifiers.email is not None,
+        former=tuple(each for each in ours if each is not person),
+        sets_anchor=not foreign and person.external_id != identifiers.anchor,
+        sets_email=addressed is None and identifiers.email is not None,
+        foreign=foreign,
     )
-
-
-def _has_address(person: Person, email: str | None) -> bool:
-    return email is not None and person.email == email
-
-
-def _first(people: list[Person], fits: Callable[[Person], bool]) -> Person | None:
-    return next(filter(fits, people), None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import orjson
@@ -131,14 +130,9 @@ class ProfileRow:
         return fields
 
 
-@lru_cache(maxsize=1024)
 def bytes_to_clear(names: frozenset[str]) -> int:
-    """Bytes that the names of properties to clear take in a profile: each as JSON, and a comma.
-
-    Raises:
-        RowRejected: a name has no UTF-8.
-    """
-    return sum(len(serialise(name)) + 1 for name in names)
+    """Bytes that the names of properties to clear take in a profile."""
+    return len(serialise(list(names)))
 
 
 def attributes_with_nulls(row: ProfileRow) -> dict[str, Any]:

@@ -27,16 +27,10 @@ _BOOLEANS = {"true": True, "false": False}
 
 
 def nested(row: Mapping[str, Any], objects: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The row with its flat columns in the objects they name; a nested row as it came.
+    """The row with its flat columns in `objects`, as they name them; a nested row as it came.
 
-    A row is flat when it has a flat column, or no object at all.
-
-    Args:
-        row: as it came.
-        objects: EVENT_OBJECTS or PROFILE_OBJECTS.
-
-    Raises:
-        RowRejected: two columns give different values for one field.
+    A row is flat when it has a flat column, or no object at all. Raises RowRejected when two
+    columns give different values for one field.
     """
     names = "\n".join(map(str, row))
     paths = {}

@@ -189,11 +189,7 @@ def _shared(names: frozenset[str]) -> frozenset[str]:
 
 
 def _other_ids(value: object) -> tuple[str, ...]:
-    """Further external ids of the person.
-
-    Raises:
-        RowRejected: they are no array of texts.
-    """
+    """Further external ids of the person; raises RowRejected when they are no array of texts."""
     ids = [] if value is None else value
     if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
         raise RowRejected("The profile's also_known_as is not an array of texts.")

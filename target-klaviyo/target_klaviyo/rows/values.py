@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -28,8 +28,7 @@ _MAX_UTF8_BYTES_PER_CHAR = 4
 _HARMLESS_CHARS = MAX_STRING_BYTES // _MAX_UTF8_BYTES_PER_CHAR
 
 _ISO_8601 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)"
-    r"(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,]\d+)?)? ?(?:(Z)|([+-])(\d\d):?(\d\d)?)?)?",
+    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?:(:\d\d)(?:[.,]\d+)?)? ?(?:Z|([+-]\d\d):?(\d\d)?)?)?",
     re.ASCII | re.IGNORECASE,
 )
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -51,17 +50,14 @@ def _check(value: Any, depth: int, where: str, name: str) -> None:  # noqa: C901
             raise _broken(where, name, "holds NaN or infinity, which JSON cannot express")
         if not _within_64_bits(value):
             raise _broken(where, name, "holds a number beyond 64-bit integers")
-    elif kind is dict:
+    elif kind in {dict, list, tuple}:
         if depth > MAX_DEPTH:
             raise _broken(where, name, "is nested deeper than 10 levels")
-        for key, inner in value.items():
-            if type(key) is not str:
+        if kind is dict:
+            if not all(type(key) is str for key in value):
                 raise _broken(where, name, "holds an object whose keys are not text")
-            _check(inner, depth + 1, where, name)
-    elif kind is list or kind is tuple:
-        if depth > MAX_DEPTH:
-            raise _broken(where, name, "is nested deeper than 10 levels")
-        if len(value) > MAX_ARRAY_ITEMS:
+            value = value.values()
+        elif len(value) > MAX_ARRAY_ITEMS:
             raise _broken(where, name, "holds an array of more than 4,000 items")
         for inner in value:
             _check(inner, depth + 1, where, name)
@@ -153,20 +149,10 @@ def _parse(value: Any) -> datetime | None:
     match = _ISO_8601.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return None
-    year, month, day, hour, minute, second, _, sign, zone_hours, zone_minutes = match.groups()
+    day, clock, seconds, zone_hours, zone_minutes = match.groups()
+    zone = f"{zone_hours or '+00'}:{zone_minutes or '00'}"
     try:
-        local = datetime(
-            int(year),
-            int(month),
-            int(day),
-            int(hour or 0),
-            int(minute or 0),
-            int(second or 0),
-            tzinfo=timezone.utc,
-        )
-        if sign:
-            offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes or 0))
-            local = local - offset if sign == "+" else local + offset
+        local = datetime.fromisoformat(f"{day}T{clock or '00:00'}{seconds or ':00'}{zone}")
+        return local.astimezone(timezone.utc)
     except (ValueError, OverflowError):
         return None
-    return local

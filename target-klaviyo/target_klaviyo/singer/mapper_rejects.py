@@ -7,7 +7,7 @@ transform, once the cause is mended.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from target_klaviyo.errors import RowRejected
 from target_klaviyo.rows.contract import Origin
@@ -16,15 +16,8 @@ from target_klaviyo.rows.values import serialise
 STREAM = "rejects"
 
 
-class MapperReject(NamedTuple):
-    """A raw record, and why the mapper made no row of it."""
-
-    origin: Origin
-    rejection: RowRejected
-
-
-def mapper_reject(record: object) -> MapperReject | None:
-    """What a record of the stream `rejects` tells; None when it is not a mapper's.
+def mapper_reject(record: object) -> tuple[Origin, RowRejected] | None:
+    """The raw record that one of `rejects` tells of, and why; None when it is not a mapper's.
 
     Raises:
         RowRejected: a text in it has no UTF-8.
@@ -41,4 +34,4 @@ def mapper_reject(record: object) -> MapperReject | None:
         "key_properties": record.get("key_properties") or [],
     }
     message = serialise({"type": "RECORD", "stream": stream, "record": raw})
-    return MapperReject(Origin(stream, message, serialise(schema)), RowRejected(reason))
+    return Origin(stream, message, serialise(schema)), RowRejected(reason)

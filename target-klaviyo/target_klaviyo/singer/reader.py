@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import re
 import select
 import sys
@@ -164,11 +163,7 @@ def _parse_leniently(line: bytes, line_number: int) -> Any:
 
 def _integer(digits: str) -> float:
     """Python refuses to read integers of thousands of digits; none of them fits 64 bits anyway."""
-    return (
-        int(digits)
-        if len(digits) <= MAX_INTEGER_DIGITS
-        else math.copysign(math.inf, -(digits[0] == "-") or 1)
-    )
+    return int(digits) if len(digits) <= MAX_INTEGER_DIGITS else float(digits)
 
 
 def _shortly(error: ValueError) -> str:

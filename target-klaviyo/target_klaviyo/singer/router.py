@@ -6,12 +6,12 @@ import logging
 from typing import TYPE_CHECKING
 
 from target_klaviyo.errors import RowRejected
-from target_klaviyo.rows.contract import REJECTED_BY_MAPPER
+from target_klaviyo.rows.contract import REJECTED_BY_MAPPER, EventRow
 from target_klaviyo.singer import mapper_rejects
 
 if TYPE_CHECKING:
     from target_klaviyo.config import Settings
-    from target_klaviyo.rows.contract import Origin, RowReceiver
+    from target_klaviyo.rows.contract import Origin, RowKind, RowReceiver
     from target_klaviyo.rows.parser import RowParser
     from target_klaviyo.singer.input_stats import InputStats
     from target_klaviyo.singer.transforms import Transform
@@ -45,9 +45,9 @@ class RecordRouter:
     def route(self, stream: str, record: object, origin: Origin) -> bool:
         """Take a record; False when its stream is neither rows nor the transform's."""
         if stream in self._event_streams:
-            self._take_event(record, origin)
+            self._take_row("event", record, origin)
         elif stream in self._profile_streams:
-            self._take_profile(record, origin)
+            self._take_row("profile", record, origin)
         elif self._transform is not None and stream in self._raw_streams:
             self._take_raw(self._transform, stream, record, origin)
         elif stream != mapper_rejects.STREAM or not self._take_mapper_reject(record, origin):
@@ -74,27 +74,23 @@ class RecordRouter:
             return "profiles"
         return f"records of {stream}" if stream in self._raw_streams else None
 
-    def _take_event(self, row: object, origin: Origin) -> None:
-        self._receiver.count_read("events")
+    def _take_row(self, kind: RowKind, row: object, origin: Origin) -> None:
+        label = f"{kind}s"
+        self._receiver.count_read(label)
+        parse = self._parser.parse_event if kind == "event" else self._parser.parse_profile
         try:
-            event = self._parser.parse_event(row, origin)
+            parsed = parse(row, origin)
         except RowRejected as rejection:
-            self._receiver.take_reject("events", rejection, origin)
+            self._receiver.take_reject(label, rejection, origin)
             return
-        if event.warnings:
-            self._warn(event.warnings)
-        self._receiver.take_event(event)
-
-    def _take_profile(self, row: object, origin: Origin) -> None:
-        self._receiver.count_read("profiles")
-        try:
-            profile = self._parser.parse_profile(row, origin)
-        except RowRejected as rejection:
-            self._receiver.take_reject("profiles", rejection, origin)
-            return
-        if profile.warnings:
-            self._warn(profile.warnings)
-        self._receiver.take_profile(profile)
+        for warning in parsed.warnings:
+            if not self._stats.warnings[warning]:
+                logger.warning("For the first time in this run, %s.", warning)
+            self._stats.warnings[warning] += 1
+        if isinstance(parsed, EventRow):
+            self._receiver.take_event(parsed)
+        else:
+            self._receiver.take_profile(parsed)
 
     def _take_raw(self, transform: Transform, stream: str, record: object, origin: Origin) -> None:
         label = f"records of {stream}"
@@ -113,30 +109,22 @@ class RecordRouter:
             rule = f"The transform fails on it ({type(error).__name__})."
             self._receiver.take_reject(label, RowRejected(sentence, rule=rule), origin)
             return
-        for row_kind, row in rows:
-            if row_kind == "event":
-                self._take_event(row, origin)
-            else:
-                self._take_profile(row, origin)
+        for kind, row in rows:
+            self._take_row(kind, row, origin)
 
     def _take_mapper_reject(self, record: object, origin: Origin) -> bool:
         """Put what a mapper has rejected among the rejects; False when it is no such thing."""
         label = REJECTED_BY_MAPPER
         try:
             reject = mapper_rejects.mapper_reject(record)
-        except RowRejected as rejection:
+        except RowRejected as unreadable:
             self._receiver.count_read(label)
-            self._receiver.take_reject(label, rejection, origin)
+            self._receiver.take_reject(label, unreadable, origin)
             return True
         if reject is None:
             return False
         self._receiver.count_read(label)
-        self._receiver.take_reject(label, reject.rejection, reject.origin)
+        raw_origin, rejection = reject
+        self._receiver.take_reject(label, rejection, raw_origin)
         origin.rejected = True
         return True
-
-    def _warn(self, warnings: list[str]) -> None:
-        for warning in warnings:
-            if not self._stats.warnings[warning]:
-                logger.warning("For the first time in this run, %s.", warning)
-            self._stats.warnings[warning] += 1

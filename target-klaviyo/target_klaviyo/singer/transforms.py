@@ -48,22 +48,14 @@ class Transform(Protocol):
 
 
 def configured_transform(settings: Settings) -> Transform | None:
-    """The transform that the settings name, if any.
-
-    Raises:
-        SettingsError: as `load_transform`.
-    """
-    if settings.transform is None:
-        return None
-    return load_transform(settings.transform, settings.transform_config)
-
-
-def load_transform(name: str, config: Mapping[str, Any]) -> Transform:
-    """The transform of that name, built from `config`.
+    """The transform that the settings name, if any, built from its own.
 
     Raises:
         SettingsError: there is none of that name, or it does not take its settings.
     """
+    name = settings.transform
+    if name is None:
+        return None
     found = {entry.name: entry for entry in entry_points(group=GROUP)}
     if name not in found:
         beside = enumeration(f"'{each}'" for each in sorted(found)) or "none"
@@ -74,7 +66,7 @@ def load_transform(name: str, config: Mapping[str, Any]) -> Transform:
             "environment."
         )
     try:
-        transform: Transform = found[name].load()(config)
+        transform: Transform = found[name].load()(settings.transform_config)
     except ImportError as error:
         raise SettingsError(
             f"The transform {name} cannot be loaded ({error}); install its package again."

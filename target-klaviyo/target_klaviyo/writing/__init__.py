@@ -1,8 +1,8 @@
 """Sending rows and knowing what became of each.
 
-    rows ──▶ lanes ──▶ batches ──▶ tasks ──▶ dispatcher ──POST──▶ Klaviyo
-               ▲                                 │
-               └────────── outcomes ◀────────────┘
+    rows ──▶ sinks ──▶ batches ──▶ requests ──▶ dispatcher ──POST──▶ Klaviyo
+               ▲                                    │
+               └────────── outcomes ◀───────────────┘
                │
                ├──▶ tracker ──▶ checkpoints ──▶ STATE
                └──▶ rejects

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from functools import partial
 from typing import TYPE_CHECKING
 
-from target_klaviyo.klaviyo.outcomes import ApiError, Outcome, Success
+from target_klaviyo.klaviyo.outcomes import ApiError, Decisive, Success
 from target_klaviyo.writing.import_jobs import (
     MAX_SUBMISSIONS,
     RESUBMISSION_PAUSES,
@@ -15,7 +14,7 @@ from target_klaviyo.writing.import_jobs import (
 )
 from target_klaviyo.writing.payloads import profiles_at
 from target_klaviyo.writing.requests import AskStatus, ReadErrors, SubmitProfiles
-from target_klaviyo.writing.sink import attribute_errors, errors_of, halves
+from target_klaviyo.writing.sink import halves
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,114 +26,105 @@ if TYPE_CHECKING:
 _UNEXPLAINED = ApiError("", "Import failed", "The import job failed without saying why.", "")
 
 
+Ended = tuple["Sequence[ProfileRow]", "Mapping[ProfileRow, ApiError]"]
+"""Rows that have been imported, and those that cannot be, with the reason."""
+
+_NONE: Ended = (), {}
+
+
 class BulkImporter:
-    """Imports profiles in bulk.
+    """Imports profiles in bulk."""
 
-    Args:
-        dispatcher: sends requests.
-        stats: counts jobs.
-        list_id: the list imported profiles join.
-        clock: seconds of a monotonic clock.
-        imported: told of rows that Klaviyo has imported.
-        refused: told of rows that it has not, and why.
-
-    Attributes:
-        pending_jobs: import jobs that Klaviyo is still at.
-    """
-
-    def __init__(  # noqa: PLR0913  (its collaborators, each by name)
+    def __init__(
         self,
         dispatcher: Dispatcher,
         stats: RunStats,
         *,
         list_id: str | None,
         clock: Callable[[], float],
-        imported: Callable[[Sequence[ProfileRow]], None],
-        refused: Callable[[Mapping[ProfileRow, ApiError]], None],
     ) -> None:
         self._dispatcher = dispatcher
         self._stats = stats
         self._list_id = list_id
         self._clock = clock
-        self._imported = imported
-        self._refused = refused
-        self.pending_jobs = 0
 
     def submit(self, rows: Sequence[ProfileRow]) -> None:
         """Import rows, as many as one request can hold."""
         self._dispatcher.submit(SubmitProfiles(rows, self._list_id))
 
-    def handle(self, request: SubmitProfiles | AskStatus | ReadErrors, outcome: Outcome) -> None:
+    def handle(self, request: SubmitProfiles | AskStatus | ReadErrors, outcome: Decisive) -> Ended:
         """Go on by one answer."""
         if isinstance(request, SubmitProfiles):
-            self._submitted(request, outcome)
-        elif isinstance(request, AskStatus):
-            self._status_told(request, outcome)
-        else:
-            self._errors_read(request, outcome)
+            return self._submitted(request, outcome)
+        if isinstance(request, AskStatus):
+            return self._status_told(request.job, outcome)
+        return self._errors_read(request.job, outcome)
 
-    def _submitted(self, request: SubmitProfiles, outcome: Outcome) -> None:
+    def _submitted(self, request: SubmitProfiles, outcome: Decisive) -> Ended:
+        rows = request.rows
         if isinstance(outcome, Success):
             identifier = outcome.document["data"]["id"]
             self._stats.jobs += 1
-            self.pending_jobs += 1
-            job = ImportJob(identifier, request.rows, request.submissions, self._clock())
+            self._stats.pending_jobs += 1
+            job = ImportJob(identifier, rows, request.submissions, self._clock())
             self._dispatcher.submit_later(AskStatus(job), job.pause)
-            return
-        rows = request.rows
-        failed = attribute_errors(rows, errors_of(outcome), partial(profiles_at, rows=rows))
+            return _NONE
+        failed: dict[ProfileRow, ApiError] = {}
+        for error in outcome.errors:
+            for row in profiles_at(error.pointer, rows):
+                failed.setdefault(row, error)
+        if not failed and len(rows) == 1:
+            failed = {rows[0]: outcome.errors[0]}
         if failed:
             self._submit_again([row for row in rows if row not in failed])
-            self._refused(failed)
         else:
-            for half in halves(rows):
-                self._submit_again(half)
+            self._submit_halves(rows)
+        return (), failed
 
-    def _status_told(self, request: AskStatus, outcome: Outcome) -> None:
-        job = request.job
+    def _status_told(self, job: ImportJob, outcome: Decisive) -> Ended:
         if isinstance(outcome, Success):
             progress = job.observe(outcome.document, self._clock(), datetime.now(timezone.utc))
         else:
             progress = job.vanish()
         if progress is JobProgress.PENDING:
             self._dispatcher.submit_later(AskStatus(job), job.pause)
-            return
-        self.pending_jobs -= 1
+            return _NONE
+        self._stats.pending_jobs -= 1
         if progress is JobProgress.LOST:
-            self._resubmit(job)
-        elif job.failed_count == 0:
-            self._imported(job.rows)
-        else:
-            self._dispatcher.submit(ReadErrors(job))
+            return self._resubmit(job)
+        if job.failed_count == 0:
+            return job.rows, {}
+        self._dispatcher.submit(ReadErrors(job))
+        return _NONE
 
-    def _errors_read(self, request: ReadErrors, outcome: Outcome) -> None:
-        job = request.job
+    def _errors_read(self, job: ImportJob, outcome: Decisive) -> Ended:
         if not isinstance(outcome, Success):
             job.vanish()
-            self._resubmit(job)
-            return
+            return self._resubmit(job)
         cursor = job.read_errors(outcome.document)
         if cursor is not None:
             self._dispatcher.submit(ReadErrors(job, cursor))
-            return
+            return _NONE
         others = [row for row in job.rows if row not in job.failures]
         if not job.unexplained:
-            self._imported(others)
-        elif len(others) == len(job.rows) == 1:
-            job.failures[others[0]] = _UNEXPLAINED
-        else:
-            for half in halves(others):
-                self._submit_again(half)
-        self._refused(job.failures)
+            return others, job.failures
+        if len(others) == len(job.rows) == 1:
+            return (), {others[0]: _UNEXPLAINED}
+        self._submit_halves(others)
+        return (), job.failures
 
-    def _resubmit(self, job: ImportJob) -> None:
+    def _resubmit(self, job: ImportJob) -> Ended:
         if job.submissions < MAX_SUBMISSIONS:
             self._stats.resent += 1
             again = SubmitProfiles(job.rows, self._list_id, job.submissions + 1)
             self._dispatcher.submit_later(again, RESUBMISSION_PAUSES[job.submissions - 1])
-            return
+            return _NONE
         why = f"The import job {job.lost_because}, {job.submissions} times over."
-        self._refused(dict.fromkeys(job.rows, ApiError("", why, why, "")))
+        return (), dict.fromkeys(job.rows, ApiError("", why, why, ""))
+
+    def _submit_halves(self, rows: Sequence[ProfileRow]) -> None:
+        for half in halves(rows):
+            self._submit_again(half)
 
     def _submit_again(self, rows: Sequence[ProfileRow]) -> None:
         if rows:

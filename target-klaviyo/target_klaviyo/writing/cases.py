@@ -4,95 +4,88 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from target_klaviyo.klaviyo import endpoints
-from target_klaviyo.klaviyo.endpoints import Call
 from target_klaviyo.people import changes
-from target_klaviyo.people.lookups import Kind, lookup
+from target_klaviyo.people.lookups import lookup
 from target_klaviyo.people.resolution import Identifiers
+from target_klaviyo.rows.contract import ProfileRow
+from target_klaviyo.writing.payloads import single_import
 from target_klaviyo.writing.requests import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    from target_klaviyo.klaviyo.endpoints import Call
     from target_klaviyo.klaviyo.outcomes import ApiError
+    from target_klaviyo.people.lookups import Kind
     from target_klaviyo.people.person import Person
-    from target_klaviyo.rows.contract import ProfileRow
 
 
 @dataclass(slots=True, eq=False)
 class Case:
-    """A row whose person is being found out; there are many at a time, so they are kept small.
+    """A row on its way to its person; there are many at a time, so they are kept small.
 
     Attributes:
-        named: profiles that Klaviyo has named as bearing an identifier of the row.
         identifiers: what the row says about whose it is.
-    """
-
-    row: ProfileRow
-    named: frozenset[str] = frozenset()
-    identifiers: Identifiers = field(init=False)
-
-    def __post_init__(self) -> None:
-        identity = dict(self.row.identity)
-        self.identifiers = Identifiers(
-            identity["external_id"], identity.get("email"), frozenset(self.row.also_known_as)
-        )
-
-    @property
-    def spellings(self) -> set[str]:
-        """The address in lower case and as it came; none without one."""
-        if self.identifiers.email is None:
-            return set()
-        return {self.identifiers.email, orjson.loads(self.row.attributes)["email"]}
-
-
-@dataclass(slots=True, eq=False)
-class ResolvedCase(Case):
-    """A row on its way to its person.
-
-    Attributes:
-        steps: requests that must be carried out before the row itself is written.
-        person_id: the profile it goes to, None for a new one.
-        fields: what is to be written there.
-        single: it is written by an update of the one profile.
-        attempted: what was decided last, by which a second refusal of the same is known.
-        error: why the last attempt was refused, None when none was.
+        named: profiles that Klaviyo has named as bearing an identifier of the row.
+        steps: what is yet to be done, in order; a row among them is to be imported.
+        rounds: how often a step was refused.
         merging: profiles that Klaviyo has been asked to merge.
-        waits_for: a row that may take along the profile this one has found.
+        waits_for: a row that has, or may take along, the profile this one has found.
         waiting: the rows that wait so for this one.
         ahead_of: the row it should have waited for, which waits for it in turn.
         wrote: something was changed in Klaviyo.
         foreign: its profile keeps an external id of somebody else's.
     """
 
-    steps: tuple[UpdateProfile | MergeProfiles, ...] = ()
+    row: ProfileRow
+    identifiers: Identifiers = field(init=False)
+    named: frozenset[str] = frozenset()
+    steps: tuple[Step, ...] = ()
     subjects: frozenset[str] = frozenset()
-    person_id: str | None = None
-    fields: Mapping[str, Any] | None = None
-    single: bool = False
-    attempted: object = None
-    error: ApiError | None = None
     rounds: int = 0
     merging: frozenset[str] = frozenset()
     merge_looks: int = 0
-    waits_for: ResolvedCase | None = None
-    waiting: tuple[ResolvedCase, ...] = ()
-    ahead_of: ResolvedCase | None = None
+    waits_for: Case | None = None
+    waiting: tuple[Case, ...] = ()
+    ahead_of: Case | None = None
     times_ahead: int = 0
     wrote: bool = False
     foreign: bool = False
 
+    def __post_init__(self) -> None:
+        identity = dict(self.row.identity)
+        self.identifiers = Identifiers(
+            identity.get("external_id", ""),
+            identity.get("email"),
+            frozenset(self.row.also_known_as),
+        )
 
-CaseT = TypeVar("CaseT", bound=Case)
+    @property
+    def is_anchored(self) -> bool:
+        """Whether Klaviyo may know the person by two identifiers, under two profiles."""
+        return self.row.profile_id is None and self.identifiers.anchor != ""
+
+    def values(self, kind: Kind) -> Collection[str]:
+        """The identifiers of a kind by which the row is asked about.
+
+        An address as it came and in lower case; `id` are profiles that Klaviyo has named.
+        """
+        if kind == "external_id":
+            return self.identifiers.external_ids
+        if kind == "id":
+            return self.named
+        if self.identifiers.email is None:
+            return frozenset()
+        return {self.identifiers.email, orjson.loads(self.row.attributes)["email"]}
 
 
 @dataclass(eq=False)
-class Inquiry(Generic[CaseT]):
+class Inquiry:
     """What is asked about some rows, and who was found so far.
 
     Attributes:
@@ -101,12 +94,12 @@ class Inquiry(Generic[CaseT]):
         refused: rows whose identifiers Klaviyo does not take in a question.
     """
 
-    cases: Sequence[CaseT]
+    cases: Sequence[Case]
     counts: bool
     unanswered: int = 0
     asked_addresses: bool = False
     people: dict[str, Person] = field(default_factory=dict)
-    refused: dict[CaseT, ApiError] = field(default_factory=dict)
+    refused: dict[Case, ApiError] = field(default_factory=dict)
 
     @property
     def unseen_addresses(self) -> set[str]:
@@ -116,10 +109,10 @@ class Inquiry(Generic[CaseT]):
             spelling
             for case in self.cases
             if case.identifiers.email not in seen and case not in self.refused
-            for spelling in case.spellings
+            for spelling in case.values("email")
         }
 
-    def found(self) -> Iterator[tuple[CaseT, list[Person]]]:
+    def found(self) -> Iterator[tuple[Case, list[Person]]]:
         """The people who may be a row's, for each row that could be asked about."""
         by_external_id: dict[str | None, list[Person]] = defaultdict(list)
         by_email: dict[str | None, list[Person]] = defaultdict(list)
@@ -139,7 +132,7 @@ class Inquiry(Generic[CaseT]):
 class LookUpPeople(Request):
     """A page of the people who bear one of these identifiers."""
 
-    inquiry: Inquiry[Any]
+    inquiry: Inquiry
     kind: Kind
     values: Sequence[str]
     cursor: str | None = None
@@ -154,11 +147,10 @@ class LookUpPeople(Request):
 class UpdateProfile(Request):
     """One profile of a person, by its own id: for an address, and for what bulk cannot clear.
 
-    Attributes:
-        leaves: the profile is a former one, which the person leaves.
+    With `leaves`, the profile is a former one, which the person leaves.
     """
 
-    case: ResolvedCase
+    case: Case
     person_id: str
     fields: Mapping[str, Any]
     leaves: bool = False
@@ -166,20 +158,33 @@ class UpdateProfile(Request):
 
     def call(self) -> Call:
         """PATCH /api/profiles/{id}."""
-        path = self.endpoint.path.format(id=quote(self.person_id, safe=""))
-        return Call(self.endpoint, path, changes.update(self.person_id, self.fields))
+        return self.endpoint.call(changes.update(self.person_id, self.fields), of=self.person_id)
 
 
 @dataclass(eq=False)
 class MergeProfiles(Request):
     """A former profile of a person, into the one where they are now."""
 
-    case: ResolvedCase
+    case: Case
     source_id: str
     destination_id: str
     endpoint = endpoints.PROFILE_MERGE
 
     def call(self) -> Call:
         """POST /api/profile-merge."""
-        body = changes.merge(self.source_id, self.destination_id)
-        return Call(self.endpoint, self.endpoint.path, body)
+        return self.endpoint.call(changes.merge(self.source_id, self.destination_id))
+
+
+@dataclass(eq=False)
+class ImportProfile(Request):
+    """One profile whose person is not looked up, for what bulk import cannot clear."""
+
+    case: Case
+    endpoint = endpoints.PROFILE_IMPORT
+
+    def call(self) -> Call:
+        """POST /api/profile-import."""
+        return self.endpoint.call(single_import(self.case.row))
+
+
+Step = UpdateProfile | MergeProfiles | ImportProfile | ProfileRow

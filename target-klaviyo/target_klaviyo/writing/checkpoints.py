@@ -15,8 +15,6 @@ from target_klaviyo.errors import RowRejected
 from target_klaviyo.rows.contract import EventRow
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from target_klaviyo.klaviyo.outcomes import ApiError
     from target_klaviyo.rows.contract import Origin, ProfileRow
     from target_klaviyo.writing.rejects import RejectsFile
@@ -55,15 +53,15 @@ class Checkpoints:
         """Rows not yet at their end."""
         return sum(self._outstanding.values())
 
-    @property
-    def waiting(self) -> tuple[int, float] | None:
-        """The last epoch that a STATE waits for, and when its checkpoint was set."""
-        return (self._closed[-1][0], self._last_set) if self._closed else None
+    def due(self, now: float) -> float:
+        """When the next checkpoint is, or a STATE has waited for long; infinite when none waits."""
+        due = self._last_set + SECONDS_BETWEEN_CHECKPOINTS
+        return due if self._state or (self._closed and due > now) else math.inf
 
-    @property
-    def next_due(self) -> float | None:
-        """When the next checkpoint is due, if a STATE waits for one."""
-        return self._last_set + SECONDS_BETWEEN_CHECKPOINTS if self._state else None
+    def overdue_epoch(self, now: float) -> int | None:
+        """The last epoch that a STATE has waited for long, if there is one."""
+        waited_long = now - self._last_set >= SECONDS_BETWEEN_CHECKPOINTS
+        return self._closed[-1][0] if self._closed and waited_long else None
 
     def remember_state(self, value: Any) -> None:
         """A STATE came; it replaces one that has no checkpoint yet."""
@@ -92,9 +90,8 @@ class Checkpoints:
 class DeliveryTracker:
     """Books every row from arrival to its end; STATE and memory are judged by it."""
 
-    def __init__(self, rejects: RejectsFile, rejects_path: Path, stats: RunStats) -> None:
+    def __init__(self, rejects: RejectsFile, stats: RunStats) -> None:
         self._rejects = rejects
-        self._rejects_path = rejects_path
         self.stats = stats
         self.checkpoints = Checkpoints()
         self.bytes_under_way = 0
@@ -104,8 +101,19 @@ class DeliveryTracker:
         row.epoch = self.checkpoints.count_in()
         self.bytes_under_way += _weight(row)
 
-    def release(self, row: EventRow | ProfileRow) -> None:
-        """A row has come to its end; a rejected one only after `write_reject`."""
+    def book_stored(self, label: str, row: EventRow | ProfileRow, *doubles: Any) -> None:
+        """A row is stored, and with it rows that are its doubles or parts of it."""
+        self.stats.stored[label] += 1
+        self.stats.duplicates[label] += len(doubles)
+        for ended in (row, *doubles):
+            self._release(ended)
+
+    def book_refused(self, label: str, row: EventRow | ProfileRow, error: ApiError) -> None:
+        """Klaviyo has refused a row."""
+        self.write_reject(label, RowRejected(error.reason, rule=error.rule), row.origin)
+        self._release(row)
+
+    def _release(self, row: EventRow | ProfileRow) -> None:
         self.checkpoints.count_out(row.epoch)
         self.bytes_under_way -= _weight(row)
 
@@ -120,17 +128,13 @@ class DeliveryTracker:
         self._rejects.write(origin, rejection.reason)
         self.stats.count_reject(label, rejection.rule)
 
-    def write_refusal(self, label: str, error: ApiError, origin: Origin) -> None:
-        """The same for a row that Klaviyo has refused."""
-        self.write_reject(label, RowRejected(error.reason, rule=error.rule), origin)
-
     def check_reject_share(self) -> None:
         """Raise TooManyRejects when the rejects speak of a systemic fault."""
-        self.stats.check_reject_share(self._rejects_path)
+        self.stats.check_reject_share(self._rejects.path)
 
     def check_all_rejected(self) -> None:
         """Raise TooManyRejects when nothing at all was sent, for rejects."""
-        self.stats.check_all_rejected(self._rejects_path)
+        self.stats.check_all_rejected(self._rejects.path)
 
     def persist_rejects(self) -> None:
         """Make the rejects so far outlive this process."""

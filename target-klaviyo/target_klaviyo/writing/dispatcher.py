@@ -23,7 +23,7 @@ from target_klaviyo.klaviyo.endpoints import (
     Endpoint,
 )
 from target_klaviyo.klaviyo.exchange import Exchange
-from target_klaviyo.klaviyo.outcomes import RateLimited
+from target_klaviyo.klaviyo.outcomes import RateLimited, Rejected, Success
 from target_klaviyo.klaviyo.retry import RetryPolicy
 from target_klaviyo.writing.pool import Pool
 from target_klaviyo.writing.stats import RequestRate
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from target_klaviyo.klaviyo.client import Client
-    from target_klaviyo.klaviyo.endpoints import Answer, NoAnswer
-    from target_klaviyo.klaviyo.outcomes import Outcome
+    from target_klaviyo.klaviyo.outcomes import Decisive
     from target_klaviyo.writing.requests import Request
     from target_klaviyo.writing.stats import RunStats
 
@@ -50,14 +49,7 @@ ENDPOINTS_BY_URGENCY = (
 
 
 class Dispatcher:
-    """Queues and the pool; one thread uses it.
-
-    Args:
-        client: sends a request.
-        concurrency: requests in flight at most.
-        stats: counts requests.
-        clock: seconds of a monotonic clock.
-    """
+    """Queues and the pool of `concurrency` threads; one thread uses it."""
 
     def __init__(
         self, client: Client, *, concurrency: int, stats: RunStats, clock: Callable[[], float]
@@ -73,9 +65,7 @@ class Dispatcher:
         self._delayed: list[tuple[float, int, Request]] = []
         self._order = itertools.count()
         self._in_flight: Counter[Endpoint] = Counter()
-        self._pool: Pool[Request, Answer | NoAnswer] = Pool(
-            concurrency, lambda request: client.send(request.call())
-        )
+        self._pool = Pool(concurrency, lambda request: client.send(request.call()))
 
     def submit(self, request: Request) -> None:
         """Queue a request behind others of its endpoint."""
@@ -111,19 +101,18 @@ class Dispatcher:
         """Whether there is nothing to do, now or later."""
         return not (self._pool.busy or self._delayed or any(self._ready.values()))
 
-    def outcomes(self) -> Iterator[tuple[Request, Outcome]]:
+    def outcomes(self) -> Iterator[tuple[Request, Decisive]]:
         """Requests whose answer has come and is decisive; others are queued to be sent again.
 
-        Raises:
-            KlaviyoError: no request of this run can succeed, or a trouble does not pass.
+        Raises KlaviyoError when no request of this run can succeed, or a trouble does not pass.
         """
         for request, answer in self._pool.results():
             self._in_flight[request.endpoint] -= 1
             outcome = self._exchange.receive(request.endpoint, answer)
-            pause = self._exchange.retry_delay(request.endpoint, outcome, request.attempts)
-            if pause is None:
+            if isinstance(outcome, Success | Rejected):
                 yield request, outcome
                 continue
+            pause = self._exchange.retry_delay(request.endpoint, outcome, request.attempts)
             if isinstance(outcome, RateLimited):
                 self._stats.rate_limited += 1
             else:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from target_klaviyo.klaviyo.endpoints import BULK_EVENTS
-from target_klaviyo.klaviyo.outcomes import ApiError, Outcome, Success
+from target_klaviyo.klaviyo.outcomes import Success
 from target_klaviyo.writing.batches import MAX_EVENTS, EventBatcher
-from target_klaviyo.writing.payloads import ambiguous_events, events_at
+from target_klaviyo.writing.payloads import events_at
 from target_klaviyo.writing.requests import SendEvents
-from target_klaviyo.writing.sink import Sink, attribute_errors, errors_of, halves
+from target_klaviyo.writing.sink import Sink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Sequence
+    from collections.abc import Callable, Sequence
 
+    from target_klaviyo.klaviyo.outcomes import ApiError, Decisive
     from target_klaviyo.rows.contract import EventRow
     from target_klaviyo.rows.identity import Identifier, Identity
     from target_klaviyo.writing.checkpoints import DeliveryTracker
@@ -25,13 +25,8 @@ class EventSink(Sink[EventBatcher]):
     """Sends events in bulk.
 
     An event waits for the profile rows of its person that were read before it: else it would make
-    or find another profile than those decide on.
-
-    Args:
-        dispatcher: sends requests.
-        tracker: books outcomes.
-        max_rows: lowers Klaviyo's 1,000 a request.
-        claimed: the identifier by which a person's profile row is still on its way, if one is.
+    or find another profile than those decide on. `claimed` tells the identifier by which such a row
+    is still on its way.
 
     Attributes:
         waiting: events that wait for profile rows.
@@ -86,73 +81,44 @@ class EventSink(Sink[EventBatcher]):
             self._dispatcher.submit(SendEvents(rows))
         self._batcher.full.clear()
 
-    def handle(self, request: SendEvents, outcome: Outcome) -> None:
+    def handle(self, request: SendEvents, outcome: Decisive) -> None:
         """Klaviyo validates all or nothing: reject what it names, send the rest again."""
         if isinstance(outcome, Success):
             for row in request.rows:
-                self._stored(row)
+                doubles = self._batcher.row_ended(row, stored=True)
+                self._tracker.book_stored("events", row, *doubles)
             return
-        groups = request.groups
-        errors = errors_of(outcome)
-        failed = attribute_errors(request.rows, errors, partial(events_at, groups=groups))
-        ambiguous = _ambiguous(groups, errors, failed)
-        if not failed and not ambiguous:
-            for half in halves(request.rows):
-                self._dispatcher.submit_first(SendEvents(half, exact=request.exact))
-            return
-        merged = [] if request.exact else _merged_profiles(groups, failed)
-        if merged:
-            # Their profiles, merged into one, were refused: apart, the right one gets the blame.
-            self._dispatcher.submit_first(SendEvents(merged, exact=True))
-        apart = set(merged)
-        doubtful = {row for half in ambiguous for row in half}
-        others = [row for row in request.rows if row not in failed and row not in doubtful]
-        for rows in filter(None, (others, *ambiguous)):
-            self._dispatcher.submit_first(SendEvents(rows, exact=request.exact))
+        failed, doubtful = _attribute(request, outcome.errors)
+        first: list[EventRow] = []
+        second: list[EventRow] = []
+        for rows in doubtful:  # their halves travel together: every round halves all at once
+            middle = len(rows) // 2
+            first += rows[:middle]
+            second += rows[middle:]
+        apart = {*failed, *first, *second}
+        others = [row for row in request.rows if row not in apart]
+        for rows in filter(None, (others, second, first)):
+            self._dispatcher.submit_first(SendEvents(rows))
         for row, error in failed.items():
-            if row not in apart:
-                self._rejected(row, error)
+            self._tracker.book_refused("events", row, error)
+            self._batcher.row_ended(row, stored=False)
         self._tracker.check_reject_share()
 
-    def _stored(self, row: EventRow) -> None:
-        duplicates = self._batcher.row_ended(row, stored=True)
-        self._tracker.stats.stored["events"] += 1
-        self._tracker.stats.duplicates["events"] += len(duplicates)
-        for ended in (row, *duplicates):
-            self._tracker.release(ended)
 
-    def _rejected(self, row: EventRow, error: ApiError) -> None:
-        self._tracker.write_refusal("events", error, row.origin)
-        self._tracker.release(row)
-        self._batcher.row_ended(row, stored=False)
-
-
-def _ambiguous(
-    groups: Sequence[Sequence[EventRow]],
-    errors: Sequence[ApiError],
-    failed: Container[EventRow],
-) -> list[list[EventRow]]:
-    """Events of entries one of which is at fault, in two halves that each hold half an entry.
-
-    The halves of all such entries travel together: every round halves all of them at once.
-    """
-    first: dict[EventRow, None] = {}
-    second: dict[EventRow, None] = {}
+def _attribute(
+    request: SendEvents, errors: Sequence[ApiError]
+) -> tuple[dict[EventRow, ApiError], list[list[EventRow]]]:
+    """The events that are at fault, and lists of events one of which is."""
+    failed: dict[EventRow, ApiError] = {}
+    doubtful: dict[EventRow, Sequence[EventRow]] = {}
     for error in errors:
-        rows = [row for row in ambiguous_events(error.pointer, groups) if row not in failed]
-        middle = len(rows) // 2
-        first.update(dict.fromkeys(rows[:middle]))
-        second.update(dict.fromkeys(rows[middle:]))
-    return [list(half) for half in (second, first) if half]
-
-
-def _merged_profiles(
-    groups: Sequence[Sequence[EventRow]], failed: dict[EventRow, ApiError]
-) -> list[EventRow]:
-    """Events wholly failed for a profile that was merged from different ones."""
-    return [
-        row
-        for group in groups
-        if all(each in failed for each in group) and len({each.profile for each in group}) > 1
-        for row in group
-    ]
+        rows, certain = events_at(error.pointer, request.groups)
+        if certain:
+            failed |= {row: error for row in rows if row not in failed}
+        else:
+            doubtful[rows[0]] = rows
+    if len(request.rows) == 1:
+        failed = dict.fromkeys(request.rows, errors[0])
+    elif not failed and not doubtful:
+        doubtful[request.rows[0]] = request.rows
+    return failed, [[row for row in rows if row not in failed] for rows in doubtful.values()]

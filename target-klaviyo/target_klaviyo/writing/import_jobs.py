@@ -16,10 +16,11 @@ from target_klaviyo.rows.identity import IDENTIFIER_KINDS, comparable
 from target_klaviyo.writing.payloads import profiles_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from target_klaviyo.rows.contract import ProfileRow
+    from target_klaviyo.rows.identity import Identifier
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 20.0
@@ -62,7 +63,7 @@ class ImportJob:
 
     def observe(self, document: Any, now: float, today: datetime) -> JobProgress:
         """Note a status answer; `now` in seconds of a monotonic clock, `today` for expiry."""
-        attributes = _attributes(document)
+        attributes = as_object(as_object(as_object(document).get("data")).get("attributes"))
         status = attributes.get("status")
         if status == "complete":
             failed = attributes.get("failed_count")
@@ -94,7 +95,7 @@ class ImportJob:
         except ValueError:
             cursor = None
             self.strays += 1
-        index = _index(self.rows)
+        index = {identifier: row for row in self.rows for identifier in row.identity}
         for resource in resources(document):
             attributes = as_object(resource.get("attributes"))
             (error,) = api_errors({"errors": [attributes]})
@@ -119,10 +120,6 @@ class ImportJob:
         return JobProgress.LOST
 
 
-def _attributes(document: Any) -> dict[str, Any]:
-    return as_object(as_object(as_object(document).get("data")).get("attributes"))
-
-
 def _expired(text: object, today: datetime) -> bool:
     if not isinstance(text, str):
         return False
@@ -132,22 +129,10 @@ def _expired(text: object, today: datetime) -> bool:
         return False
 
 
-def _index(rows: Iterable[ProfileRow]) -> dict[tuple[str, str], ProfileRow]:
-    return {identifier: row for row in rows for identifier in row.identity}
-
-
-def _row_of(payload: object, index: dict[tuple[str, str], ProfileRow]) -> ProfileRow | None:
+def _row_of(payload: object, index: Mapping[Identifier, ProfileRow]) -> ProfileRow | None:
     """The row an import error carries; the payload may be the resource or its attributes."""
-    if not isinstance(payload, dict):
-        return None
-    inner = payload.get("data") if isinstance(payload.get("data"), dict) else payload
-    attributes = inner.get("attributes") if isinstance(inner, dict) else None
-    sources = [source for source in (inner, attributes) if isinstance(source, dict)]
-    for kind in IDENTIFIER_KINDS:
-        for source in sources:
-            value = source.get(kind)
-            if isinstance(value, str):
-                row = index.get(comparable(kind, value))
-                if row is not None:
-                    return row
-    return None
+    resource = as_object(as_object(payload).get("data")) or as_object(payload)
+    sources = (resource, as_object(resource.get("attributes")))
+    values = ((kind, source.get(kind)) for kind in IDENTIFIER_KINDS for source in sources)
+    rows = (index.get(comparable(kind, each)) for kind, each in values if isinstance(each, str))
+    return next(filter(None, rows), None)

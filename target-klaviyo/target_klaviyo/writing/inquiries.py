@@ -7,61 +7,52 @@ request, anybody else two.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic
+from typing import TYPE_CHECKING
 
 from target_klaviyo.errors import KlaviyoError
 from target_klaviyo.klaviyo.json_api import next_cursor, resources
-from target_klaviyo.klaviyo.outcomes import ApiError, NotFound, Outcome, Success
-from target_klaviyo.people.lookups import MAX_IDENTIFIERS, Kind, questions
+from target_klaviyo.klaviyo.outcomes import NotFound, Success
+from target_klaviyo.people.lookups import MAX_IDENTIFIERS, chunks, questions
 from target_klaviyo.people.person import Person
-from target_klaviyo.writing.cases import Case, CaseT, Inquiry, LookUpPeople
-from target_klaviyo.writing.sink import errors_of, halves
+from target_klaviyo.writing.cases import Inquiry, LookUpPeople
+from target_klaviyo.writing.sink import halves
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable
 
+    from target_klaviyo.klaviyo.outcomes import Decisive
+    from target_klaviyo.people.lookups import Kind
+    from target_klaviyo.writing.cases import Case
     from target_klaviyo.writing.dispatcher import Dispatcher
 
 
-class Inquirer(Generic[CaseT]):
+class Inquirer:
     """Asks Klaviyo about rows.
-
-    Args:
-        dispatcher: sends requests.
-        answered: told of each row, and of the people who may be its person.
-        refused: told of rows that cannot be asked about, and why.
 
     Attributes:
         under_way: how many inquiries are.
     """
 
-    def __init__(
-        self,
-        dispatcher: Dispatcher,
-        *,
-        answered: Callable[[CaseT, list[Person]], None],
-        refused: Callable[[CaseT, ApiError], None],
-    ) -> None:
+    def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
-        self._answered = answered
-        self._refused = refused
         self.under_way = 0
 
-    def ask(self, cases: Iterable[CaseT]) -> None:
+    def ask(self, cases: Iterable[Case]) -> None:
         """Ask about rows, as many at a time as one request can hold."""
-        for chunk in _chunks(cases):
+        for chunk in chunks(
+            cases, lambda case: len(case.identifiers.external_ids), MAX_IDENTIFIERS
+        ):
             self.under_way += 1
             self._begin(Inquiry(chunk, counts=True), 0)
 
-    def ask_later(self, case: CaseT, seconds: float) -> None:
+    def ask_later(self, case: Case, seconds: float) -> None:
         """Ask about one row in a while."""
         self._begin(Inquiry([case], counts=False), seconds)
 
-    def handle(self, request: LookUpPeople, outcome: Outcome) -> None:
-        """Go on by one answer.
+    def handle(self, request: LookUpPeople, outcome: Decisive) -> Inquiry | None:
+        """Go on by one answer; returns the inquiry if it was the last one.
 
-        Raises:
-            KlaviyoError: Klaviyo offers no such look-up, or answers otherwise than documented.
+        Raises KlaviyoError when Klaviyo has no such look-up, or answers otherwise than documented.
         """
         inquiry = request.inquiry
         inquiry.unanswered -= 1
@@ -77,20 +68,22 @@ class Inquirer(Generic[CaseT]):
             for half in halves(request.values):
                 self._submit(LookUpPeople(inquiry, request.kind, half))
         else:
-            error = errors_of(outcome)[0]
-            bearers = (case for case in inquiry.cases if _bears(case, request))
-            inquiry.refused.update(dict.fromkeys(bearers, error))
-        if not inquiry.unanswered:
-            self._go_on(inquiry)
+            for case in inquiry.cases:
+                if request.values[0] in case.values(request.kind):
+                    inquiry.refused[case] = outcome.errors[0]
+        if not inquiry.unanswered and not inquiry.asked_addresses:
+            inquiry.asked_addresses = True
+            for asked in questions(sorted(inquiry.unseen_addresses)):
+                self._submit(LookUpPeople(inquiry, "email", asked))
+        if inquiry.unanswered:
+            return None
+        self.under_way -= inquiry.counts
+        return inquiry
 
-    def _begin(self, inquiry: Inquiry[CaseT], seconds: float) -> None:
-        by_kind: dict[Kind, Iterable[str]] = {
-            "external_id": (
-                each for case in inquiry.cases for each in sorted(case.identifiers.external_ids)
-            ),
-            "id": (each for case in inquiry.cases for each in sorted(case.named)),
-        }
-        for kind, values in by_kind.items():
+    def _begin(self, inquiry: Inquiry, seconds: float) -> None:
+        kinds: tuple[Kind, ...] = ("external_id", "id")
+        for kind in kinds:
+            values = (each for case in inquiry.cases for each in sorted(case.values(kind)))
             for asked in questions(values):
                 self._submit(LookUpPeople(inquiry, kind, asked), seconds)
 
@@ -115,43 +108,3 @@ class Inquirer(Generic[CaseT]):
             ) from error
         if cursor is not None and cursor != request.cursor:
             self._submit(LookUpPeople(request.inquiry, request.kind, request.values, cursor))
-
-    def _go_on(self, inquiry: Inquiry[CaseT]) -> None:
-        """Ask by address now, or be done with it."""
-        if not inquiry.asked_addresses:
-            inquiry.asked_addresses = True
-            for asked in questions(sorted(inquiry.unseen_addresses)):
-                self._submit(LookUpPeople(inquiry, "email", asked))
-            if inquiry.unanswered:
-                return
-        self.under_way -= inquiry.counts
-        for case, error in inquiry.refused.items():
-            self._refused(case, error)
-        for case, people in inquiry.found():
-            self._answered(case, people)
-
-
-def _bears(case: Case, request: LookUpPeople) -> bool:
-    """Whether the one identifier that a request asks about is the row's."""
-    (value,) = request.values
-    theirs = {
-        "external_id": case.identifiers.external_ids,
-        "email": case.spellings,
-        "id": case.named,
-    }
-    return value in theirs[request.kind]
-
-
-def _chunks(cases: Iterable[CaseT]) -> Iterator[list[CaseT]]:
-    """Rows whose external ids one request can hold."""
-    chunk: list[CaseT] = []
-    size = 0
-    for case in cases:
-        count = len(case.identifiers.external_ids)
-        if chunk and size + count > MAX_IDENTIFIERS:
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(case)
-        size += count
-    if chunk:
-        yield chunk

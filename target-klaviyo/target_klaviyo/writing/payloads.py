@@ -1,8 +1,7 @@
-"""Request bodies, joined from rows already serialised, and the way back from an error to its rows.
+"""Request bodies, made of rows already serialised, and the way back from an error to its rows.
 
 Klaviyo's bulk event body holds entries of one profile and its events, so events are grouped by
-profile. Errors name their place by JSON pointer; `events_at`, `ambiguous_events` and
-`profiles_at` follow it back.
+profile. Errors name their place by JSON pointer; `events_at` and `profiles_at` follow it back.
 """
 
 from __future__ import annotations
@@ -11,8 +10,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from orjson import Fragment
 
-from target_klaviyo.rows.contract import attributes_with_nulls
+from target_klaviyo.rows.contract import attributes_with_nulls, bytes_to_clear
 from target_klaviyo.rows.merging import updated
 
 if TYPE_CHECKING:
@@ -20,18 +20,9 @@ if TYPE_CHECKING:
 
     from target_klaviyo.rows.contract import EventRow, ProfileRow
 
-_BULK_EVENTS_HEAD = (
-    b'{"data":{"type":"event-bulk-create-job","attributes":{"events-bulk-create":{"data":['
-)
-_BULK_EVENTS_TAIL = b"]}}}}"
-_ENTRY_HEAD = b'{"type":"event-bulk-create","attributes":{"profile":{"data":'
-_ENTRY_MIDDLE = b'},"events":{"data":['
-_ENTRY_TAIL = b"]}}}"
-_IMPORT_HEAD = b'{"data":{"type":"profile-bulk-import-job","attributes":{"profiles":{"data":['
-_IMPORT_TAIL = b"]}}"
-
-BODY_OVERHEAD = 256
-ENTRY_OVERHEAD = len(_ENTRY_HEAD + _ENTRY_MIDDLE + _ENTRY_TAIL) + 1
+BODY_OVERHEAD = 256  # bytes of a body beside its rows, at most
+_ENTRY_OVERHEAD = 128
+_PROFILE_OVERHEAD = 128
 
 _EVENT_POINTER = re.compile(
     r"/events-bulk-create/(?:data/)?(?P<entry>\d{1,9})(?=/|$)"
@@ -40,66 +31,69 @@ _EVENT_POINTER = re.compile(
 _PROFILE_POINTER = re.compile(r"/profiles/(?:data/)?(\d{1,9})(?=/|$)")
 
 
-def entries(rows: Sequence[EventRow], *, exact: bool = False) -> list[list[EventRow]]:
-    """Events grouped by profile, in order of first appearance.
+def event_size(row: EventRow) -> int:
+    """Bytes of an event in a body at most: it may share its entry with others of its profile."""
+    return len(row.payload) + len(row.profile) + _ENTRY_OVERHEAD
 
-    With `exact`, only events whose profiles are alike in every attribute share an entry, so that
-    a refusal of a profile blames just the events that brought it.
-    """
+
+def profile_size(row: ProfileRow) -> int:
+    """Bytes of a profile in a body, rounded up."""
+    cleared = bytes_to_clear(row.cleared_properties)
+    return len(row.attributes) + cleared + len(row.profile_id or "") + _PROFILE_OVERHEAD
+
+
+def entries(rows: Sequence[EventRow]) -> list[list[EventRow]]:
+    """Events grouped by profile, in order of first appearance."""
     groups: dict[object, list[EventRow]] = {}
     for row in rows:
-        groups.setdefault((row.identity, row.profile) if exact else row.identity, []).append(row)
+        groups.setdefault(row.identity, []).append(row)
     return list(groups.values())
 
 
 def bulk_events(groups: Sequence[Sequence[EventRow]]) -> bytes:
     """Body of POST /api/event-bulk-create-jobs."""
-    pieces: list[bytes] = []  # joined once: several bodies of 5 MB are made at the same time
-    for group in groups:
-        pieces += (
-            b"," if pieces else _BULK_EVENTS_HEAD,
-            _ENTRY_HEAD,
-            _common_profile(group),
-            _ENTRY_MIDDLE,
-            b",".join([row.payload for row in group]),
-            _ENTRY_TAIL,
-        )
-    pieces.append(_BULK_EVENTS_TAIL)
-    return b"".join(pieces)
+    listed = [
+        {
+            "type": "event-bulk-create",
+            "attributes": {
+                "profile": {"data": _common_profile(group)},
+                "events": {"data": [Fragment(row.payload) for row in group]},
+            },
+        }
+        for group in groups
+    ]
+    attributes = {"events-bulk-create": {"data": listed}}
+    return orjson.dumps({"data": {"type": "event-bulk-create-job", "attributes": attributes}})
 
 
-def _common_profile(group: Sequence[EventRow]) -> bytes:
+def _common_profile(group: Sequence[EventRow]) -> Fragment | dict[str, Any]:
     """The group's one profile; where its events differ, the later ones win per attribute."""
-    profiles = list(dict.fromkeys(row.profile for row in group))
-    if len(profiles) == 1:
-        return profiles[0]
-    merged = orjson.loads(profiles[0])
-    for other in profiles[1:]:
+    first, *others = dict.fromkeys(row.profile for row in group)
+    if not others:
+        return Fragment(first)
+    merged: dict[str, Any] = orjson.loads(first)
+    for other in others:
         merged["attributes"] = updated(merged["attributes"], orjson.loads(other)["attributes"])
-    return orjson.dumps(merged)
-
-
-def profile_resource(row: ProfileRow) -> bytes:
-    """One profile in a bulk import; null properties are unset, since a null would be ignored."""
-    identifier = b'"id":' + orjson.dumps(row.profile_id) + b"," if row.profile_id else b""
-    unset = b""
-    if row.cleared_properties:
-        names = orjson.dumps(sorted(row.cleared_properties))
-        unset = b',"meta":{"patch_properties":{"unset":' + names + b"}}"
-    return b'{"type":"profile",' + identifier + b'"attributes":' + row.attributes + unset + b"}"
+    return merged
 
 
 def bulk_import(rows: Sequence[ProfileRow], list_id: str | None) -> bytes:
     """Body of POST /api/profile-bulk-import-jobs."""
-    lists = b""
+    profiles = {"data": [_profile(row) for row in rows]}
+    job: dict[str, Any] = {"type": "profile-bulk-import-job", "attributes": {"profiles": profiles}}
     if list_id is not None:
-        identifier = orjson.dumps(list_id)
-        lists = b',"relationships":{"lists":{"data":[{"type":"list","id":' + identifier + b"}]}}"
-    pieces: list[bytes] = []
-    for row in rows:
-        pieces += (b"," if pieces else _IMPORT_HEAD, profile_resource(row))
-    pieces += (_IMPORT_TAIL, lists, b"}}")
-    return b"".join(pieces)
+        job["relationships"] = {"lists": {"data": [{"type": "list", "id": list_id}]}}
+    return orjson.dumps({"data": job})
+
+
+def _profile(row: ProfileRow) -> dict[str, Any]:
+    """One profile in a bulk import; null properties are unset, since a null would be ignored."""
+    profile: dict[str, Any] = {"type": "profile", "attributes": Fragment(row.attributes)}
+    if row.profile_id:
+        profile["id"] = row.profile_id
+    if row.cleared_properties:
+        profile["meta"] = {"patch_properties": {"unset": sorted(row.cleared_properties)}}
+    return profile
 
 
 def single_import(row: ProfileRow) -> bytes:
@@ -110,33 +104,22 @@ def single_import(row: ProfileRow) -> bytes:
     return orjson.dumps({"data": resource})
 
 
-def events_at(pointer: str, groups: Sequence[Sequence[EventRow]]) -> list[EventRow]:
-    """The events a pointer speaks of; none when it names no row.
-
-    What is wrong with an entry's profile is wrong with all its events.
-    """
-    match, group = _entry(pointer, groups)
-    if match is None or match["profile"] or len(group) == 1:
-        return list(group)
-    index = match["event"]
-    return [group[int(index)]] if index is not None and int(index) < len(group) else []
-
-
-def ambiguous_events(pointer: str, groups: Sequence[Sequence[EventRow]]) -> list[EventRow]:
-    """The events of an entry that a pointer speaks of without saying which of them is at fault."""
-    match, group = _entry(pointer, groups)
-    named = match is not None and (match["profile"] or match["event"])
-    return [] if named or len(group) == 1 else list(group)
-
-
-def _entry(
+def events_at(
     pointer: str, groups: Sequence[Sequence[EventRow]]
-) -> tuple[re.Match[str] | None, Sequence[EventRow]]:
-    """The parts of a pointer and the events of its entry; None and no events for another one."""
+) -> tuple[Sequence[EventRow], bool]:
+    """The events a pointer speaks of, none when it names no row; whether all are at fault.
+
+    What is wrong with an entry's profile is wrong with all its events, if that is what they all
+    brought. Of an entry as a whole, one of its events may be at fault, or some.
+    """
     match = _EVENT_POINTER.search(pointer)
     if match is None or int(match["entry"]) >= len(groups):
-        return None, ()
-    return match, groups[int(match["entry"])]
+        return (), True
+    group = groups[int(match["entry"])]
+    if match["event"]:
+        return group[int(match["event"]) :][:1], True
+    shares_profile = match["profile"] is not None and len({row.profile for row in group}) == 1
+    return group, len(group) == 1 or shares_profile
 
 
 def profiles_at(pointer: str, rows: Sequence[ProfileRow]) -> list[ProfileRow]:

@@ -1,8 +1,9 @@
 """Rows brought to the profiles of their people: asked about, decided, written where they differ.
 
-A row goes to Klaviyo in one of four ways: imported anew, imported by the profile's own id, by an
-update of one profile (a changed address, or what bulk import cannot clear), or not at all, when
-the profile shows all that the row says.
+A row without an `external_id` says all there is to know, and is imported as it is. Any other goes
+to Klaviyo in one of four ways: imported anew, imported by the profile's own id, by an update of
+one profile (a changed address, or what bulk import cannot clear), or not at all, when the profile
+shows all that the row says.
 
 No profile is the subject of two rows at a time. A profile that bears the external id of another
 row's account may be about to be taken along to another address: whoever finds one waits until that
@@ -13,10 +14,9 @@ exchanged addresses, one of them goes first, and is asked about once more after 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from target_klaviyo.klaviyo.outcomes import ApiError, NotFound, Outcome, Success
+from target_klaviyo.klaviyo.outcomes import ApiError, NotFound, Success
 from target_klaviyo.people.changes import (
     import_anew,
     import_of,
@@ -24,19 +24,30 @@ from target_klaviyo.people.changes import (
     remaining_fields,
 )
 from target_klaviyo.people.resolution import Resolution, resolve
-from target_klaviyo.rows.contract import without_nulls
-from target_klaviyo.writing.batches import ImportBatcher
-from target_klaviyo.writing.cases import LookUpPeople, MergeProfiles, ResolvedCase, UpdateProfile
+from target_klaviyo.rows.contract import ProfileRow, without_nulls
+from target_klaviyo.writing.batches import Batcher
+from target_klaviyo.writing.bulk_import import BulkImporter
+from target_klaviyo.writing.cases import (
+    Case,
+    ImportProfile,
+    LookUpPeople,
+    MergeProfiles,
+    UpdateProfile,
+)
 from target_klaviyo.writing.inquiries import Inquirer
-from target_klaviyo.writing.sink import errors_of
+from target_klaviyo.writing.payloads import profile_size
+from target_klaviyo.writing.requests import AskStatus, ReadErrors, SubmitProfiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from target_klaviyo.config import Settings
+    from target_klaviyo.klaviyo.outcomes import Decisive
     from target_klaviyo.people.person import Person
-    from target_klaviyo.rows.contract import ProfileRow
-    from target_klaviyo.writing.bulk_import import BulkImporter
+    from target_klaviyo.writing.bulk_import import Ended
+    from target_klaviyo.writing.cases import Step
     from target_klaviyo.writing.dispatcher import Dispatcher
+    from target_klaviyo.writing.requests import Request
     from target_klaviyo.writing.stats import RunStats
 
 MAX_ROUNDS = 3
@@ -58,68 +69,45 @@ _MERGE_UNFINISHED = ApiError(
 )
 
 
-@dataclass(frozen=True)
-class PeopleOptions:
-    """What of the settings concerns people.
-
-    Attributes:
-        merges: merge a former profile into the one at the new address, instead of moving.
-        joins_list: every row is imported, since being on the list is not shown.
-        clears_singly: properties are not cleared in bulk.
-        max_rows: rows of an import at most.
-    """
-
-    merges: bool
-    joins_list: bool
-    clears_singly: bool
-    max_rows: int
-
-
 class PeopleResolver:
-    """Brings rows to their people.
-
-    Args:
-        dispatcher: sends requests.
-        importer: imports rows in bulk; it tells `imported` and `refused` of what becomes of them.
-        stats: counts people.
-        options: what of the settings concerns people.
-        rejected: told of rows that cannot be written, and why.
-    """
+    """Brings rows to their people."""
 
     def __init__(
         self,
         dispatcher: Dispatcher,
-        importer: BulkImporter,
         stats: RunStats,
-        options: PeopleOptions,
-        rejected: Callable[[Mapping[ProfileRow, ApiError]], None],
+        *,
+        settings: Settings,
+        max_rows: int,
+        clock: Callable[[], float],
     ) -> None:
         self._dispatcher = dispatcher
-        self._importer = importer
+        self._importer = BulkImporter(dispatcher, stats, list_id=settings.list_id, clock=clock)
         self._counts = stats.people
-        self._options = options
-        self._rejected = rejected
-        self._inquirer: Inquirer[ResolvedCase] = Inquirer(
-            dispatcher, answered=self._decide, refused=self._reject
-        )
-        self._outgoing = ImportBatcher(min(options.max_rows, MAX_ROWS_TOGETHER))
-        self._importing: dict[ProfileRow, ResolvedCase] = {}
-        self._owners: dict[str, ResolvedCase] = {}  # rows here, by each external id of theirs
-        self._addressees: dict[str, ResolvedCase] = {}  # the same, by address
-        self._subjects: dict[str, ResolvedCase] = {}  # who is at work on a profile, by its id
-        self._parked: dict[str, list[ResolvedCase]] = {}  # and who is next
-        self._again: list[ResolvedCase] = []
+        self._merges = settings.on_email_change == "merge"
+        self._joins_list = settings.list_id is not None  # which is not shown: every row is imported
+        self._clears_singly = settings.clear_with == "single"
+        self._inquirer = Inquirer(dispatcher)
+        self._outgoing = Batcher(profile_size, min(max_rows, MAX_ROWS_TOGETHER))
+        self._importing: dict[ProfileRow, Case] = {}
+        self._owners: dict[str, Case] = {}  # rows here, by each external id of theirs
+        self._addressees: dict[str, Case] = {}  # the same, by address
+        self._subjects: dict[str, Case] = {}  # who is at work on a profile, by its id
+        self._again: list[Case] = []
         self._stored: list[ProfileRow] = []
+        self._rejected: dict[ProfileRow, ApiError] = {}
 
-    def resolve(self, rows: Iterable[ProfileRow]) -> None:
-        """Take rows of different people; each has an external id."""
-        cases = [ResolvedCase(row) for row in rows]
-        for case in cases:
+    def bring(self, rows: Iterable[ProfileRow]) -> None:
+        """Take rows of different people, as many as an import can hold."""
+        cases = [Case(row) for row in rows]
+        anchored = [case for case in cases if case.is_anchored]
+        for case in anchored:
             self._owners.update(dict.fromkeys(case.identifiers.external_ids, case))
             if case.identifiers.email is not None:
                 self._addressees[case.identifiers.email] = case
-        self._counts["looked up"] += len(cases)
-        self._inquirer.ask(cases)
+        self._counts["looked up"] += len(anchored)
+        self._inquirer.ask(anchored)
+        self._import_as_they_are([case for case in cases if not case.is_anchored])
 
     def proceed(self) -> None:
         """Ask again what has to be, and import what has come together."""
@@ -132,85 +120,69 @@ class PeopleResolver:
             self._importer.submit(rows)
         self._outgoing.full.clear()
 
-    def take_stored(self) -> list[ProfileRow]:
-        """The rows that have come to a good end since this was asked last."""
-        stored, self._stored = self._stored, []
-        return stored
-
-    def handle(
-        self, request: LookUpPeople | UpdateProfile | MergeProfiles, outcome: Outcome
-    ) -> None:
-        """Go on by one answer."""
+    def handle(self, request: Request, outcome: Decisive) -> Ended:
+        """Go on by one answer; returns the rows that have thereby come to an end."""
         if isinstance(request, LookUpPeople):
-            self._inquirer.handle(request, outcome)
-            return
-        case = request.case
+            inquiry = self._inquirer.handle(request, outcome)
+            if inquiry is not None:
+                for case, error in inquiry.refused.items():
+                    self._reject(case, error)
+                for case, people in inquiry.found():
+                    self._decide(case, people)
+        elif isinstance(request, SubmitProfiles | AskStatus | ReadErrors):
+            imported, refused = self._importer.handle(request, outcome)
+            for row in imported:
+                self._carried_out(self._importing.pop(row))
+            for row, error in refused.items():
+                self._refused(self._importing.pop(row), error)
+        elif isinstance(request, UpdateProfile | MergeProfiles | ImportProfile):
+            self._handle_step(request, outcome)
+        ended = self._stored, self._rejected
+        self._stored, self._rejected = [], {}
+        return ended
+
+    def _handle_step(
+        self, request: UpdateProfile | MergeProfiles | ImportProfile, outcome: Decisive
+    ) -> None:
         if not isinstance(outcome, Success):
-            self._ask_again(case, _GONE if isinstance(outcome, NotFound) else errors_of(outcome)[0])
+            error = _GONE if isinstance(outcome, NotFound) else outcome.errors[0]
+            self._refused(request.case, error)
             return
-        case.wrote = True
         if isinstance(request, MergeProfiles):
             self._counts["merged"] += 1
-            case.merging |= {request.source_id}
-        elif request.leaves:
+            request.case.merging |= {request.source_id}
+        elif isinstance(request, UpdateProfile) and request.leaves:
             self._counts["moved"] += 1
-        elif "email" in request.fields:
+        elif isinstance(request, UpdateProfile) and "email" in request.fields:
             self._counts["readdressed"] += 1
-        if isinstance(request, UpdateProfile) and not request.leaves:
-            self._written(case, request.person_id)
-        else:
-            self._next_step(case)
-
-    def imported(self, rows: Iterable[ProfileRow]) -> list[ProfileRow]:
-        """Klaviyo has imported rows; returns those that are none of these."""
-        others = []
-        for row in rows:
-            case = self._importing.pop(row, None)
-            if case is None:
-                others.append(row)
-            else:
-                case.wrote = True
-                self._done(case)
-        return others
-
-    def refused(self, failures: Mapping[ProfileRow, ApiError]) -> dict[ProfileRow, ApiError]:
-        """Klaviyo has refused rows of an import; returns those that are none of these."""
-        others = {}
-        for row, error in failures.items():
-            case = self._importing.pop(row, None)
-            if case is None:
-                others[row] = error
-            else:
-                self._ask_again(case, error)
-        return others
+        self._carried_out(request.case)
 
     # Deciding.
 
-    def _decide(self, case: ResolvedCase, found: list[Person]) -> None:
+    def _decide(self, case: Case, found: list[Person]) -> None:
         resolution = resolve(case.identifiers, found)
-        if case.merging & resolution.profile_ids - {case.person_id}:
+        if case.merging & resolution.profile_ids:
             self._await_merge(case)
             return
         case.merging = frozenset()
         self._release_subjects(case)
-        for subject in sorted(resolution.profile_ids):
-            if subject in self._subjects:
-                self._parked.setdefault(subject, []).append(case)
-                return
+        if taken := resolution.profile_ids & self._subjects.keys():
+            self._wait_for(case, self._subjects[min(taken)])
+            return
+        person = resolution.person
         case.foreign = resolution.foreign
-        if resolution.foreign and self._waits(case, resolution):
+        if person is not None and resolution.foreign and self._waits(case, person):
             return
         self._subjects.update(dict.fromkeys(resolution.profile_ids, case))
         case.subjects = resolution.profile_ids
         self._plan(case, resolution)
 
-    def _waits(self, case: ResolvedCase, resolution: Resolution) -> bool:
+    def _waits(self, case: Case, person: Person) -> bool:
         """Let a row wait for the one whose account its profile is anchored by, if that is here."""
-        person = resolution.person
-        owner = self._owners.get(person.external_id or "") if person is not None else None
+        owner = self._owners.get(person.external_id or "")
         if owner is None:
             return False
-        last: ResolvedCase | None = owner
+        last: Case | None = owner
         while last is not None and last is not case:
             last = last.waits_for
         if last is case:  # they wait for each other
@@ -219,75 +191,93 @@ class PeopleResolver:
         self._wait_for(case, owner)
         return True
 
-    def _wait_for(self, case: ResolvedCase, owner: ResolvedCase) -> None:
+    def _wait_for(self, case: Case, owner: Case) -> None:
         case.waits_for = owner
         owner.waiting += (case,)
 
-    def _plan(self, case: ResolvedCase, resolution: Resolution) -> None:
+    def _plan(self, case: Case, resolution: Resolution) -> None:
         """Say what is to be done, and begin with it."""
         person = resolution.person
+        steps: list[Step] = []
         if person is not None and self._belongs_to_another(case, person):
-            step = UpdateProfile(case, person.id, leaving_fields(case.row, person), leaves=True)
-            case.steps, person = (step,), None
+            steps.append(_leave(case, person))
+            person = None
         if person is None:
-            case.person_id, case.fields = None, None
+            steps.append(import_anew(case.row))
         else:
-            case.person_id = person.id
-            case.fields = remaining_fields(case.row, person, resolution)
-            case.steps = tuple(self._step(case, each, person) for each in resolution.former)
-        case.single = person is not None and self._must_be_single(case, resolution)
-        attempted = (resolution.outline, case.fields)
-        if case.error is not None and attempted == case.attempted:
-            self._reject(case, case.error)
-            return
-        case.attempted = attempted
+            fields = remaining_fields(case.row, person, resolution)
+            steps += [self._fold(case, each, person) for each in resolution.former]
+            if not any(isinstance(each, MergeProfiles) for each in steps):  # else seen after those
+                singly = resolution.sets_email or bool(resolution.former)
+                steps += self._writes(case, person.id, fields, singly=singly)
+        case.steps = tuple(steps)
         self._next_step(case)
 
-    def _belongs_to_another(self, case: ResolvedCase, person: Person) -> bool:
+    def _belongs_to_another(self, case: Case, person: Person) -> bool:
         """Whether a person who has lost the address leaves it to somebody who still has it."""
         return case.identifiers.email is None and (person.email or "") in self._addressees
 
-    def _step(
-        self, case: ResolvedCase, former: Person, person: Person
-    ) -> UpdateProfile | MergeProfiles:
+    def _fold(self, case: Case, former: Person, person: Person) -> Step:
         """Fold a former profile into the person's.
 
         A nameless one, known by nothing but our external id, would keep that id for ever (an
         identifier is not cleared when it is the last one): it is always merged.
         """
-        if self._options.merges or former.is_nameless:
+        if self._merges or former.is_nameless:
             return MergeProfiles(case, former.id, person.id)
-        return UpdateProfile(case, former.id, leaving_fields(case.row, former), leaves=True)
+        return _leave(case, former)
 
-    def _must_be_single(self, case: ResolvedCase, resolution: Resolution) -> bool:
-        """Whether the fields go by an update: bulk import clears no attributes (documented)."""
-        _, cleared_properties, cleared_attributes = without_nulls(case.fields or {})
-        return bool(
-            resolution.sets_email
-            or resolution.former
-            or cleared_attributes
-            or (self._options.clears_singly and cleared_properties)
-        )
+    def _writes(
+        self, case: Case, person_id: str, fields: Mapping[str, Any], *, singly: bool
+    ) -> list[Step]:
+        """What writes the fields: an import or, since that clears no attributes, an update."""
+        _, cleared_properties, cleared_attributes = without_nulls(fields)
+        singly |= bool(cleared_attributes or (self._clears_singly and cleared_properties))
+        steps: list[Step] = []
+        if fields and singly:
+            steps.append(UpdateProfile(case, person_id, fields))
+            fields = {}
+        if fields or self._joins_list:  # an update joins no list
+            steps.append(import_of(case.row, person_id, fields))
+        return steps
 
     # Acting.
 
-    def _next_step(self, case: ResolvedCase) -> None:
-        if case.steps:
-            step, *others = case.steps
-            case.steps = tuple(others)
-            self._dispatcher.submit(step)
-        elif case.merging:
-            self._await_merge(case)
-        elif case.person_id is None:
-            self._import(case, import_anew(case.row))
-        elif case.single and case.fields:
-            self._dispatcher.submit(UpdateProfile(case, case.person_id, case.fields))
-        elif case.fields or self._options.joins_list:
-            self._import(case, import_of(case.row, case.person_id, case.fields or {}))
-        else:
-            self._done(case)
+    def _import_as_they_are(self, cases: Iterable[Case]) -> None:
+        """Import rows of one identifier, which says all; alone where bulk import cannot clear."""
+        in_bulk = []
+        for case in cases:
+            row = case.row
+            if row.cleared_attributes or (self._clears_singly and row.cleared_properties):
+                case.steps = (ImportProfile(case),)
+            if case.steps and not self._joins_list:
+                self._next_step(case)
+            else:
+                self._importing[row] = case
+                in_bulk.append(row)
+        if in_bulk:
+            self._importer.submit(in_bulk)
 
-    def _await_merge(self, case: ResolvedCase) -> None:
+    def _carried_out(self, case: Case) -> None:
+        case.wrote = True
+        self._next_step(case)
+
+    def _next_step(self, case: Case) -> None:
+        if not case.steps:
+            if case.merging:
+                self._await_merge(case)
+            else:
+                self._done(case)
+            return
+        step, *others = case.steps
+        case.steps = tuple(others)
+        if isinstance(step, ProfileRow):
+            self._importing[step] = case
+            self._outgoing.pack(step)
+        else:
+            self._dispatcher.submit(step)
+
+    def _await_merge(self, case: Case) -> None:
         """What the merged profile brings along is seen once the merge has ended."""
         case.merge_looks += 1
         if case.merge_looks > MAX_MERGE_LOOKS:
@@ -297,40 +287,27 @@ class PeopleResolver:
         pause = min(MAX_MERGE_PAUSE_SECONDS, FIRST_MERGE_PAUSE_SECONDS * growth)
         self._inquirer.ask_later(case, pause)
 
-    def _written(self, case: ResolvedCase, person_id: str) -> None:
-        """Written by an update, which joins no list."""
-        if self._options.joins_list:
-            self._import(case, import_of(case.row, person_id, {}))
-        else:
-            self._done(case)
-
-    def _import(self, case: ResolvedCase, row: ProfileRow) -> None:
-        self._importing[row] = case
-        self._outgoing.add(row)
-
-    def _ask_again(self, case: ResolvedCase, error: ApiError) -> None:
-        """Klaviyo may have changed since it was asked: by a form, a merge, an erasure."""
+    def _refused(self, case: Case, error: ApiError) -> None:
+        """Ask again: Klaviyo may have changed since, by a form, a merge, an erasure."""
         self._release_subjects(case)
         case.steps = ()
-        case.error = error
         case.rounds += 1
         if error.duplicate_id:
             case.named |= {error.duplicate_id}
-        if case.rounds > MAX_ROUNDS:
+        if case.rounds > MAX_ROUNDS or not case.is_anchored:
             self._reject(case, error)
         else:
             self._again.append(case)
 
     # Ending.
 
-    def _done(self, case: ResolvedCase) -> None:
+    def _done(self, case: Case) -> None:
         """The row is written, unless the profile is yet to be taken from under it."""
         self._release_subjects(case)
         self._release_waiting(case)
         owner, case.ahead_of = case.ahead_of, None
         if owner is not None and self._is_here(owner) and case.times_ahead < MAX_TIMES_AHEAD:
             case.times_ahead += 1
-            case.error = case.attempted = None
             self._wait_for(case, owner)
             return
         self._forget(case)
@@ -338,32 +315,36 @@ class PeopleResolver:
         self._counts["foreign"] += case.foreign
         self._stored.append(case.row)
 
-    def _reject(self, case: ResolvedCase, error: ApiError) -> None:
+    def _reject(self, case: Case, error: ApiError) -> None:
         self._release_subjects(case)
         self._release_waiting(case)
         self._forget(case)
-        self._rejected({case.row: error})
+        self._rejected[case.row] = error
 
-    def _is_here(self, case: ResolvedCase) -> bool:
+    def _is_here(self, case: Case) -> bool:
         return self._owners.get(case.identifiers.anchor) is case
 
-    def _forget(self, case: ResolvedCase) -> None:
+    def _forget(self, case: Case) -> None:
         for each in case.identifiers.external_ids:
             if self._owners.get(each) is case:
                 del self._owners[each]
         if self._addressees.get(case.identifiers.email or "") is case:
             del self._addressees[case.identifiers.email or ""]
 
-    def _release_waiting(self, case: ResolvedCase) -> None:
+    def _release_waiting(self, case: Case) -> None:
         """Ask again about the rows that have waited for this one."""
         for other in case.waiting:
             other.waits_for = None
         self._again += case.waiting
         case.waiting = ()
 
-    def _release_subjects(self, case: ResolvedCase) -> None:
+    def _release_subjects(self, case: Case) -> None:
         """Let other rows have the profiles of this one."""
         for subject in case.subjects:
             del self._subjects[subject]
-            self._again += self._parked.pop(subject, [])
         case.subjects = frozenset()
+
+
+def _leave(case: Case, former: Person) -> UpdateProfile:
+    """Take away from a profile what is the person's."""
+    return UpdateProfile(case, former.id, leaving_fields(case.row, former), leaves=True)

@@ -11,24 +11,26 @@ import select
 import threading
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-Job = TypeVar("Job")
-Result = TypeVar("Result")
+    from target_klaviyo.klaviyo.endpoints import Answer, NoAnswer
+    from target_klaviyo.writing.requests import Request
+
+    Result = Answer | NoAnswer | BaseException
 
 
-class Pool(Generic[Job, Result]):
+class Pool:
     """`size` daemon threads; they never outlive the main thread, whatever they wait for."""
 
-    def __init__(self, size: int, work: Callable[[Job], Result]) -> None:
+    def __init__(self, size: int, work: Callable[[Request], Answer | NoAnswer]) -> None:
         self.size = size
         self.busy = 0
         self._work = work
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._results: SimpleQueue[tuple[Job, Result | BaseException]] = SimpleQueue()
+        self._jobs: SimpleQueue[Request | None] = SimpleQueue()
+        self._results: SimpleQueue[tuple[Request, Result]] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._bell, self._ring = os.pipe()
         os.set_blocking(self._bell, False)
@@ -39,7 +41,7 @@ class Pool(Generic[Job, Result]):
         """Threads with nothing to do."""
         return self.size - self.busy
 
-    def start(self, job: Job) -> None:
+    def start(self, job: Request) -> None:
         """Hand a job to a thread; the caller minds `free`."""
         self.busy += 1
         if len(self._threads) < self.busy:
@@ -48,7 +50,7 @@ class Pool(Generic[Job, Result]):
             thread.start()
         self._jobs.put(job)
 
-    def results(self) -> Iterator[tuple[Job, Result]]:
+    def results(self) -> Iterator[tuple[Request, Answer | NoAnswer]]:
         """What has come back so far; raises what a job raised."""
         while True:
             try:
@@ -90,7 +92,7 @@ class Pool(Generic[Job, Result]):
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
             try:
-                result: Result | BaseException = self._work(job)
+                result: Result = self._work(job)
             except BaseException as error:  # noqa: BLE001  (handed to the main thread, which raises it)
                 result = error
             self._results.put((job, result))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -37,7 +38,7 @@ class Line(NamedTuple):
 def lines(file: Iterable[bytes]) -> Iterator[Line]:
     """The lines of a rejects file; one cut short by a crash, the last, is left out."""
     schemas: dict[str, bytes] = {}
-    keys: dict[str, list[str]] = {}
+    keys: dict[str, Sequence[str]] = {}
     for content in file:
         if not content.endswith(b"\n"):
             return
@@ -75,7 +76,8 @@ def row_key(stream: str, names: Sequence[str], record: object, line: bytes) -> b
         return digest(json.dumps([stream, identity], sort_keys=True).encode())
 
 
-def key_properties(schema: bytes) -> list[str]:
+@lru_cache(maxsize=64)
+def key_properties(schema: bytes) -> Sequence[str]:
     """The key properties that a SCHEMA message names."""
     names = parsed(schema).get("key_properties")
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []

@@ -11,9 +11,8 @@ it anew; so a replay never puts an older row over a newer one.
 Several runs may share the file, since nothing is ever changed in it but under its lock, and whoever
 reads it while it is changed reads a file of its own:
 
-- a run's first reject makes a copy of the file, adds to the copy, and puts it in the file's place;
-  later ones are appended. Whatever was being read stays as it was.
-- a run that replays the file in place puts a copy there before it reads;
+- before a run's first reject, and before it reads when it replays the file in place, a copy is put
+  in the file's place: rejects are appended to that, and whatever was being read stays as it was;
 - entries leave at the end of a run, again by a copy.
 """
 
@@ -50,10 +49,8 @@ _END_BYTES = 64 * 1024
 def replay(path: Path, environment: Mapping[str, str] = os.environ) -> str:
     """The command that sends the records of a rejects file again; with the same settings.
 
-    Args:
-        path: the file.
-        environment: the variables, by which Meltano tells what it has started, and in which of its
-            environments: in another one the records would go to another account.
+    Meltano tells by `environment` what it has started, and in which of its environments: in another
+    one the records would go to another account.
     """
     loader = environment.get("MELTANO_LOADER_NAME")
     if not loader:
@@ -64,26 +61,14 @@ def replay(path: Path, environment: Mapping[str, str] = os.environ) -> str:
     return f"meltano {option}invoke {loader} < {path}"
 
 
-class _TakenAnew(NamedTuple):
-    """A record that has an entry has been taken anew, and not been rejected so far.
+class _Entry(NamedTuple):
+    """The newest entry of a row: its digest, and the number of the record it was made of.
 
-    Attributes:
-        epoch: the record's, by which a STATE covers it.
-        number: the record's.
-        entry: digest of the entry that it makes obsolete.
+    Records are counted from 1; an entry that was in the file before has the number 0.
     """
 
-    epoch: int
+    digest: bytes
     number: int
-    entry: bytes
-
-
-class _Stream(NamedTuple):
-    """A SCHEMA message as it came, as a line of the file, and the key properties it names."""
-
-    schema: bytes
-    line: bytes
-    key_properties: list[str]
 
 
 class RejectsFile:
@@ -93,9 +78,6 @@ class RejectsFile:
         path: where rejects go; folders are made as needed.
         input_descriptor: of the run's input, to notice when that is the same file.
         secrets: names of fields that are never written.
-
-    Raises:
-        TargetError: what is there cannot be read.
     """
 
     def __init__(
@@ -104,31 +86,25 @@ class RejectsFile:
         input_descriptor: int | None = None,
         secrets: frozenset[str] = frozenset(),
     ) -> None:
-        self._path = path
+        self.path = path
         self._secrets = secrets
         self._failure: TargetError | None = None
         self._unwritten: list[Line] = []
         self._unwritten_bytes = 0
-        self._schemas: dict[str, bytes] = {}
-        self._streams: dict[str, _Stream] = {}
-        self._own: tuple[int, int] | None = None
-        self._taken_anew: dict[bytes, _TakenAnew] = {}
+        self._is_a_copy = False
+        self._taken: dict[bytes, tuple[int, int]] = {}  # number and epoch of a row's last record
         self._records = 0
         self._holds_doubles = False
         try:
             replays = input_descriptor is not None and self._is_in_place(input_descriptor)
-            if replays and self._path.is_file():
-                self._replace([])
+            if replays and self.path.is_file():
+                self._rewrite({})
             self._entries = self._load()
         except OSError as error:
             raise self._unwritable(error) from error
 
     def write(self, origin: Origin, reason: str) -> None:
-        """Add a record, once however many of its rows are rejected.
-
-        Raises:
-            TargetError: the file cannot be written.
-        """
+        """Add a record, once however many of its rows are rejected; raises as `persist`."""
         if self._failure is not None:
             raise self._failure
         if origin.rejected:
@@ -136,48 +112,46 @@ class RejectsFile:
         origin.rejected = True
         line, secrets = without_secrets(origin.line.strip(), self._secrets)
         entry = with_reason(line, hide(secrets, reason)) + b"\n"
-        key = self._key(origin, parsed(line).get("record"), line)
+        key = row_key(
+            origin.stream, key_properties(origin.schema), parsed(line).get("record"), line
+        )
         self._holds_doubles |= key in self._entries
-        self._entries[key] = digest(entry)
-        taken = self._taken_anew.pop(key, None)
-        if taken is not None and 0 < origin.number < taken.number:
-            # Rejected late: a newer record of the row makes this entry obsolete too.
-            self._taken_anew[key] = taken._replace(entry=self._entries[key])
-        self._unwritten.append(Line(entry, origin.stream, self._stream(origin).line, key))
+        number = origin.number or self._records + 1  # rejected late, or before all rows were taken
+        self._entries[key] = _Entry(digest(entry), number)
+        self._unwritten.append(Line(entry, origin.stream, origin.schema.strip() + b"\n", key))
         self._unwritten_bytes += len(entry)
         if self._unwritten_bytes > MAX_BYTES_UNWRITTEN:
             self.persist()
 
     def note_taken(self, origin: Origin, record: object, epoch: int) -> None:
-        """All rows of a record have been taken: if it has an entry, that may be obsolete."""
+        """All rows of a record have been taken: an older entry of its row is obsolete."""
         self._records += 1
         origin.number = self._records
         if not self._entries:
             return
-        line = origin.line
-        if not self._stream(origin).key_properties:
+        line, names = origin.line, key_properties(origin.schema)
+        if not names:
             line, _ = without_secrets(line, self._secrets)
             record = parsed(line).get("record")
-        key = self._key(origin, record, line)
-        if not origin.rejected and key in self._entries:
-            self._taken_anew[key] = _TakenAnew(epoch, origin.number, self._entries[key])
+        key = row_key(origin.stream, names, record, line)
+        if key in self._entries:
+            self._taken[key] = (origin.number, epoch)
 
     def persist(self) -> None:
         """Hand everything to the operating system, so that it outlives this process.
 
-        Raises:
-            TargetError: the file cannot be written; once that has been so, it stays so.
+        Raises TargetError when the file cannot be written; once that has been so, it stays so.
         """
         if self._failure is not None:
             raise self._failure
         if not self._unwritten:
             return
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            if self._own is None and self._path.is_file() and self._path.stat().st_size:
-                self._replace(self._unwritten)
-            else:
-                self._append(self._unwritten)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if not self._is_a_copy and self.path.is_file():
+                self._rewrite({})
+            self._append(self._unwritten)
+            self._is_a_copy = True
         except OSError as error:
             raise self._unwritable(error) from error
         self._unwritten, self._unwritten_bytes = [], 0
@@ -185,100 +159,62 @@ class RejectsFile:
     def close(self, *, covered_epoch: float) -> None:
         """Write what is left; entries leave whose rows went through.
 
-        Args:
-            covered_epoch: rows of earlier epochs have come to their end, and no later run is given
-                them again.
-
-        Raises:
-            TargetError: the file cannot be written, which nobody has been told yet.
+        Rows of epochs before `covered_epoch` have come to their end, and no later run is given them
+        again. Raises TargetError when the file cannot be written, and nobody has been told yet.
         """
         if self._failure is not None:
             return
         self.persist()
         obsolete = {
-            key: taken.entry
-            for key, taken in self._taken_anew.items()
-            if taken.epoch < covered_epoch
+            key: self._entries[key].digest
+            for key, (number, epoch) in self._taken.items()
+            if number > self._entries[key].number and epoch < covered_epoch
         }
-        if (obsolete or self._holds_doubles) and self._path.is_file():
+        if (obsolete or self._holds_doubles) and self.path.is_file():
             try:
-                self._tidy(obsolete)
+                self._rewrite(obsolete)
             except OSError as error:
                 raise self._unwritable(error) from error
-        self._taken_anew, self._holds_doubles = {}, False
-
-    # What tells rows apart.
-
-    def _key(self, origin: Origin, record: object, line: bytes) -> bytes:
-        return row_key(origin.stream, self._stream(origin).key_properties, record, line)
-
-    def _stream(self, origin: Origin) -> _Stream:
-        """The stream as the SCHEMA before the record declares it."""
-        stream = self._streams.get(origin.stream)
-        if stream is None or stream.schema is not origin.schema:
-            schema = origin.schema
-            stream = _Stream(schema, schema.strip() + b"\n", key_properties(schema))
-            self._streams[origin.stream] = stream
-        return stream
+        self._taken, self._holds_doubles = {}, False
 
     # The file.
 
     def _is_in_place(self, descriptor: int) -> bool:
         """Whether this is the file, and not one that it has replaced."""
         try:
-            return os.path.samestat(self._path.stat(), os.fstat(descriptor))
+            return os.path.samestat(self.path.stat(), os.fstat(descriptor))
         except OSError:
             return False
 
-    def _load(self) -> dict[bytes, bytes]:
-        """Digest of the newest entry of each row."""
-        entries: dict[bytes, bytes] = {}
-        if self._path.is_file():
-            with self._path.open("rb") as file:
+    def _load(self) -> dict[bytes, _Entry]:
+        entries: dict[bytes, _Entry] = {}
+        if self.path.is_file():
+            with self.path.open("rb") as file:
                 for line in lines(file):
                     if line.key is not None:
-                        self._holds_doubles |= line.key in entries
-                        entries[line.key] = digest(line.content)
+                        entries[line.key] = _Entry(digest(line.content), 0)
         return entries
 
     def _append(self, entries: list[Line]) -> None:
+        """Add entries, behind their SCHEMAs; all or none of them."""
         with self._locked() as file:
-            if not self._path.is_file():  # a device
+            if not self.path.is_file():  # a device
                 _write_all(file, _with_schemas(entries, {}))
                 return
             size = _complete_size(file)
             os.ftruncate(file.fileno(), size)
-            there = os.fstat(file.fileno())
-            if (there.st_ino, size) != self._own:  # others have written, perhaps other schemas
-                self._schemas = {}
             try:
-                _write_all(file, _with_schemas(entries, self._schemas))
+                _write_all(file, _with_schemas(entries, {}))
             except OSError:
                 os.ftruncate(file.fileno(), size)
                 raise
-            self._own = there.st_ino, os.fstat(file.fileno()).st_size
 
-    def _replace(self, entries: list[Line]) -> None:
-        """Put a copy of the file in its place, with more entries."""
-        with self._locked() as file, self._open_copy() as copy:
-            file.seek(0)
-            shutil.copyfileobj(file, copy)
-            copy.truncate(_complete_size(file))
-            copy.seek(0, os.SEEK_END)
-            self._schemas = {}
-            copy.write(_with_schemas(entries, self._schemas))
-            copy.flush()
-            there = os.fstat(copy.fileno())
-            self._own = there.st_ino, there.st_size
-            self._copy_path.replace(self._path)
+    def _rewrite(self, obsolete: dict[bytes, bytes]) -> None:
+        """Put a copy in the file's place: the newest entry of each row, and none that is obsolete.
 
-    def _tidy(self, obsolete: dict[bytes, bytes]) -> None:
-        """Leave the newest entry of each row, and none that is obsolete."""
-        with (
-            self._locked(),
-            self._path.open("rb") as file,
-            self._open_copy() as copy,
-        ):
+        `obsolete` has the entry's digest by its row: another run may have written another since.
+        """
+        with self._locked(), self.path.open("rb") as file, self._open_copy() as copy:
             newest = {line.key: number for number, line in enumerate(lines(file))}
             file.seek(0)
             schemas: dict[str, bytes] = {}
@@ -286,16 +222,17 @@ class RejectsFile:
                 if line.key is None:
                     if not line.is_schema:
                         copy.write(line.content)
-                elif number == newest[line.key] and not _is_obsolete(line, obsolete):
+                elif number == newest[line.key] and obsolete.get(line.key) != digest(line.content):
                     copy.write(_with_schemas([line], schemas))
             copy.flush()
-            self._copy_path.replace(self._path)
+            self._copy_path.replace(self.path)
+        self._is_a_copy = True
 
     @contextmanager
     def _locked(self) -> Iterator[IO[bytes]]:
         """The file, which is made if need be, while nobody else changes it."""
         while True:
-            with _open_privately(self._path, "ab+", buffering=0) as file:
+            with _open_privately(self.path, "ab+", buffering=0) as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 # Whoever had the lock before may have put another file in the place of this one.
                 if self._is_in_place(file.fileno()):
@@ -305,17 +242,17 @@ class RejectsFile:
     def _open_copy(self) -> IO[bytes]:
         """The file that is to take this one's place: whoever may read this one may read that."""
         copy = _open_privately(self._copy_path, "wb")
-        shutil.copymode(self._path, self._copy_path)
+        shutil.copymode(self.path, self._copy_path)
         return copy
 
     @property
     def _copy_path(self) -> Path:
-        return self._path.with_name(self._path.name + ".new")
+        return self.path.with_name(self.path.name + ".new")
 
     def _unwritable(self, error: OSError) -> TargetError:
         """The error to raise; what was not written is given up, for good."""
         self._failure = TargetError(
-            f"The rejects file {self._path} cannot be written ({error.strerror}); make room for "
+            f"The rejects file {self.path} cannot be written ({error.strerror}); make room for "
             "it, or name another file in the setting 'rejects_path'."
         )
         return self._failure
@@ -330,11 +267,6 @@ def _with_schemas(entries: list[Line], schemas: dict[str, bytes]) -> bytes:
             pieces.append(entry.schema)
         pieces.append(entry.content)
     return b"".join(pieces)
-
-
-def _is_obsolete(line: Line, obsolete: dict[bytes, bytes]) -> bool:
-    """Whether it is the very entry: another run may have written another since."""
-    return line.key is not None and obsolete.get(line.key) == digest(line.content)
 
 
 def _write_all(file: IO[bytes], content: bytes) -> None:

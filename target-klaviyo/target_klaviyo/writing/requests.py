@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
-from urllib.parse import quote
 
 from target_klaviyo.klaviyo import endpoints
-from target_klaviyo.klaviyo.endpoints import Call, Endpoint
 from target_klaviyo.klaviyo.exchange import Attempts
 from target_klaviyo.writing import payloads
 from target_klaviyo.writing.import_jobs import ERRORS_PER_PAGE, ImportJob
@@ -16,16 +14,13 @@ from target_klaviyo.writing.import_jobs import ERRORS_PER_PAGE, ImportJob
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from target_klaviyo.klaviyo.endpoints import Call, Endpoint
     from target_klaviyo.rows.contract import EventRow, ProfileRow
 
 
 @dataclass(eq=False)
 class Request:
-    """A request to be sent until its answer is decisive.
-
-    Attributes:
-        attempts: how often it has met trouble.
-    """
+    """A request to be sent until its answer is decisive."""
 
     endpoint: ClassVar[Endpoint]
 
@@ -39,20 +34,19 @@ class Request:
 
 @dataclass(eq=False)
 class SendEvents(Request):
-    """A bulk request of events; with `exact`, different profiles of one person stay apart."""
+    """A bulk request of events."""
 
     rows: Sequence[EventRow]
-    exact: bool = False
     endpoint = endpoints.BULK_EVENTS
 
     @cached_property
     def groups(self) -> list[list[EventRow]]:
         """The entries of the body, by which pointers count."""
-        return payloads.entries(self.rows, exact=self.exact)
+        return payloads.entries(self.rows)
 
     def call(self) -> Call:
         """POST /api/event-bulk-create-jobs."""
-        return Call(self.endpoint, self.endpoint.path, payloads.bulk_events(self.groups))
+        return self.endpoint.call(payloads.bulk_events(self.groups))
 
 
 @dataclass(eq=False)
@@ -66,20 +60,7 @@ class SubmitProfiles(Request):
 
     def call(self) -> Call:
         """POST /api/profile-bulk-import-jobs."""
-        body = payloads.bulk_import(self.rows, self.list_id)
-        return Call(self.endpoint, self.endpoint.path, body)
-
-
-@dataclass(eq=False)
-class ImportProfile(Request):
-    """One profile, for what bulk import cannot express: clearing an attribute."""
-
-    row: ProfileRow
-    endpoint = endpoints.PROFILE_IMPORT
-
-    def call(self) -> Call:
-        """POST /api/profile-import."""
-        return Call(self.endpoint, self.endpoint.path, payloads.single_import(self.row))
+        return self.endpoint.call(payloads.bulk_import(self.rows, self.list_id))
 
 
 @dataclass(eq=False)
@@ -91,7 +72,7 @@ class AskStatus(Request):
 
     def call(self) -> Call:
         """GET /api/profile-bulk-import-jobs/{id}."""
-        return Call(self.endpoint, self.endpoint.path.format(id=quote(self.job.id, safe="")))
+        return self.endpoint.call(of=self.job.id)
 
 
 @dataclass(eq=False)
@@ -107,5 +88,4 @@ class ReadErrors(Request):
         query = {"page[size]": str(ERRORS_PER_PAGE)}
         if self.cursor is not None:
             query["page[cursor]"] = self.cursor
-        path = self.endpoint.path.format(id=quote(self.job.id, safe=""))
-        return Call(self.endpoint, path, query=query)
+        return self.endpoint.call(of=self.job.id, query=query)

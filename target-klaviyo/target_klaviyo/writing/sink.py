@@ -5,10 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from target_klaviyo.klaviyo.outcomes import PAYLOAD_TOO_LARGE, ApiError, Outcome, Rejected
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Sequence
 
     from target_klaviyo.klaviyo.endpoints import Endpoint
     from target_klaviyo.writing.batches import Batcher
@@ -23,8 +21,7 @@ Row = TypeVar("Row")
 class Sink(ABC, Generic[BatcherT]):
     """One kind of rows on their way to Klaviyo: batched, sent, each brought to its end.
 
-    Attributes:
-        endpoints: where its rows go first; what waits for them is its backlog.
+    Its rows go to `endpoints` first; what waits for them is its backlog.
     """
 
     endpoints: tuple[Endpoint, ...]
@@ -52,32 +49,6 @@ class Sink(ABC, Generic[BatcherT]):
     @abstractmethod
     def enqueue(self) -> None:
         """Hand full batches to the dispatcher."""
-
-
-def errors_of(outcome: Outcome) -> tuple[ApiError, ...]:
-    """Why a batch was not taken."""
-    return outcome.errors if isinstance(outcome, Rejected) else (PAYLOAD_TOO_LARGE,)
-
-
-def attribute_errors(
-    rows: Sequence[Row],
-    errors: Sequence[ApiError],
-    named_by: Callable[[str], Iterable[Row]],
-) -> dict[Row, ApiError]:
-    """The rows that errors name, with the first error of each; a single row needs no naming.
-
-    Args:
-        rows: all rows of the refused request.
-        errors: what Klaviyo says, in its order.
-        named_by: the rows that an error's pointer names.
-    """
-    failed: dict[Row, ApiError] = {}
-    for error in errors:
-        for row in named_by(error.pointer):
-            failed.setdefault(row, error)
-    if not failed and len(rows) == 1:
-        return {rows[0]: errors[0]}
-    return failed
 
 
 def halves(rows: Sequence[Row]) -> list[Sequence[Row]]:

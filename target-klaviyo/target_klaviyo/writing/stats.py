@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from target_klaviyo.errors import TooManyRejects
 from target_klaviyo.rows.contract import REJECTED_BY_MAPPER
@@ -37,6 +37,7 @@ class RunStats:
         formerly_true: events read that are true no longer, and so for audits alone.
         records: that were taken, each of which may give several rows or none.
         rejected_records: those of them in the rejects file.
+        pending_jobs: import jobs that Klaviyo is still at.
     """
 
     max_reject_percent: float
@@ -53,14 +54,15 @@ class RunStats:
     resent: int = 0
     rate_limited: int = 0
     jobs: int = 0
+    pending_jobs: int = 0
     people: Counter[str] = field(default_factory=Counter)
     backfilled: int = 0
 
     @property
-    def sent(self) -> dict[str, int]:
+    def said_sent(self) -> str:
         """What Klaviyo has taken; a profile that was as it should be is stored, but not sent."""
         profiles = self.stored["profiles"] - self.people["unchanged"]
-        return {"events": self.stored["events"], "profiles": profiles}
+        return f"{counted(self.stored['events'], 'event')} and {counted(profiles, 'profile')}"
 
     def count_reject(self, label: str, rule: str) -> None:
         """Count a reject."""
@@ -111,91 +113,54 @@ SECONDS_BETWEEN_LINES = 5.0
 _MINUTE = 60.0
 
 
-@dataclass(frozen=True)
-class RequestRate:
+class RequestRate(NamedTuple):
     """Requests to an endpoint so far, and how many it allows a minute (infinite: no limit)."""
 
     requests: int
     budget: float
 
 
-@dataclass(frozen=True)
-class ProgressSnapshot:
-    """How far a run is at one time.
-
-    Attributes:
-        sent: rows that Klaviyo has acknowledged, by label.
-        rejected: rows in the rejects file.
-        jobs: import jobs that Klaviyo is still at.
-        request_rates: by the name of each endpoint that has been used.
-        unchanged: profiles that were as they should be.
-    """
-
-    sent: Mapping[str, int]
-    rejected: int
-    jobs: int
-    request_rates: Mapping[str, RequestRate]
-    unchanged: int = 0
-
-
 class Progress:
-    """Makes the lines.
-
-    Args:
-        began: when the run began, in seconds of a monotonic clock.
+    """Makes the lines that say how far a run is.
 
     Attributes:
-        due: when the next line is.
+        due: when the next line is, in seconds of a monotonic clock.
     """
 
     def __init__(self, began: float) -> None:
         self.due = began + SECONDS_BETWEEN_LINES
         self._minute: deque[tuple[float, Mapping[str, RequestRate]]] = deque([(began, {})])
 
-    def line(self, now: float, snapshot: ProgressSnapshot) -> str:
-        """The line for now; the next is due in a while."""
+    def line(self, now: float, stats: RunStats, request_rates: Mapping[str, RequestRate]) -> str:
+        """The line for now; the next is due in a while. `request_rates` are by endpoint."""
         self.due = now + SECONDS_BETWEEN_LINES
         while len(self._minute) > 1 and self._minute[1][0] <= now - _MINUTE:
             self._minute.popleft()
         _, before = self._minute[0]
-        self._minute.append((now, snapshot.request_rates))
-        events = counted(snapshot.sent["events"], "event")
-        profiles = counted(snapshot.sent["profiles"], "profile")
-        parts = [f"{events} and {profiles} sent, {snapshot.rejected:,} rejected"]
-        if snapshot.unchanged:
-            parts.append(f"{counted(snapshot.unchanged, 'profile')} needed no change")
-        if snapshot.jobs:
-            parts.append(f"{counted(snapshot.jobs, 'import job')} pending")
-        if snapshot.request_rates:
-            request_rates = (
-                _said(name, pace, before.get(name, RequestRate(0, 0)))
-                for name, pace in snapshot.request_rates.items()
-            )
-            parts.append("requests in the last minute: " + ", ".join(request_rates))
+        self._minute.append((now, request_rates))
+        parts = [f"{stats.said_sent} sent, {stats.rejected.total():,} rejected"]
+        if stats.people["unchanged"]:
+            parts.append(f"{counted(stats.people['unchanged'], 'profile')} needed no change")
+        if stats.pending_jobs:
+            parts.append(f"{counted(stats.pending_jobs, 'import job')} pending")
+        lately = []
+        for name, (requests, budget) in request_rates.items():
+            of = "" if budget == math.inf else f" of {budget:,.0f}"
+            earlier = before[name].requests if name in before else 0
+            lately.append(f"{requests - earlier:,}{of} ({name})")
+        if lately:
+            parts.append("requests in the last minute: " + ", ".join(lately))
         return "; ".join(parts) + "."
-
-
-def _said(name: str, pace: RequestRate, before: RequestRate) -> str:
-    lately = pace.requests - before.requests
-    of = "" if pace.budget == math.inf else f" of {pace.budget:,.0f}"
-    return f"{lately:,}{of} ({name})"
 
 
 _HEADINGS = ("", "read", "stored", "merged", "rejected")
 
 
 def summary(stats: RunStats, rejects_path: Path) -> Iterator[str]:
-    """A table by kind of row, then sentences; no customer's data.
-
-    Args:
-        stats: the counts.
-        rejects_path: where the rejects are.
-    """
+    """A table by kind of row, then sentences; no customer's data."""
     yield from aligned([_HEADINGS, *_rows(stats)])
-    sent = f"{counted(stats.sent['events'], 'event')} and "
-    sent += counted(stats.sent["profiles"], "profile")
     requests = f"{counted(stats.requests, 'request')} and {counted(stats.jobs, 'import job')}"
-    yield f"Klaviyo took {sent} in {requests}."
+    yield f"Klaviyo took {stats.said_sent} in {requests}."
     if stats.formerly_true:
         were = "was" if stats.formerly_true == 1 else "were"
         events = counted(stats.formerly_true, "event")

@@ -10,24 +10,23 @@ from __future__ import annotations
 import logging
 import math
 from contextlib import suppress
-from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.errors import RunInterrupted, TargetError
 from target_klaviyo.klaviyo.endpoints import BULK_EVENTS, BULK_PROFILES, PROFILE_IMPORT
 from target_klaviyo.writing.batches import MAX_EVENTS, MAX_PROFILES
-from target_klaviyo.writing.checkpoints import SECONDS_BETWEEN_CHECKPOINTS, DeliveryTracker
+from target_klaviyo.writing.checkpoints import DeliveryTracker
 from target_klaviyo.writing.dispatcher import Dispatcher
 from target_klaviyo.writing.event_sink import EventSink
 from target_klaviyo.writing.profile_sink import ProfileSink
 from target_klaviyo.writing.requests import SendEvents
-from target_klaviyo.writing.stats import REJECTS_TOLERATED_UNTIL, Progress, ProgressSnapshot
+from target_klaviyo.writing.stats import REJECTS_TOLERATED_UNTIL, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
+    from target_klaviyo.config import Settings
     from target_klaviyo.errors import RowRejected
     from target_klaviyo.klaviyo.client import Client
     from target_klaviyo.rows.contract import EventRow, Origin, ProfileRow
@@ -42,18 +41,6 @@ MAX_BYTES_UNDER_WAY = 40 * 1024 * 1024  # with bodies in flight: below 150 MB in
 MAX_ROWS_HELD = 20_000
 
 
-@dataclass(frozen=True)
-class WriterOptions:
-    """What of the settings concerns the writer."""
-
-    concurrency: int
-    list_id: str | None
-    clear_one_by_one: bool
-    rejects_path: Path
-    merges_people: bool = False
-    batch_size_rows: int | None = None
-
-
 class Writer:
     """The consumer of rows that writes them to Klaviyo."""
 
@@ -61,29 +48,24 @@ class Writer:
         self,
         *,
         client: Client,
-        options: WriterOptions,
+        settings: Settings,
         rejects: RejectsFile,
         stats: RunStats,
         print_state: Callable[[bytes], None],
+        max_rows: int | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._concurrency = options.concurrency
+        self._concurrency = settings.concurrency
         self._print_state = print_state
         self._clock = clock
-        self._tracker = DeliveryTracker(rejects, options.rejects_path, stats)
+        self._tracker = DeliveryTracker(rejects, stats)
         self._checkpoints = self._tracker.checkpoints
         self._dispatcher = Dispatcher(
-            client, concurrency=options.concurrency, stats=stats, clock=clock
+            client, concurrency=settings.concurrency, stats=stats, clock=clock
         )
-        max_rows = options.batch_size_rows or MAX_PROFILES
+        max_rows = max_rows or MAX_PROFILES
         self._profiles = ProfileSink(
-            self._dispatcher,
-            self._tracker,
-            max_rows,
-            list_id=options.list_id,
-            clear_one_by_one=options.clear_one_by_one,
-            merges_people=options.merges_people,
-            clock=clock,
+            self._dispatcher, self._tracker, max_rows, settings=settings, clock=clock
         )
         self._events = EventSink(
             self._dispatcher, self._tracker, max_rows, claimed=self._profiles.claimed
@@ -209,15 +191,8 @@ class Writer:
     def _log_progress(self) -> None:
         now = self._clock()
         if now >= self._progress.due:
-            stats = self._tracker.stats
-            snapshot = ProgressSnapshot(
-                stats.sent,
-                stats.rejected.total(),
-                self._profiles.pending_jobs,
-                self._dispatcher.request_rates,
-                stats.people["unchanged"],
-            )
-            logger.info("%s", self._progress.line(now, snapshot))
+            line = self._progress.line(now, self._tracker.stats, self._dispatcher.request_rates)
+            logger.info("%s", line)
 
     def _handle_outcomes(self) -> None:
         for request, outcome in self._dispatcher.outcomes():
@@ -227,16 +202,9 @@ class Writer:
                 self._profiles.handle(request, outcome)
 
     def _next_due(self) -> float:
-        due = self._dispatcher.next_due()
-        if self._checkpoints.outstanding:
-            due = min(due, self._progress.due)
-        if self._checkpoints.next_due is not None:
-            due = min(due, self._checkpoints.next_due)
-        if self._checkpoints.waiting is not None:
-            overdue_at = self._checkpoints.waiting[1] + SECONDS_BETWEEN_CHECKPOINTS
-            if overdue_at > self._clock():
-                due = min(due, overdue_at)
-        return due
+        progress_due = self._progress.due if self._checkpoints.outstanding else math.inf
+        checkpoint_due = self._checkpoints.due(self._clock())
+        return min(self._dispatcher.next_due(), progress_due, checkpoint_due)
 
     @property
     def _has_room(self) -> bool:
@@ -258,11 +226,10 @@ class Writer:
 
     def _flush_for_waiting_state(self) -> None:
         """Send batches that do not fill up by themselves, for the sake of a STATE behind them."""
-        self._checkpoints.set_checkpoint(self._clock())
-        if self._checkpoints.waiting is None:
-            return
-        epoch, since = self._checkpoints.waiting
-        if self._clock() < since + SECONDS_BETWEEN_CHECKPOINTS:
+        now = self._clock()
+        self._checkpoints.set_checkpoint(now)
+        epoch = self._checkpoints.overdue_epoch(now)
+        if epoch is None:
             return
         for sink in (self._events, self._profiles):
             overdue = sink.open_epoch is not None and sink.open_epoch <= epoch

@@ -22,7 +22,7 @@ from target_klaviyo.singer.input_stats import InputStats
 from target_klaviyo.singer.router import RecordRouter
 from target_klaviyo.writing.rejects import RejectsFile
 from target_klaviyo.writing.stats import RunStats
-from target_klaviyo.writing.writer import Writer, WriterOptions
+from target_klaviyo.writing.writer import Writer
 
 
 def test_audit_names_exactly_what_is_wrong_and_repair_mends_it(shop: Any) -> None:
@@ -179,13 +179,7 @@ def _repair(shop: Any, time: LaggingTime) -> None:
         rejected=RejectedRows(settings, None, parser),
         writer=Writer(
             client=Client.configured(settings),
-            options=WriterOptions(
-                concurrency=1,
-                list_id=None,
-                clear_one_by_one=False,
-                merges_people=False,
-                rejects_path=settings.rejects_path,
-            ),
+            settings=settings,
             rejects=RejectsFile(settings.rejects_path),
             stats=RunStats(100),
             print_state=lambda _: None,

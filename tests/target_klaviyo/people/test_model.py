@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.target_klaviyo.people.fake_klaviyo import FakeKlaviyo, FakeProfile, Killed
 
+from target_klaviyo.config import read_settings
 from target_klaviyo.rows.contract import Origin
 from target_klaviyo.rows.parser import RowParser
 from target_klaviyo.writing.checkpoints import DeliveryTracker
@@ -83,17 +84,16 @@ def write(
     """Bring rows to Klaviyo; returns the reasons of rejects."""
     now = 0.0
     stats = RunStats(100)
+    settings = read_settings({"api_key": "k", "on_email_change": "merge" if merges else "move"})
     with TemporaryDirectory() as folder:
         path = Path(folder, "rejected.singer")
-        tracker = DeliveryTracker(RejectsFile(path), path, stats)
+        tracker = DeliveryTracker(RejectsFile(path), stats)
         dispatcher = Dispatcher(klaviyo, concurrency=1, stats=stats, clock=lambda: now)
         sink = ProfileSink(
             dispatcher,
             tracker,
             max_rows,
-            list_id=None,
-            clear_one_by_one=False,
-            merges_people=merges,
+            settings=settings,
             clock=lambda: now,
         )
         try:
