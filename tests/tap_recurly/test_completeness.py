@@ -14,7 +14,6 @@ from tap_recurly.errors import IncompleteListError
 from tap_recurly.http.pages import Count, Page
 from tap_recurly.reading.completeness import MAX_REREADS, STRETCH_ROWS
 from tap_recurly.reading.lists import IncrementalList
-from tap_recurly.reading.workers import WorkerPool
 from tap_recurly.times import format_time, parse_time
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ class LeakyList:
 
     def read(self, workers: int = 4) -> IncrementalRead:
         """A first read of the list."""
-        return IncrementalList(self, "/rows", WorkerPool(workers)).since(None, None, LOOKBACK)
+        return IncrementalList(self, "/rows", workers).since(None, None, LOOKBACK)
 
 
 @pytest.mark.parametrize("number", [450, 2 * STRETCH_ROWS + 5_000])

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from tap_recurly.http.pages import Count, Page, moment_of
 from tap_recurly.reading.lists import IncrementalList
 from tap_recurly.reading.partitions import Sizes
-from tap_recurly.reading.workers import WorkerPool
 from tap_recurly.times import format_time, parse_time
 
 if TYPE_CHECKING:
@@ -180,17 +179,16 @@ class Warehouse:
 
     def sync(self, site: LivingSite, *, connections: int) -> None:
         """One run of a windowed stream."""
-        rows = IncrementalList(site, "/rows", WorkerPool(connections), sizes=TINY)
+        rows = IncrementalList(site, "/rows", connections, sizes=TINY)
         read = rows.since(self.bookmark, None, LOOKBACK)
-        for part in read:
-            for row in part.rows:
-                record = row.record
-                self.rows[record["id"]] = record["version"]
-                self.received[record["id"], record["version"]] += 1
-                moment = moment_of(row)
-                if moment is not None and site.chance.random() < STATES_AMID:
-                    self._reach(part.reached_with(moment), site)
-            self._reach(part.reached, site)
+        for row in read.rows():
+            record = row.record
+            self.rows[record["id"]] = record["version"]
+            self.received[record["id"], record["version"]] += 1
+            moment = moment_of(row)
+            if moment is not None and site.chance.random() < STATES_AMID:
+                self._reach(read.reached_with(moment), site)
+        self._reach(read.reached, site)
 
     def _reach(self, moment: datetime | None, site: LivingSite) -> None:
         """Keep a STATE, with which a later run may begin."""
@@ -279,11 +277,11 @@ def test_no_row_of_a_crowded_second_is_lost(case: Case) -> None:
 def test_a_quiet_site_is_read_once_and_in_order(seed: int, rows: int, connections: int) -> None:
     """On a site at rest every row comes exactly once, in order of time, boundaries included."""
     site = LivingSite(seeded(seed), rows, 0.0, page_size=7, quiet=True)
-    read = IncrementalList(site, "/rows", WorkerPool(connections), sizes=TINY)
+    read = IncrementalList(site, "/rows", connections, sizes=TINY)
     expected = [row_id for row_id, _ in site.current()]
     assert [row.id for row in read.since(None, None, LOOKBACK).rows()] == expected
-    assert [row.id for row in read.read(read.freeze(None)).rows()] == expected
+    assert [row.id for row in read.rows(read.freeze(None))] == expected
     begin = site.now - timedelta(seconds=10)
     recent = [row_id for row_id, version in site.current() if version.updated_at >= begin]
-    assert [row.id for row in read.read(read.freeze(begin)).rows()] == recent
+    assert [row.id for row in read.rows(read.freeze(begin))] == recent
     assert [row.id for row in read.since(begin, begin, LOOKBACK).rows()] == recent

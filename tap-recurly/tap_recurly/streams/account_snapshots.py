@@ -248,7 +248,7 @@ class AccountSnapshots(RecurlyStream):
 
     def _listed(self, name: str, frozen: Window) -> Iterator[Row]:
         """The rows of a list in a frozen window."""
-        rows = self.incremental_list(f"/{name}").read(frozen).rows()
+        rows = self.incremental_list(f"/{name}").rows(frozen)
         return self.watched(rows, name, lambda: frozen.row_count)
 
     def _tail(self, name: str, end: datetime) -> Iterator[Row]:

@@ -12,7 +12,6 @@ import time
 from abc import abstractmethod
 from contextlib import closing
 from functools import cached_property
-from itertools import dropwhile, islice
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import msgspec
@@ -153,9 +152,10 @@ class RecurlyStream(Stream):
         last = self.stream_state.get("last_sweep")
         return interval is not None and (last is None or now - parse_time(last) >= interval)
 
-    def incremental_list(self, path: str, *, in_one: bool = False) -> IncrementalList:
-        """A list of the site, to be read up to a frozen moment, on all connections or on one."""
-        return IncrementalList(self._site.client, path, self._site.pool, in_one=in_one)
+    def incremental_list(self, path: str, connections: int | None = None) -> IncrementalList:
+        """A list of the site, to be read up to a frozen moment, on all connections or on some."""
+        connections = connections or self._site.settings.concurrency
+        return IncrementalList(self._site.client, path, connections)
 
     def frozen_window(self, bounded: BoundedList) -> Window | None:
         """What this run has to read of a list; None, and said so, when that is nothing."""
@@ -190,18 +190,6 @@ class RecurlyStream(Stream):
             self.state_manager.is_flushed = False
         elif reached is not None and before is not None and before < reached:
             self.checkpoint(before)
-
-    def prefetch(self) -> None:
-        """Let connections that would stand idle begin with this stream before its turn comes.
-
-        Here they cannot; where they do, they may be told so more than once.
-        """
-
-    def _prefetch_later_streams(self) -> None:
-        streams = dropwhile(lambda stream: stream is not self, self._tap.streams.values())
-        for stream in islice(streams, 1, None):
-            if isinstance(stream, RecurlyStream) and stream.selected:
-                stream.prefetch()
 
     def checkpoint_amid(self) -> None:
         """Move the bookmark to where the rows have come, if that can be told; here it cannot."""
@@ -300,8 +288,6 @@ class RecurlyStream(Stream):
 
         A list that is not there for this site or this key does not hold up the other streams.
         """
-        if not self._is_sample:
-            self._prefetch_later_streams()
         began = self.bookmark
         try:
             with closing(self._sample() if self._is_sample else self.get_records(context)) as rows:
