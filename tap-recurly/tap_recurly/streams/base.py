@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import msgspec
+import orjson
 from singer_sdk import Stream
 from singer_sdk.exceptions import MappingError
 from singer_sdk.helpers._util import utc_now
@@ -248,13 +249,12 @@ class RecurlyStream(Stream):
         self._writer.flush()
 
     def _write(self, record: Row | Record) -> None:
-        """Write a record; as it came, unless somebody wants it otherwise."""
-        if not isinstance(record, Row):
-            self._write_record_message(record)
-        elif self._line is not None and (line := self._fields.line(record.line)) is not None:
-            self._writer.write_line(self._line.of(line, time.time()))
+        """Write a record; the SDK's way where a stream map has a word in it."""
+        if self._line is not None:
+            line = record.line if isinstance(record, Row) else orjson.dumps(record)
+            self._writer.write_line(self._line.of(self._fields.line(line), time.time()))
         else:
-            self._write_record_message(record.record)
+            self._write_record_message(record.record if isinstance(record, Row) else record)
 
     @cached_property
     def _line(self) -> RecordLine | None:
