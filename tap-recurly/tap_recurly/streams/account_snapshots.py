@@ -45,15 +45,10 @@ from tap_recurly.http.queries import ASCENDING, PAGE_SIZE, between
 from tap_recurly.schema import SCALARS, array_of, resource_schema
 from tap_recurly.streams.base import RecurlyStream
 from tap_recurly.streams.snapshot_rows import (
-    BILLING_INFO_ATTRIBUTES,
-    PAYMENT_METHOD_ATTRIBUTES,
-    PLAN_ATTRIBUTES,
     SAME_EMAIL_ATTRIBUTES,
     SUBSCRIPTION_ATTRIBUTES,
     PlanIntervals,
-    SameEmail,
-    email_of,
-    owner,
+    only_selected,
 )
 from tap_recurly.streams.snapshot_store import MAX_SAME_EMAIL, SnapshotStore
 from tap_recurly.times import format_time
@@ -87,8 +82,11 @@ class AccountSnapshots(RecurlyStream):
     @classmethod
     @override
     def record_schema(cls) -> dict[str, Any]:
-        subscriptions = _subscriptions_schema()
-        same_email = _same_email_schema(subscriptions)
+        subscriptions = array_of("Subscription", SUBSCRIPTION_ATTRIBUTES)
+        plan = subscriptions["items"]["properties"]["plan"]
+        plan["properties"] |= {"interval_unit": SCALARS[str], "interval_length": SCALARS[int]}
+        same_email = array_of("Account", SAME_EMAIL_ATTRIBUTES)
+        same_email["items"]["properties"]["subscriptions"] = subscriptions
         return resource_schema(
             cls.resource, extra={"subscriptions": subscriptions, "same_email": same_email}
         )
@@ -147,7 +145,7 @@ class AccountSnapshots(RecurlyStream):
             changed = self.incremental_list(path).since(
                 self.bookmark, settings.start_date, settings.lookback
             )
-            store.touch(filter(None, map(owner, changed.rows())))
+            store.touch(filter(None, (row.account_id for row in changed.rows())))
         for accounts in self._site.in_order(self._by_ids, store.unread()):
             store.add_touched(accounts)
 
@@ -212,7 +210,9 @@ class AccountSnapshots(RecurlyStream):
         yield from store.snapshots(
             with_subscriptions=wants_subscriptions,
             # What nobody wants of an account is not wanted of another either.
-            same_email=SameEmail(self._is_wanted) if self._wants_same_email else None,
+            same_email=only_selected(SAME_EMAIL_ATTRIBUTES, self._is_wanted)
+            if self._wants_same_email
+            else None,
         )
         if store.crowded:
             self.logger.warning(
@@ -274,7 +274,7 @@ class AccountSnapshots(RecurlyStream):
         Whether Recurly minds the case of an address shows in whether it finds this account by
         small letters; if not, it is asked for the address as this account has it.
         """
-        written = email_of(account)
+        written = account.email
         in_small = written.strip().lower()
         found = self._at_address(in_small)
         if written != in_small and account.id not in {row.id for row in found}:
@@ -295,25 +295,3 @@ class AccountSnapshots(RecurlyStream):
             return account_id, [plans.subscription(row) for row in rows]
         except NotFoundError:
             return account_id, None
-
-
-def _subscriptions_schema() -> dict[str, Any]:
-    subscriptions = array_of("Subscription", SUBSCRIPTION_ATTRIBUTES)
-    plan = subscriptions["items"]["properties"]["plan"]
-    _keep_only(plan, PLAN_ATTRIBUTES)
-    plan["properties"] |= {"interval_unit": SCALARS[str], "interval_length": SCALARS[int]}
-    return subscriptions
-
-
-def _same_email_schema(subscriptions: dict[str, Any]) -> dict[str, Any]:
-    accounts = array_of("Account", SAME_EMAIL_ATTRIBUTES)
-    properties = accounts["items"]["properties"]
-    billing_info = properties["billing_info"]
-    _keep_only(billing_info, BILLING_INFO_ATTRIBUTES)
-    _keep_only(billing_info["properties"]["payment_method"], PAYMENT_METHOD_ATTRIBUTES)
-    properties["subscriptions"] = subscriptions
-    return accounts
-
-
-def _keep_only(schema: dict[str, Any], attributes: tuple[str, ...]) -> None:
-    schema["properties"] = {name: schema["properties"][name] for name in attributes}

@@ -13,12 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tap_recurly.http.pages import Row
 from tap_recurly.http.queries import PAGE_SIZE
-from tap_recurly.streams.snapshot_rows import (
-    address_of,
-    created_at,
-    owner,
-    snapshot,
-)
+from tap_recurly.streams.snapshot_rows import address_of, other_account, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -26,7 +21,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from tap_recurly.streams.snapshot_rows import SameEmail
+    from tap_recurly.schema import Attributes
 
 MAX_SAME_EMAIL = 100
 """Accounts told beside one with the same address. An address that thousands share is a placeholder
@@ -171,14 +166,16 @@ class SnapshotStore:
             ),
         )
 
-    def snapshots(self, *, with_subscriptions: bool, same_email: SameEmail | None) -> Iterator[Row]:
+    def snapshots(
+        self, *, with_subscriptions: bool, same_email: Attributes | None
+    ) -> Iterator[Row]:
         """The snapshots of the touched accounts, in order of `updated_at`.
 
         To be called once, after everything has been added.
 
         Args:
             with_subscriptions: Whether subscriptions are told.
-            same_email: What is told of accounts with the same address; None tells nothing of them.
+            same_email: What is told of accounts with the same address; None tells of none.
         """
         self._database.execute("CREATE INDEX by_time ON account (updated_at, id)")
         self._database.execute("CREATE INDEX by_account ON subscription (account_id)")
@@ -195,7 +192,7 @@ class SnapshotStore:
             others = None
             if same_email is not None:
                 others = [
-                    same_email.account(other, subscriptions_of(other.id))
+                    other_account(other, same_email, subscriptions_of(other.id))
                     for other in self._others(account_id, address)
                 ]
             account = Row(self._accounts.unpack(body))
@@ -234,7 +231,7 @@ class SnapshotStore:
                 (
                     account.id,
                     address_of(account),
-                    created_at(account),
+                    account.created_at,
                     account.updated_at,
                     is_touched,
                     self._accounts.pack(account.line),
@@ -243,10 +240,9 @@ class SnapshotStore:
             ),
         )
 
-    def _owner(self, subscription: Row) -> str | None:
-        account_id = owner(subscription)
-        self.ownerless = self.ownerless or account_id is None
-        return account_id
+    def _owner(self, subscription: Row) -> str:
+        self.ownerless = self.ownerless or not subscription.account_id
+        return subscription.account_id
 
     def _chunks(self, query: str) -> Iterator[list[Any]]:
         """What a query gives, ordered by its first column, which begins after its parameter."""
