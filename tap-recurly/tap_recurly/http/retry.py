@@ -1,8 +1,8 @@
 """Trying again: how often and when, and what all connections know of a site that fails.
 
 When a request fails, nobody knows whether it alone is the trouble or the whole site. So the first
-failure opens the circuit halfway: until one request is answered again, requests leave one by one,
-in the order in which they came, at growing intervals; eight connections ask no more often than one.
+failure opens the circuit halfway: until one request is answered again, requests leave one by one at
+growing intervals; eight connections ask no more often than one.
 As long as others are answered, a failure holds up nobody. When as many in a row have failed as one
 request is tried, the breaker trips: all that wait are told to give up.
 """
@@ -13,7 +13,6 @@ import random
 import re
 import threading
 import time
-from collections import deque
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
@@ -75,7 +74,6 @@ class CircuitBreaker:
         self._policy = policy
         self._clock = clock
         self._changed = threading.Condition()
-        self._waiting: deque[object] = deque()
         self._half_open = True
         self._failures = 0
         self._next_probe_at = -inf
@@ -99,23 +97,19 @@ class CircuitBreaker:
             CircuitOpenError: If the breaker trips meanwhile, or has since the last permit.
             ClosedError: If the client is closed meanwhile.
         """
-        if not self._half_open:
-            return Permit(is_probe=False, trips=self._trips)
         with self._changed:
             trips = last.trips if last else self._trips
-            place = object()
-            self._waiting.append(place)
-            try:
-                self._check(trips)
-                while (delay := self._delay(place)) > 0:
-                    self._changed.wait(None if delay == inf else delay)
-                    self._check(trips)
-                if self._half_open:
+            while self._half_open and not self._shut_down:
+                if self._last_error is not None and trips != self._trips:
+                    raise CircuitOpenError(self._last_error)
+                delay = self._next_probe_at - self._clock()
+                if delay <= 0:
                     self._next_probe_at = self._clock() + self._interval
-                return Permit(self._half_open, self._trips)
-            finally:
-                self._waiting.remove(place)
-                self._changed.notify_all()
+                    break
+                self._changed.wait(delay)
+            if self._shut_down:
+                raise ClosedError
+            return Permit(self._half_open, self._trips)
 
     def record_success(self) -> None:
         """Close the circuit after a usable answer: everyone may go on."""
@@ -151,18 +145,6 @@ class CircuitBreaker:
         if not self._failures:
             return self._policy.min_interval_seconds
         return self._policy.backoff(self._failures)
-
-    def _delay(self, place: object) -> float:
-        if not self._half_open or self._shut_down:
-            return 0.0
-        is_next = self._waiting[0] is place
-        return max(self._next_probe_at - self._clock(), 0.0) if is_next else inf
-
-    def _check(self, trips: int) -> None:
-        if self._shut_down:
-            raise ClosedError
-        if self._half_open and self._last_error is not None and trips != self._trips:
-            raise CircuitOpenError(self._last_error)
 
 
 MIN_PAGE_SIZE = 25
