@@ -18,7 +18,7 @@ import pytest
 from tap_recurly.errors import RequestError
 from tap_recurly.http.pages import Count, Page, rows_in
 from tap_recurly.reading.completeness import BoundaryFilter
-from tap_recurly.reading.parallel import ListRead, Plan
+from tap_recurly.reading.parallel import ListRead, Window
 from tap_recurly.times import format_time
 
 if TYPE_CHECKING:
@@ -50,8 +50,6 @@ class QuietList:
     def count(self, begin: datetime | None, end: datetime | None) -> Count:
         """HEAD."""
         self.heads += 1
-        if not self.counts:
-            raise RequestError("HEAD is not known here.")
         first, last = self._between(begin, end)
         return Count(last - first, NOW)
 
@@ -65,7 +63,7 @@ class QuietList:
             if self.fault_after and upto > first and self.times[first] > self.fault_after:
                 raise RequestError("No.")
             more = upto < last
-            yield Page(b"\n".join(self.lines[first:upto]), upto - first, more, NOW)
+            yield Page(b"\n".join(self.lines[first:upto]), upto - first, more)
             first = upto
 
     def _between(self, begin: datetime | None, end: datetime | None) -> tuple[int, int]:
@@ -87,6 +85,11 @@ def spread(kind: str, number: int) -> list[datetime]:
         "in bursts": lambda: chance.randrange(40) * YEAR / 40 + chance.uniform(0, 3600),
     }
     return [NOW - timedelta(seconds=ago[kind]()) for _ in range(number)]
+
+
+def whole(site: QuietList, begin: datetime | None = None) -> Window:
+    """All of a list, counted where that can be."""
+    return Window(begin, NOW, site.count(begin, None).row_count if site.counts else None)
 
 
 def in_rounds(read: ListRead, *, at_once: int) -> tuple[int, list[int]]:
@@ -117,7 +120,7 @@ def in_rounds(read: ListRead, *, at_once: int) -> tuple[int, list[int]]:
 def test_eight_connections_read_five_to_eight_times_as_fast(kind: str, number: int) -> None:
     """However rows are spread: in order, each once, fast, and by few more requests than pages."""
     site = QuietList(spread(kind, number))
-    read = ListRead(site, Plan(None, at_once=True), 0)
+    read = ListRead(site, whole(site), 0)
     rounds, ids = in_rounds(read, at_once=8)
     pages = -(-number // PAGE)
     assert ids == list(range(number))
@@ -128,7 +131,7 @@ def test_eight_connections_read_five_to_eight_times_as_fast(kind: str, number: i
 def test_planning_costs_little_on_a_large_list() -> None:
     """Of the requests for 300,000 rows one in twenty finds less than a page."""
     site = QuietList(spread("ever more", 300_000))
-    read = ListRead(site, Plan(None, at_once=True), 0)
+    read = ListRead(site, whole(site), 0)
     rounds, ids = in_rounds(read, at_once=8)
     assert len(ids) == 300_000
     assert site.gets + site.heads <= 1_500 * 1.05
@@ -137,18 +140,17 @@ def test_planning_costs_little_on_a_large_list() -> None:
 
 @pytest.mark.parametrize("number", [0, 1, 199, 200])
 def test_a_page_that_is_all_is_one_request(number: int) -> None:
-    """A list of one page costs one request, and its upper bound is that page's time."""
+    """A list of one page costs one request beside the one that has counted it."""
     site = QuietList(spread("evenly", number))
-    read = ListRead(site, Plan(NOW - timedelta(days=400)), 0)
+    read = ListRead(site, whole(site, NOW - timedelta(days=400)), 0)
     _, ids = in_rounds(read, at_once=8)
-    assert (len(ids), site.gets, site.heads) == (number, 1, 0)
-    assert read.end == NOW
+    assert (len(ids), site.gets, site.heads) == (number, 1, 1)
 
 
 def test_without_counts_a_list_is_shared_out_by_what_was_seen() -> None:
     """Where HEAD fails, density tells how much is left."""
     site = QuietList(spread("evenly", 40_000), counts=False)
-    read = ListRead(site, Plan(None, at_once=True), 0)
+    read = ListRead(site, whole(site), 0)
     rounds, ids = in_rounds(read, at_once=8)
     assert ids == list(range(40_000))
     assert rounds <= 200 / 4
@@ -162,7 +164,7 @@ def test_counts_that_ignore_times_are_not_trusted() -> None:
             return super().count(None, None)
 
     site = Deaf(spread("evenly", 4 * 32_000))
-    read = ListRead(site, Plan(None, at_once=True), 0)
+    read = ListRead(site, whole(site), 0)
     _, ids = in_rounds(read, at_once=8)
     assert ids == list(range(4 * 32_000))
     assert site.heads < 20
@@ -172,7 +174,7 @@ def test_one_second_of_thousands_is_read_once() -> None:
     """A second that cannot be cut is read page by page, by its one reader."""
     moment = NOW - timedelta(days=30)
     site = QuietList(spread("evenly", 5_000) + [moment] * 5_000)
-    read = ListRead(site, Plan(None, at_once=True), 0)
+    read = ListRead(site, whole(site), 0)
     _, ids = in_rounds(read, at_once=8)
     assert ids == list(range(10_000))
 
@@ -181,7 +183,7 @@ def test_fault_comes_in_its_turn() -> None:
     """What lies before a page that fails is handed on; then the fault is raised."""
     site = QuietList(spread("evenly", 20_000))
     site.fault_after = site.times[12_345]
-    read = ListRead(site, Plan(None, at_once=True), 4)
+    read = ListRead(site, whole(site), 4)
     boundary = BoundaryFilter()
     ids: list[str] = []
 
@@ -199,10 +201,10 @@ def test_unexpected_fault_is_no_silence() -> None:
     """Whatever goes wrong in a thread, the consumer hears of it instead of waiting for ever."""
 
     class Broken(QuietList):
-        def count(self, begin: datetime | None, end: datetime | None) -> Count:  # noqa: ARG002
+        def pages(self, begin: datetime | None, end: datetime | None) -> Iterator[Page]:  # noqa: ARG002
             raise ZeroDivisionError
 
-    read = ListRead(Broken(spread("evenly", 20_000)), Plan(None, at_once=True), 2)
+    read = ListRead(Broken(spread("evenly", 20_000)), Window(None, NOW), 2)
     with pytest.raises(ZeroDivisionError):
         sum(len(lines) for part in read for lines in part)
 
@@ -210,7 +212,7 @@ def test_unexpected_fault_is_no_silence() -> None:
 def test_reading_waits_for_who_writes() -> None:
     """When too much waits to be written out, only what comes next is read on."""
     site = QuietList(spread("evenly", 20_000))
-    read = ListRead(site, Plan(None, at_once=True), 0, waiting=100_000)
+    read = ListRead(site, whole(site), 0, waiting=100_000)
     parts = iter(read)
     part = next(parts)
     for _ in range(60):
@@ -225,7 +227,7 @@ def test_reading_waits_for_who_writes() -> None:
 
 def test_what_is_given_up_waits_no_longer() -> None:
     """Leaving early forgets what had been read ahead."""
-    read = ListRead(QuietList(spread("evenly", 5_000)), Plan(None, at_once=True), 4)
+    read = ListRead(QuietList(spread("evenly", 5_000)), Window(None, NOW, 5_000), 4)
     parts = iter(read)
     assert next(next(parts))
     parts.close()

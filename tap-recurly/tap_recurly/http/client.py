@@ -11,9 +11,8 @@ import logging
 import re
 import time
 from base64 import b64encode
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from http import HTTPStatus
-from math import floor
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -157,8 +156,7 @@ class RecurlyClient:
         lines = as_lines(body.data)
         if not are_objects(body.data):
             raise RetryableError("the list holds a row that is no object")
-        as_of = self._server_time(response) - timedelta(seconds=floor(response.seconds))
-        page = Page(lines, len(body.data), body.more, as_of)
+        page = Page(lines, len(body.data), body.more)
         return page, self._following(body, url) if body.more else None
 
     def _readable(self, body: bytes, read: Callable[[bytes], Body], url: str) -> Body:

@@ -106,16 +106,11 @@ def moment_of(row: Row | None) -> datetime | None:
 
 @dataclass(frozen=True)
 class Page:
-    """A page of a list.
-
-    `lines` are its rows, one a line; `more` says whether the list goes on, `as_of` is a moment of
-    the server's clock at which the page had not been made yet: what changed later may be missing.
-    """
+    """A page of a list: `lines` are its rows, one a line; `more` says whether the list goes on."""
 
     lines: bytes
     row_count: int
     more: bool
-    as_of: datetime
 
     @property
     def head(self) -> Row | None:

@@ -39,8 +39,6 @@ class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes
-    seconds: float = 0.0
-    """From the request's departure to the arrival of the answer's headers."""
 
     @property
     def date(self) -> datetime | None:

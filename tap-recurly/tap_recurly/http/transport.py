@@ -111,8 +111,7 @@ class Transport:
                     raise _proxy_error(NO_CREDENTIALS)
                 # In one piece: in small ones, as `content` does it, costs more than the parsing.
                 body = _unpacked(response.raw.read(decode_content=False), response.headers)
-                seconds = response.elapsed.total_seconds()
-                return Response(response.status_code, response.headers, body, seconds)
+                return Response(response.status_code, response.headers, body)
         except InvalidSchema as fault:
             raise _proxy_error("SOCKS takes the package PySocks") from fault
         except InvalidURL as fault:

@@ -41,13 +41,14 @@ class BoundaryFilter:
     Attributes:
         admitted: How many rows have passed.
         second: The second of the latest row, as Recurly shows it.
+        admitted_before_second: How many rows have passed up to the second before that.
     """
 
     def __init__(self) -> None:
         self.admitted = 0
         self.second = ""
         self._seen: set[tuple[str, str]] = set()
-        self._before_second = 0
+        self.admitted_before_second = 0
 
     def admits(self, row: Row) -> bool:
         """Whether the row is new; to be asked once per row, in order."""
@@ -57,18 +58,13 @@ class BoundaryFilter:
         if second != self.second:
             self.second = second
             self._seen = {version}
-            self._before_second = self.admitted
+            self.admitted_before_second = self.admitted
         elif row_id is None or version not in self._seen:
             self._seen.add(version)
         else:
             return False
         self.admitted += 1
         return True
-
-    @property
-    def admitted_before_second(self) -> int:
-        """How many rows have passed up to the second before `second`."""
-        return self._before_second
 
 
 class CompletenessCheck:

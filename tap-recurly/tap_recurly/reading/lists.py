@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,7 +19,7 @@ from typing_extensions import override
 from tap_recurly.http.pages import moment_of, rows_in
 from tap_recurly.http.queries import between
 from tap_recurly.reading.completeness import BoundaryFilter, CompletenessCheck
-from tap_recurly.reading.parallel import ListRead, Plan
+from tap_recurly.reading.parallel import ListRead, Window
 from tap_recurly.reading.partitions import SIZES
 from tap_recurly.reading.workers import read_ahead
 
@@ -34,18 +33,6 @@ if TYPE_CHECKING:
 MIN_LOOKBACK = timedelta(seconds=1)
 """`Date` is cut to the second, and so is the bookmark: what was committed in the rest of it by a
 page's side may not have been on the page."""
-
-
-@dataclass(frozen=True)
-class Window:
-    """A span of `updated_at`, both ends included; `begin` None is the beginning of time.
-
-    `row_count` is what HEAD said about it, None when it said nothing.
-    """
-
-    begin: datetime | None
-    end: datetime
-    row_count: int | None = None
 
 
 class ListReader(Protocol):
@@ -93,53 +80,6 @@ def lower_bound(
     return max(begin, start_date) if start_date else begin
 
 
-class IncrementalRead:
-    """One read of a list up to a frozen moment, in order of time, each row once.
-
-    What Recurly counts and its pages did not give is read again, and raised when it stays out.
-    """
-
-    def __init__(self, read: ListRead, known: datetime | None = None) -> None:
-        self._known = known
-        self._read = read
-        self._boundary = BoundaryFilter()
-
-    @property
-    def row_count(self) -> int | None:
-        """How many rows there are in all, None as long as that is not known."""
-        return self._read.row_count
-
-    @property
-    def reached(self) -> datetime | None:
-        """Up to when all is out once the rows have been used up; None if nothing could be."""
-        begin, end = self._read.begin, self._read.end
-        return None if end is None or (begin and end < begin) else self.reached_with(end)
-
-    def reached_with(self, moment: datetime) -> datetime:
-        """Up to when all is out when a row of this moment has been used, and not the next.
-
-        What was known before stays so: rows that are read again are older.
-        """
-        self._known = max(moment, self._known or moment)
-        return min(self._known, self._read.end or moment)
-
-    def rows(self) -> Generator[Row, None, None]:
-        """Read it, once."""
-        with closing(iter(self._read)) as partitions:
-            for lines in chain.from_iterable(partitions):
-                yield from filter(self._boundary.admits, rows_in(lines))
-                yield from self._check.amid(self._boundary)
-        if self._read.end is not None:
-            yield from self._check.at_end(
-                self._boundary, self._read.end, self._read.expected_rows()
-            )
-
-    @cached_property
-    def _check(self) -> CompletenessCheck:
-        """To be asked for once the first page has told where the read begins."""
-        return CompletenessCheck(self._read.source, self._read.begin)
-
-
 class BoundedList(ABC):
     """A list of the site that is read up to a moment frozen beforehand."""
 
@@ -160,6 +100,7 @@ class BoundedList(ABC):
         self, bookmark: datetime | None, start_date: datetime | None, lookback: timedelta
     ) -> Window | None:
         """The window of this run, None when `start_date` lies in the server's future."""
+        lookback = max(lookback, MIN_LOOKBACK)
         frozen = self.freeze(lower_bound(bookmark, start_date, lookback))
         begin = lower_bound(bookmark, start_date, lookback, frozen.end)
         if begin is not None and begin > frozen.end:
@@ -168,16 +109,9 @@ class BoundedList(ABC):
 
 
 class IncrementalList(BoundedList):
-    """A list whose server filters by `updated_at`.
+    """A list whose server filters by `updated_at`, read on several connections at once.
 
-    A list that stands alone is read `since` the bookmark, and its first page freezes the bound.
-    Where other requests depend on the bound, a HEAD freezes it before the list is read.
-
-    Args:
-        client: Counts and reads the list.
-        path: Where it is, such as `/accounts`.
-        connections: How many read it at once.
-        sizes: How finely it is shared out.
+    What Recurly counts and its pages did not give is read again, and raised when it stays out.
     """
 
     def __init__(
@@ -187,38 +121,26 @@ class IncrementalList(BoundedList):
         self._connections = connections
         self._sizes = sizes
 
-    def since(
-        self, bookmark: datetime | None, start_date: datetime | None, lookback: timedelta
-    ) -> IncrementalRead:
-        """This run's read, up to the server's present; it takes one request when a page is all."""
-        lookback = max(lookback, MIN_LOOKBACK)
-        begin = lower_bound(bookmark, start_date, lookback)
-
-        def corrected(present: datetime) -> datetime | None:
-            return lower_bound(bookmark, start_date, lookback, present)
-
-        plan = Plan(begin, at_once=bookmark is None, corrected=corrected)
-        return self._read(plan, bookmark)
-
     @override
     def count(self, begin: datetime | None) -> Count:
         return self._source.count(begin, None)
 
     @override
     def rows(self, frozen: Window) -> Generator[Row, None, None]:
-        return self._read(Plan(frozen.begin, frozen.end, frozen.row_count)).rows()
-
-    def _read(self, plan: Plan, known: datetime | None = None) -> IncrementalRead:
-        return IncrementalRead(ListRead(self._source, plan, self._connections, self._sizes), known)
+        boundary = BoundaryFilter()
+        check = CompletenessCheck(self._source, frozen.begin)
+        read = ListRead(self._source, frozen, self._connections, self._sizes)
+        with closing(iter(read)) as partitions:
+            for lines in chain.from_iterable(partitions):
+                yield from filter(boundary.admits, rows_in(lines))
+                yield from check.amid(boundary)
+        yield from check.at_end(boundary, frozen.end, frozen.row_count)
 
 
 class FullList(BoundedList):
     """A list whose server does not filter by time; what is old is left out here.
 
-    Args:
-        client: Counts and reads the list.
-        path: Where it is, such as `/external_products`.
-        params: The query parameters that Recurly declares for it.
+    `params` are the query parameters that Recurly declares for it.
     """
 
     def __init__(self, client: ListReader, path: str, params: Mapping[str, str]) -> None:

@@ -1,22 +1,19 @@
 """One list read by many connections at once and handed on in order of time.
 
-The read begins at once with the list's first page, on one connection; the server's clock then is
-the read's upper bound. When the list goes on, HEAD tells how many rows there are. From then on it
-is shared out (see `partitions`), so that all connections are busy from the third request to the
-last.
+What is to be read is known beforehand: HEAD has told the server's present, which is the upper
+bound, and how many rows there are. By that the list is shared out (see `partitions`), so that all
+connections are busy.
 
 Pages that come before their turn wait in buffers, in memory for some megabytes and then on disk.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from tap_recurly.errors import TapRecurlyError
 from tap_recurly.http.pages import moment_of
 from tap_recurly.reading.buffers import MAX_WAITING_BYTES, Allowance, PageBuffer
 from tap_recurly.reading.partitions import SIZES, Partitioner, State
@@ -28,34 +25,35 @@ if TYPE_CHECKING:
     from tap_recurly.http.pages import Count, Page
     from tap_recurly.reading.partitions import Partition, Sizes
 
-logger = logging.getLogger(__name__)
-
 
 class Source(Protocol):
     """A list that can be counted and read between two moments, both included."""
 
     def count(self, begin: datetime | None, end: datetime | None) -> Count:
-        """How many rows there are."""
+        """How many rows there are, and the server's present."""
 
     def pages(self, begin: datetime | None, end: datetime | None) -> Iterator[Page]:
         """The rows in ascending order."""
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is to be read: from `begin` to `end`, or to the server's present when that is None.
+class Window:
+    """A span of `updated_at`, both ends included; `begin` None is the beginning of time.
 
-    `row_count` is how many rows there are when that is known; otherwise it is asked for, `at_once`
-    when the list is thought to be long, else only after a first page that is not all. `corrected`
-    gives the beginning that is right at the server's present, which may lie behind the one
-    expected.
+    `row_count` is what HEAD said about it, None when it said nothing.
     """
 
     begin: datetime | None
-    end: datetime | None = None
+    end: datetime
     row_count: int | None = None
-    at_once: bool = False
-    corrected: Callable[[datetime], datetime | None] | None = None
+
+    def reached_with(self, moment: datetime, known: datetime | None) -> datetime:
+        """Up to when all is out when a row of this moment is; `known` is what was known before.
+
+        Rows that are read again are older than that; but it may lie behind the end, when the
+        server's clock has gone back.
+        """
+        return min(max(moment, known or moment), self.end)
 
 
 @dataclass
@@ -71,34 +69,25 @@ class ListRead:
     """Reads one list on several connections and yields its partitions in order of time.
 
     Attributes:
-        source: Where it is.
-        row_count: How many rows HEAD gave for the list as a whole, None until it has.
-        end: The upper bound, None until it is known.
         changed: Held by who looks at the state of the read, told when that has changed.
+        allowance: What waits to be written out.
     """
 
     def __init__(
         self,
         source: Source,
-        plan: Plan,
+        window: Window,
         connections: int,
         sizes: Sizes = SIZES,
         waiting: int = MAX_WAITING_BYTES,
     ) -> None:
-        self.end = plan.end
-        self.row_count = plan.row_count
-        self.source = source
         self.changed = threading.Condition()
         self.allowance = Allowance(limit=waiting)
-        self._plan = plan
+        self._source = source
         self._connections = connections
-        self._partitioner = Partitioner(plan.begin, plan.end, sizes)
+        self._partitioner = Partitioner(window.begin, window.end, window.row_count, sizes)
         self._pages: dict[Partition, _Pages] = {}
-        self._stopped = self._counting = False
-        self._crash: Exception | None = None
-        self._to_be_counted = plan.end is None
-        if plan.end is not None:
-            self._share()
+        self._stopped = False
 
     def __iter__(self) -> Generator[Iterator[bytes], None, None]:
         """Read all of it; leaving early stops the connections after their present request.
@@ -154,8 +143,6 @@ class ListRead:
         with self.changed:
             pages = self._pages_of(partition)
             while not pages.waiting:
-                if self._crash is not None:
-                    raise self._crash
                 if pages.fault is not None:
                     raise pages.fault
                 if partition.state is State.READ:
@@ -164,28 +151,10 @@ class ListRead:
             self.changed.notify_all()
             return pages.waiting.take()
 
-    def expected_rows(self) -> int | None:
-        """How many rows HEAD gives for the list, once a count under way has come to its end."""
-        with self.changed:
-            while self._counting:
-                self.changed.wait()
-            if self._crash is not None:
-                raise self._crash
-            return self.row_count
-
     def next_task(self) -> Callable[[], None] | None:
         """Take the most urgent task; called with `changed` held, as the partitions always are."""
-        if self._to_be_counted and self._is_count_due:
-            self._to_be_counted = False
-            self._counting = True
-            return self._count
         partition = self._partitioner.next_partition(self._may_wait)
         return None if partition is None else partial(self._read, partition)
-
-    def _share(self) -> None:
-        """Let all connections read; one alone reads page after page."""
-        if self._connections != 1:
-            self._partitioner.share(self.row_count)
 
     def _pages_of(self, partition: Partition) -> _Pages:
         if partition not in self._pages:
@@ -196,44 +165,15 @@ class ListRead:
         """Whether more pages of this partition may wait to be written out."""
         return self.allowance.used < 1 or partition is self._partitioner.partitions[0]
 
-    @property
-    def begin(self) -> datetime | None:
-        """The lower bound; the first page may have put it earlier."""
-        return self._plan.begin
-
-    @property
-    def _is_count_due(self) -> bool:
-        """Whether the list goes on after its first page, or is thought to."""
-        first = next(iter(self._partitioner.partitions), None)
-        if first is None or first.state is State.READ:
-            return False
-        return first.row_count > 0 or (self._plan.at_once and first.state is State.READING)
-
-    def _count(self) -> None:
-        """Ask how many rows the list has, after which it is shared out."""
-        row_count = None
-        try:
-            row_count = self.source.count(self._plan.begin, self.end).row_count
-        except TapRecurlyError as fault:
-            # What ails the list as well is told when its pages are asked for.
-            logger.debug("Reading on without a count: %s", fault)
-        except Exception as crash:  # noqa: BLE001 (a thread's fault must not leave the consumer waiting)
-            self._crash = crash
-        with self.changed:
-            self.row_count = row_count
-            self._counting = False
-            self._share()
-            self.changed.notify_all()
-
     def _read(self, partition: Partition) -> None:
         """Ask for a partition's next page."""
         with self.changed:
             pages = self._pages_of(partition)
         try:
-            pages.coming = pages.coming or self.source.pages(partition.begin, partition.end)
+            pages.coming = pages.coming or self._source.pages(partition.begin, partition.end)
             page = next(pages.coming)
             with self.changed:
-                if not self._stopped and not self._begins_again(partition, page):
+                if not self._stopped:
                     self._take_in(partition, page)
                 self.changed.notify_all()
         except Exception as fault:  # noqa: BLE001 (it belongs to the consumer, who is told in turn)
@@ -246,27 +186,11 @@ class ListRead:
         """Let a page wait for its turn, without the rows after its partition's end."""
         first, last, end = moment_of(page.head), moment_of(page.last), partition.end
         lines, row_count = page.lines, page.row_count
-        if last is not None and end is not None and last > end:
+        if last is not None and last > end:
             lines, row_count = _until(page, end)
         self._pages_of(partition).waiting.put(lines)
         span = (first or last, last) if last is not None else None
         self._partitioner.page_read(partition, row_count, span, more=page.more)
-        if self.end is None:
-            self.end = partition.end = page.as_of
-
-    def _begins_again(self, partition: Partition, page: Page) -> bool:
-        """Begin anew when the server's clock is behind what the plan was made for."""
-        planned = self._plan.begin
-        if planned is None or self._plan.corrected is None or self.end is not None:
-            return False
-        begin = self._plan.corrected(page.as_of)
-        if begin is None or begin >= planned:
-            return False
-        self._plan = replace(self._plan, begin=begin, corrected=None)
-        partition.begin = begin
-        partition.state = State.READY
-        self._pages_of(partition).coming = None
-        return True
 
 
 def _until(page: Page, end: datetime) -> tuple[bytes, int]:

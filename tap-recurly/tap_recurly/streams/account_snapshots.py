@@ -22,10 +22,10 @@ a sweep can tell, for the tap remembers no account: who stays at an address that
 has left; and, should Recurly mind case or spaces in an address it is asked for, who has written
 it with some where the touched account has not (docs/recurly.md: Lists).
 
-What an increment costs beside the pages of what changed in the four lists: for the accounts that
-something of theirs has touched, one request per 200; then for the addresses of touched accounts
-and for the subscriptions of all accounts concerned, one request each or one per 200 rows of the
-whole list, whichever is less; and the plans.
+What an increment costs beside a count and the pages of what changed in the four lists: for the
+accounts that something of theirs has touched, one request per 200; then for the addresses of
+touched accounts and for the subscriptions of all accounts concerned, one request each or one per
+200 rows of the whole list, whichever is less; and the plans.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_recurly.http.pages import Row
-    from tap_recurly.reading.lists import Window
+    from tap_recurly.reading.parallel import Window
 
 OLDEST_FIRST = {"sort": "created_at", "order": "asc", "limit": str(PAGE_SIZE)}
 """By `created_at`, no account that changes meanwhile changes its place."""
@@ -140,12 +140,10 @@ class AccountSnapshots(RecurlyStream):
     def _add_touched(self, store: SnapshotStore, frozen: Window) -> None:
         """Keep the accounts that changed since the bookmark, or of which something did."""
         store.add_touched(self._listed("accounts", frozen))
-        settings = self._site.settings
         for path in self._touching:
-            changed = self.incremental_list(path).since(
-                self.bookmark, settings.start_date, settings.lookback
-            )
-            store.touch(filter(None, (row.account_id for row in changed.rows())))
+            changed = self.incremental_list(path)
+            rows = changed.rows(changed.freeze(frozen.begin))
+            store.touch(filter(None, (row.account_id for row in rows)))
         for accounts in self._site.in_order(self._by_ids, store.unread()):
             store.add_touched(accounts)
 

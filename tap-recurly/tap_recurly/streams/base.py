@@ -56,7 +56,8 @@ if TYPE_CHECKING:
     from singer_sdk.mapper import StreamMap
     from singer_sdk.singerlib import MetadataMapping
 
-    from tap_recurly.reading.lists import BoundedList, Window
+    from tap_recurly.reading.lists import BoundedList
+    from tap_recurly.reading.parallel import Window
     from tap_recurly.site import Site
 
 Item = TypeVar("Item")
@@ -253,6 +254,7 @@ class RecurlyStream(Stream):
         if self._line is not None:
             line = record.line if isinstance(record, Row) else orjson.dumps(record)
             self._writer.write_line(self._line.of(self._fields.line(line), time.time()))
+            self.state_manager.is_flushed = False
         else:
             self._write_record_message(record.record if isinstance(record, Row) else record)
 

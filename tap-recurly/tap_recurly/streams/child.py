@@ -25,7 +25,8 @@ from tap_recurly.errors import NotFoundError
 from tap_recurly.http.pages import as_lines, rows_in
 from tap_recurly.http.queries import ASCENDING, NEWEST_FIRST, NO_PARAMS, PAGE_SIZE
 from tap_recurly.reading.buffers import Allowance, PageBuffer
-from tap_recurly.reading.lists import FullList, Window
+from tap_recurly.reading.lists import FullList
+from tap_recurly.reading.parallel import Window
 from tap_recurly.schema import resource_schema
 from tap_recurly.streams.base import RecurlyStream
 from tap_recurly.times import format_time, time_or_none
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 MAX_SAMPLE_PARENTS = 20
 """Parents that `--test` asks at most before it takes a list for empty."""
+
+MAX_CHILDREN_IN_MEMORY_BYTES = 1 << 18
+"""Most parents have a page or less; what is longer waits in an unnamed temporary file."""
 
 Owner = dict[str, str]
 """Whose list it is: the ids in its path, which its records carry too."""
@@ -175,7 +179,7 @@ class ChildStream(RecurlyStream):
     @cached_property
     def _allowance(self) -> Allowance:
         """What lists that were read ahead may take of the memory, all of them together."""
-        return Allowance()
+        return Allowance(MAX_CHILDREN_IN_MEMORY_BYTES)
 
     def _path_of(self, owner: Owner) -> str:
         return self.path.format_map({key: quote(value, safe="") for key, value in owner.items()})

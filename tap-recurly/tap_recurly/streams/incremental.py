@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context, Record
 
-    from tap_recurly.reading.lists import IncrementalRead
+    from tap_recurly.reading.parallel import Window
 
 
 class IncrementalStream(RecurlyStream):
@@ -25,36 +25,33 @@ class IncrementalStream(RecurlyStream):
     """
 
     reading = "what changed, in time windows"
-    _read: IncrementalRead | None = None
+    _frozen: Window | None = None
     _row: Row | Record | None = None
 
     @override
     def get_records(self, context: Context | None = None) -> Generator[Any, None, None]:
-        settings = self._site.settings
-        self._read = self.incremental_list(self.path).since(
-            self.bookmark, settings.start_date, settings.lookback
-        )
-        for row in self.enrich(self._read.rows()):
+        changed = self.incremental_list(self.path)
+        self._frozen = self.frozen_window(changed)
+        if self._frozen is None:
+            return
+        for row in self.enrich(changed.rows(self._frozen)):
             self._row = row
             yield row
             if self.state_is_due:
                 self.checkpoint_amid()
         self._row = None
-        if self._read.reached is None:
-            self.log("Nothing to read: 'start_date' lies in the future.")
-        else:
-            self.checkpoint(self._read.reached)
+        self.checkpoint(self._frozen.end)
 
     @override
     def checkpoint_amid(self) -> None:
         moment = moment_of(self._row) if isinstance(self._row, Row) else None
-        if self._read is not None and moment is not None:
-            self.checkpoint(self._read.reached_with(moment))
+        if self._frozen is not None and moment is not None:
+            self.checkpoint(self._frozen.reached_with(moment, self.bookmark))
 
     @property
     @override
     def total(self) -> int | None:
-        return self._read.row_count if self._read else None
+        return self._frozen.row_count if self._frozen else None
 
 
 class Accounts(IncrementalStream):
