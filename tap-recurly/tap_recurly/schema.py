@@ -37,12 +37,9 @@ UNNAMED_RESOURCES = {"unique_coupon_code": "UniqueCouponCode"}
 def resource_schema(
     resource: str, *, keys: Sequence[str] = ("id",), extra: Mapping[str, Schema] | None = None
 ) -> Schema:
-    """The schema of a stream of one resource class, such as `Account`.
+    """The schema of a stream of one class in `recurly.resources`, such as `Account`.
 
-    Args:
-        resource: Name of the class in `recurly.resources`.
-        keys: The attributes that are required and never null; texts all of them.
-        extra: Properties the stream adds to the resource.
+    Its keys are texts, required and never null; extra are what the stream adds to the resource.
     """
     schema = _object(resource, within=())
     required = {key: {"type": ["string"]} for key in keys}

@@ -123,11 +123,8 @@ def error_for(
 ) -> TapRecurlyError | None:
     """The error that an answer which cannot pass stands for, None when it is a good one.
 
-    Args:
-        response: What Recurly said.
-        url: What it was asked.
-        answered_before: Whether the same list has been answered, so the site has its feature.
-        secrets: What no message may show, though Recurly's own words did.
+    A list that has been answered before has its feature. No message shows the secrets, though
+    Recurly's own words did.
     """
     if response.status < HTTPStatus.MULTIPLE_CHOICES:
         return None

@@ -88,10 +88,7 @@ class CircuitBreaker:
             self._changed.notify_all()
 
     def wait_for_permit(self, last: Permit | None = None) -> Permit:
-        """Wait until a request may leave.
-
-        Args:
-            last: The permit with which the same request has failed before.
+        """Wait until a request may leave, which has failed with its last permit if it had one.
 
         Raises:
             CircuitOpenError: If the breaker trips meanwhile, or has since the last permit.

@@ -68,12 +68,7 @@ class BoundaryFilter:
 
 
 class CompletenessCheck:
-    """Compares what was read of one list, in order of time, with what Recurly counts.
-
-    Args:
-        source: The list.
-        begin: Where the read began, None for the beginning of time.
-    """
+    """Compares what was read of one list, in order of time, with what Recurly counts."""
 
     def __init__(self, source: Source, begin: datetime | None) -> None:
         self._source = source

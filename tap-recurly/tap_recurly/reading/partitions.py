@@ -83,21 +83,12 @@ class Partition:
 class Partitioner:
     """The partitions of one list in order of time; not thread-safe.
 
-    A list that begins with time itself is in one partition until its first page has come.
-
-    Args:
-        begin: Where the list begins, None for the beginning of time.
-        end: Where it ends.
-        total: How many rows it has in all, None when nobody knows.
-        sizes: How finely it is shared out.
+    A list that begins with time itself is in one partition until its first page has come; `total`
+    is how many rows it has, None when nobody knows.
     """
 
     def __init__(
-        self,
-        begin: datetime | None,
-        end: datetime,
-        total: int | None,
-        sizes: Sizes = SIZES,
+        self, begin: datetime | None, end: datetime, total: int | None, sizes: Sizes = SIZES
     ) -> None:
         self.partitions = [Partition(begin, end)]
         self._total = total
@@ -107,8 +98,7 @@ class Partitioner:
     def next_partition(self, may_wait: Callable[[Partition], bool]) -> Partition | None:
         """The partition whose next page is to be asked for: what is written out first comes first.
 
-        Args:
-            may_wait: Whether more pages of a partition may wait to be written out.
+        `may_wait` says whether more pages of a partition may wait to be written out.
         """
         for partition in self.partitions:
             if not may_wait(partition):
@@ -131,16 +121,10 @@ class Partitioner:
         *,
         more: bool,
     ) -> None:
-        """Note a page of a partition.
+        """Note a page: its rows within the partition, the times of its first and last row, if told.
 
         The rows of the end's second are in the next partition too; only the last has nobody else
         to read them.
-
-        Args:
-            partition: Whose page it is.
-            row_count: How many of its rows are within the partition.
-            span: The times of the page's first and last row, None when they do not tell.
-            more: Whether the list goes on after it.
         """
         partition.row_count += row_count
         self._row_count += row_count

@@ -77,7 +77,6 @@ class AccountSnapshots(RecurlyStream):
     path = "/accounts"
     resource = "Account"
     reading = "accounts and subscriptions in time windows, joined"
-    _total: int | None = None
 
     @classmethod
     @override
@@ -115,11 +114,6 @@ class AccountSnapshots(RecurlyStream):
             store.add_touched(rows)
             self._add_same_email(store)
             yield from self._snapshots(store)
-
-    @property
-    @override
-    def total(self) -> int | None:
-        return self._total
 
     @property
     def _wants_same_email(self) -> bool:
@@ -167,14 +161,13 @@ class AccountSnapshots(RecurlyStream):
         addresses = store.count_addresses() if self._wants_same_email else 0
         if not addresses:
             return
-        store.index_addresses()
         whole_list = self._if_cheaper(addresses, "addresses", "accounts", end)
         if whole_list is None:
             for accounts in self._site.in_order(self._at_address_of, store.one_per_address()):
                 store.add_others(accounts)
         else:
-            store.add_at_known_addresses(self._listed("accounts", whole_list))
-            store.add_at_known_addresses(self._tail("accounts", whole_list.end))
+            store.add_others(self._listed("accounts", whole_list))
+            store.add_others(self._tail("accounts", whole_list.end))
 
     def _add_subscriptions(self, store: SnapshotStore, end: datetime | None) -> None:
         """Keep the subscriptions of all accounts that are kept; who has gone is kept no longer."""
@@ -204,7 +197,7 @@ class AccountSnapshots(RecurlyStream):
         wants_subscriptions = self._is_wanted("subscriptions")
         if wants_subscriptions:
             self._add_subscriptions(store, end)
-        self._total = store.count_touched()
+        self.total = store.count_touched()
         yield from store.snapshots(
             with_subscriptions=wants_subscriptions,
             # What nobody wants of an account is not wanted of another either.

@@ -82,7 +82,8 @@ class RecurlyStream(Stream):
 
     `params` are those query parameters that Recurly declares for the list, and no other: an
     undeclared one is answered with 400. `reading` says in words how it is read,
-    `vanishes` whether a row that is deleted at Recurly is simply listed no more.
+    `vanishes` whether a row that is deleted at Recurly is simply listed no more. `total` is how
+    many records this run reads, None as long as nobody knows.
     """
 
     name: str
@@ -93,6 +94,7 @@ class RecurlyStream(Stream):
     vanishes: ClassVar[bool] = False
     primary_keys: ClassVar[tuple[str, ...]] = ("id",)
     replication_key: str | None = "updated_at"
+    total: int | None = None
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
 
@@ -200,11 +202,6 @@ class RecurlyStream(Stream):
     def state_is_due(self) -> bool:
         """Whether it is time for the next STATE."""
         return time.monotonic() - self._state_written >= STATE_INTERVAL_SECONDS
-
-    @property
-    def total(self) -> int | None:
-        """How many records this run reads of the stream, None as long as nobody knows."""
-        return None
 
     @override
     def _sync_records(

@@ -25,13 +25,10 @@ Tree = dict[str, "Tree"]
 
 
 class FieldFilter:
-    """What is written of the records of one stream.
+    """What is written of the records of one stream: what `mask` selects and the SCHEMA declares.
 
-    Args:
-        mask: The catalog's selection, breadcrumb to whether it is selected.
-        declared: The fields in the stream's SCHEMA; None lets every field pass.
-        secrets: Names of fields that are left out, however deep they stand.
-        tell: Called once for every set of undeclared fields, with their names.
+    With `declared` None every field passes. Secrets are left out, however deep they stand. `tell`
+    is called once for every set of undeclared fields, with their names.
     """
 
     def __init__(

@@ -34,6 +34,7 @@ class IncrementalStream(RecurlyStream):
         self._frozen = self.frozen_window(changed)
         if self._frozen is None:
             return
+        self.total = self._frozen.row_count
         for row in self.enrich(changed.rows(self._frozen)):
             self._row = row
             yield row
@@ -47,11 +48,6 @@ class IncrementalStream(RecurlyStream):
         moment = moment_of(self._row) if isinstance(self._row, Row) else None
         if self._frozen is not None and moment is not None:
             self.checkpoint(self._frozen.reached_with(moment, self.bookmark))
-
-    @property
-    @override
-    def total(self) -> int | None:
-        return self._frozen.row_count if self._frozen else None
 
 
 class Accounts(IncrementalStream):

@@ -94,11 +94,7 @@ def only_selected(
 
 
 class PlanIntervals:
-    """How often plans are billed, to be told of the subscriptions to them.
-
-    Args:
-        plans: All plans of the site. A plan that is not among them tells no interval.
-    """
+    """How often the plans of the site are billed, to be told of the subscriptions to them."""
 
     def __init__(self, plans: Iterable[Row]) -> None:
         self._intervals = {
@@ -127,13 +123,7 @@ def address_of(account: Row) -> str | None:
 def snapshot(
     account: Row, subscriptions: Iterable[bytes] | None, same_email: Iterable[bytes] | None
 ) -> Row:
-    """An account as it is now, with its subscriptions and who shares its address.
-
-    Args:
-        account: The account as it came.
-        subscriptions: Its subscriptions as a snapshot carries them; None when they were not read.
-        same_email: The others by `other_account`; None when they were not looked for.
-    """
+    """An account as it came, with its subscriptions and who shares its address, where read."""
     line = _with_array(account.line, "subscriptions", _latest(subscriptions))
     return Row(_with_array(line, "same_email", same_email))
 

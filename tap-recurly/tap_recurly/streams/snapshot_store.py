@@ -50,9 +50,8 @@ _KEEP = """
         is_touched = is_touched OR excluded.is_touched,
         body = excluded.body
 """
-_ALWAYS = "TRUE"
-_AT_KNOWN_ADDRESS = "EXISTS (SELECT 1 FROM account WHERE address = ?2)"
 _OF_KNOWN_ACCOUNT = "EXISTS (SELECT 1 FROM account WHERE id = ?1)"
+_AT_KNOWN_ADDRESS = "EXISTS (SELECT 1 FROM account WHERE address = ?2)"
 
 
 class SnapshotStore:
@@ -86,15 +85,12 @@ class SnapshotStore:
 
     def add_touched(self, accounts: Iterable[Row]) -> None:
         """Keep accounts of which there are to be snapshots."""
-        self._add(accounts, _ALWAYS, is_touched=True)
+        self._add(accounts, "TRUE", is_touched=True)
 
     def add_others(self, accounts: Iterable[Row]) -> None:
-        """Keep accounts that may share an address with touched ones."""
-        self._add(accounts, _ALWAYS, is_touched=False)
-
-    def add_at_known_addresses(self, accounts: Iterable[Row]) -> None:
-        """Keep those of the accounts that share an address with one that is kept."""
-        self._add(accounts, _AT_KNOWN_ADDRESS, is_touched=False)
+        """Keep those of the accounts that are kept already or share an address with one that is."""
+        self.index_addresses()
+        self._add(accounts, f"{_OF_KNOWN_ACCOUNT} OR {_AT_KNOWN_ADDRESS}", is_touched=False)
 
     def touch(self, account_ids: Iterable[str]) -> None:
         """Note accounts that must be read because something of theirs has changed."""
@@ -151,12 +147,7 @@ class SnapshotStore:
     def add_subscription_list(
         self, subscriptions: Iterable[Row], shorten: Callable[[Row], bytes]
     ) -> None:
-        """Keep those subscriptions of a list that belong to an account of this store.
-
-        Args:
-            subscriptions: The list.
-            shorten: Makes of each what a snapshot carries.
-        """
+        """Keep those subscriptions of a list that belong to an account of this store, shortened."""
         self._database.executemany(
             f"INSERT INTO subscription SELECT ?1, ?2 WHERE {_OF_KNOWN_ACCOUNT}",
             (
@@ -171,11 +162,8 @@ class SnapshotStore:
     ) -> Iterator[Row]:
         """The snapshots of the touched accounts, in order of `updated_at`.
 
-        To be called once, after everything has been added.
-
-        Args:
-            with_subscriptions: Whether subscriptions are told.
-            same_email: What is told of accounts with the same address; None tells of none.
+        To be called once, after everything has been added. `same_email` is what is told of accounts
+        with the same address; None tells of none.
         """
         self._database.execute("CREATE INDEX by_time ON account (updated_at, id)")
         self._database.execute("CREATE INDEX by_account ON subscription (account_id)")
@@ -185,9 +173,7 @@ class SnapshotStore:
             "WHERE is_touched AND body IS NOT NULL ORDER BY updated_at, id"
         )
 
-        def subscriptions_of(account_id: str | None) -> list[bytes] | None:
-            return self._subscriptions_of(account_id) if with_subscriptions else None
-
+        subscriptions_of = self._subscriptions_of if with_subscriptions else lambda _: None
         for account_id, address, body in touched:
             others = None
             if same_email is not None:
