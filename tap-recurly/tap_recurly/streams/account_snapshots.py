@@ -33,7 +33,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from math import ceil
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -118,11 +118,7 @@ class AccountSnapshots(RecurlyStream):
     @property
     def _wants_same_email(self) -> bool:
         """Whether to tell who shares an address; not where nobody is to know the address."""
-        return self._is_wanted("same_email") and self._is_wanted("email")
-
-    def _is_wanted(self, *path: str) -> bool:
-        """Whether a property is selected, given the names of those it stands in and its own."""
-        return self.mask[tuple(chain.from_iterable(("properties", name) for name in path))]
+        return self.wants("same_email") and self.wants("email")
 
     def _add_all(self, store: SnapshotStore, frozen: Window) -> None:
         """Keep every account of the site."""
@@ -151,9 +147,9 @@ class AccountSnapshots(RecurlyStream):
         yield "/subscriptions"
         if self.bookmark is None:
             return
-        if self._is_wanted("billing_info") or self._is_wanted("has_past_due_invoice"):
+        if self.wants("billing_info") or self.wants("has_past_due_invoice"):
             yield "/invoices"
-        if self._is_wanted("billing_info"):
+        if self.wants("billing_info"):
             yield "/transactions"
 
     def _add_same_email(self, store: SnapshotStore, end: datetime | None = None) -> None:
@@ -194,14 +190,14 @@ class AccountSnapshots(RecurlyStream):
 
     def _snapshots(self, store: SnapshotStore, end: datetime | None = None) -> Iterator[Row]:
         """The touched accounts with all that belongs to them."""
-        wants_subscriptions = self._is_wanted("subscriptions")
+        wants_subscriptions = self.wants("subscriptions")
         if wants_subscriptions:
             self._add_subscriptions(store, end)
         self.total = store.count_touched()
         yield from store.snapshots(
             with_subscriptions=wants_subscriptions,
             # What nobody wants of an account is not wanted of another either.
-            same_email=only_selected(SAME_EMAIL_ATTRIBUTES, self._is_wanted)
+            same_email=only_selected(SAME_EMAIL_ATTRIBUTES, self.wants)
             if self._wants_same_email
             else None,
         )

@@ -12,6 +12,7 @@ import time
 from abc import abstractmethod
 from contextlib import closing
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import msgspec
@@ -315,9 +316,9 @@ class RecurlyStream(Stream):
                 raise odd from fault
             self._site.unread[self.name] = odd
 
-    def wants(self, name: str) -> bool:
-        """Whether a property is selected, so that it is worth requests of its own."""
-        return self._fields.wants(name)
+    def wants(self, *path: str) -> bool:
+        """Whether a property is selected, given the names of those it stands in and its own."""
+        return self.mask[tuple(chain.from_iterable(("properties", name) for name in path))]
 
     @property
     def _is_sample(self) -> bool:

@@ -1,4 +1,4 @@
-"""Which fields of a record are written: those selected, none undeclared, no secrets (pure).
+"""Which fields of a record are written: those selected, none undeclared, no secrets.
 
 Rows are JSON as it came, and most of them leave so. Only where a row may hold a secret or a field
 that nobody has declared, or a catalog deselects fields, is a record built and taken apart.
@@ -9,19 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from singer_sdk.helpers._catalog import pop_deselected_record_properties
 
 from tap_recurly.redaction import SECRET_FIELDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable
 
-    from singer_sdk.singerlib import MetadataMapping
+    from singer_sdk.singerlib import MetadataMapping, SelectionMask
 
 ADDITIONAL = "additional"
 """The field that holds the undeclared ones."""
-
-Tree = dict[str, "Tree"]
-"""Fields by name; an empty branch is one to remove, whole."""
 
 
 class FieldFilter:
@@ -33,22 +31,24 @@ class FieldFilter:
 
     def __init__(
         self,
-        mask: Mapping[tuple[str, ...], bool],
+        mask: SelectionMask,
         declared: Collection[str] | None,
         secrets: Iterable[str],
         tell: Callable[[Collection[str]], None],
     ) -> None:
-        self._deselected = deselected(mask)
+        self._mask = mask
         self._declared = None if declared is None else frozenset(declared)
         self._heads = None if declared is None else _decoder_of_only(declared)
         self._secrets = frozenset(secrets)
         self._secret_keys = [b'"%s"' % name.encode() for name in self._secrets]
+        # Secrets are deselected as well, but a row that holds one shows it.
+        self._deselects = any(
+            not selected and breadcrumb[-1] not in self._secrets
+            for breadcrumb, selected in mask.items()
+            if breadcrumb
+        )
         self._tell = tell
         self._told: set[frozenset[str]] = set()
-
-    def wants(self, name: str) -> bool:
-        """Whether a field is selected, so that it is worth requests of its own."""
-        return self._deselected.get(name) != {}
 
     def line(self, row: bytes) -> bytes:
         """A row's JSON with what is to be written of it."""
@@ -58,7 +58,7 @@ class FieldFilter:
 
     def _passes(self, row: bytes) -> bool:
         """Whether a row may be written as it came, which is quickly told."""
-        if self._deselected or any(key in row for key in self._secret_keys):
+        if self._deselects or any(key in row for key in self._secret_keys):
             return False
         try:
             if self._heads is not None:
@@ -72,14 +72,15 @@ class FieldFilter:
         _remove_secrets(record, self._secrets)
         if self._declared is not None and (unknown := record.keys() - self._declared):
             self._set_apart(record, frozenset(unknown))
-        prune(record, self._deselected)
+        if self._deselects:
+            pop_deselected_record_properties(record, {}, self._mask)
         return record
 
     def _set_apart(self, record: dict[str, Any], unknown: frozenset[str]) -> None:
         taken = {name: record.pop(name) for name in sorted(unknown)}
         if ADDITIONAL in (self._declared or ()):
             record[ADDITIONAL] = taken
-        if unknown not in self._told and self.wants(ADDITIONAL):
+        if unknown not in self._told and self._mask.get(("properties", ADDITIONAL), True):
             self._told.add(unknown)
             self._tell(unknown)
 
@@ -94,28 +95,6 @@ def withhold(metadata: MetadataMapping, withheld: Collection[str]) -> None:
             entry.selected, entry.selected_by_default = None, False
         elif breadcrumb and breadcrumb[-1] in SECRET_FIELDS:
             entry.selected_by_default = None
-
-
-def deselected(mask: Mapping[tuple[str, ...], bool]) -> Tree:
-    """The deselected fields of a catalog's mask; what stands below one is no matter."""
-    gone = {breadcrumb for breadcrumb, selected in mask.items() if breadcrumb and not selected}
-    tree: Tree = {}
-    for breadcrumb in gone:
-        if not any(breadcrumb[:end] in gone for end in range(2, len(breadcrumb), 2)):
-            branch = tree
-            for name in breadcrumb[1::2]:
-                branch = branch.setdefault(name, {})
-    return tree
-
-
-def prune(record: dict[str, Any], tree: Tree) -> None:
-    """Remove the fields of the tree from a record, in place."""
-    for name, branch in tree.items():
-        value = record.get(name)
-        if not branch:
-            record.pop(name, None)
-        elif isinstance(value, dict):
-            prune(value, branch)
 
 
 def _remove_secrets(value: Any, secrets: Collection[str]) -> None:
