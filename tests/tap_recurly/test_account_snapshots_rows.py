@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -153,7 +154,7 @@ def test_store_gives_back_what_it_was_given(rows: list[tuple[str, str, Any]]) ->
     """Whatever accounts hold, the store keeps the last version of each, and accounts without id."""
     accounts = [{"id": account, "email": email, "any": value} for account, email, value in rows]
     nameless = [{"any": value} for _, _, value in rows]
-    with SnapshotStore() as store:
+    with closing(SnapshotStore()) as store:
         store.add_touched(map(row, accounts))
         store.add_touched(map(row, nameless))
         told = [

@@ -72,11 +72,10 @@ class RecurlyClient:
         settings: Settings,
         *,
         retry: RetryPolicy | None = None,
-        limiter: RateLimiter | None = None,
         sleep: Callable[[float], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.limiter = limiter or RateLimiter(settings.quota_percent)
+        self.limiter = RateLimiter(settings.quota_percent)
         self._base_url = settings.base_url
         self._secrets = _spellings(settings.api_key)
         self._transport = Transport(settings)

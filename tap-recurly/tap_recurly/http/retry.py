@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random
 import re
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -161,8 +162,9 @@ class PageSizes:
 
     def fitted(self, endpoint: str, url: str) -> str:
         """The same URL with a `limit` no larger than the list is known to bear."""
-        size = self._sizes.get(endpoint)
-        return url if size is None else with_limit(url, size)
+        # All else stays as it was written: a cursor is Recurly's own affair.
+        most = self._sizes.get(endpoint, sys.maxsize)
+        return LIMIT.sub(lambda limit: str(min(int(limit[0]), most)), url)
 
     def halve(self, endpoint: str, url: str) -> None:
         """Remember that pages as large as this URL's are too heavy to arrive in time."""
@@ -170,11 +172,3 @@ class PageSizes:
             half = int(found[0]) // 2
             if half >= MIN_PAGE_SIZE:
                 self._sizes[endpoint] = min(half, self._sizes.get(endpoint, half))
-
-
-def with_limit(url: str, most: int) -> str:
-    """The same URL with a `limit` of no more than this, if it has one.
-
-    All else stays as it was written: a cursor is Recurly's own affair.
-    """
-    return LIMIT.sub(lambda limit: str(min(int(limit[0]), most)), url)

@@ -94,15 +94,11 @@ class CompletenessCheck:
     ) -> Iterator[Row]:
         """Check the last stretch, unless all the rows that were expected have come.
 
-        A list that is no longer than a stretch and was not counted beforehand is not counted now:
-        most are a page, which is worth no second request.
-
         Raises:
             IncompleteListError: If rows stay out, however often they are asked for.
         """
         all_came = expected is not None and boundary.admitted >= expected
-        uncounted = expected is None and not self._checked_rows
-        if not all_came and not uncounted and not (self._begin and self._begin > end):
+        if not all_came and not (self._begin and self._begin > end):
             yield from self._check(boundary.admitted - self._checked_rows, end)
 
     def _check(self, row_count: int, end: datetime) -> Iterator[Row]:

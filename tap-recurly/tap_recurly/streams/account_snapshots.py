@@ -30,6 +30,7 @@ touched accounts and for the subscriptions of all accounts concerned, one reques
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -97,7 +98,7 @@ class AccountSnapshots(RecurlyStream):
             return
         is_first = self.bookmark is None
         sweeps = frozen.begin is None if is_first else self.sweep_due(frozen.end)
-        with SnapshotStore() as store:
+        with closing(SnapshotStore()) as store:
             if sweeps:
                 self._add_all(store, frozen)
             else:
@@ -110,7 +111,7 @@ class AccountSnapshots(RecurlyStream):
     @override
     def enrich(self, rows: Iterator[Row]) -> Iterator[Row]:
         """Make snapshots of a few accounts; what has gone meanwhile is no row."""
-        with SnapshotStore() as store:
+        with closing(SnapshotStore()) as store:
             store.add_touched(rows)
             self._add_same_email(store)
             yield from self._snapshots(store)

@@ -17,9 +17,6 @@ from tap_recurly.streams.snapshot_rows import address_of, other_account, snapsho
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from types import TracebackType
-
-    from typing_extensions import Self
 
     from tap_recurly.schema import Attributes
 
@@ -72,15 +69,8 @@ class SnapshotStore:
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.executescript(_SCHEMA)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Forget everything."""
         self._database.close()
 
     def add_touched(self, accounts: Iterable[Row]) -> None:
