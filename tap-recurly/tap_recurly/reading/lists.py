@@ -45,25 +45,6 @@ class ListReader(Protocol):
         """Read a list to its end, page by page."""
 
 
-class TimeFilteredList:
-    """A list whose server filters by `updated_at`: the source of a read."""
-
-    def __init__(self, client: ListReader, path: str) -> None:
-        self._client = client
-        self._path = path
-
-    def __str__(self) -> str:
-        return self._path
-
-    def count(self, begin: datetime | None, end: datetime | None) -> Count:
-        """How many rows were updated between two moments, both included."""
-        return self._client.count(self._path, between(begin, end))
-
-    def pages(self, begin: datetime | None, end: datetime | None) -> Iterator[Page]:
-        """The rows updated between two moments, both included, ascending."""
-        return self._client.pages(self._path, between(begin, end))
-
-
 def lower_bound(
     bookmark: datetime | None,
     start_date: datetime | None,
@@ -96,6 +77,10 @@ class BoundedList(ABC):
         count = self.count(begin)
         return Window(begin, count.server_time, count.row_count)
 
+    def freeze_whole(self, end: datetime) -> Window:
+        """All of the list up to a moment frozen before; the count says how much to share out."""
+        return replace(self.freeze(None), end=end)
+
     def freeze_since(
         self, bookmark: datetime | None, start_date: datetime | None, lookback: timedelta
     ) -> Window | None:
@@ -117,19 +102,27 @@ class IncrementalList(BoundedList):
     def __init__(
         self, client: ListReader, path: str, connections: int, *, sizes: Sizes = SIZES
     ) -> None:
-        self._source = TimeFilteredList(client, path)
+        self._client = client
+        self._path = path
         self._connections = connections
         self._sizes = sizes
 
+    def __str__(self) -> str:
+        return self._path
+
     @override
-    def count(self, begin: datetime | None) -> Count:
-        return self._source.count(begin, None)
+    def count(self, begin: datetime | None, end: datetime | None = None) -> Count:
+        return self._client.count(self._path, between(begin, end))
+
+    def pages(self, begin: datetime | None, end: datetime | None) -> Iterator[Page]:
+        """The rows updated between two moments, both included, ascending."""
+        return self._client.pages(self._path, between(begin, end))
 
     @override
     def rows(self, frozen: Window) -> Generator[Row, None, None]:
         boundary = BoundaryFilter()
-        check = CompletenessCheck(self._source, frozen.begin)
-        read = ListRead(self._source, frozen, self._connections, self._sizes)
+        check = CompletenessCheck(self, frozen.begin)
+        read = ListRead(self, frozen, self._connections, self._sizes)
         with closing(iter(read)) as partitions:
             for lines in chain.from_iterable(partitions):
                 yield from filter(boundary.admits, rows_in(lines))

@@ -31,7 +31,6 @@ touched accounts and for the subscriptions of all accounts concerned, one reques
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from itertools import islice
@@ -123,7 +122,8 @@ class AccountSnapshots(RecurlyStream):
 
     def _add_all(self, store: SnapshotStore, frozen: Window) -> None:
         """Keep every account of the site."""
-        everything = frozen if frozen.begin is None else self._whole("accounts", frozen.end)
+        accounts = self.incremental_list(self.path)
+        everything = frozen if frozen.begin is None else accounts.freeze_whole(frozen.end)
         store.add_touched(self._listed("accounts", everything))
         if self._wants_same_email:
             store.add_others(self._tail("accounts", frozen.end))
@@ -217,7 +217,7 @@ class AccountSnapshots(RecurlyStream):
         """
         if asked == 1 or end is None:
             return None
-        frozen = self._whole(name, end)
+        frozen = self.incremental_list(f"/{name}").freeze_whole(end)
         singly = frozen.row_count is not None and asked <= ceil(frozen.row_count / PAGE_SIZE)
         self.log(
             "%d %s to read, %s %s on the site: reading %s %s.",
@@ -229,10 +229,6 @@ class AccountSnapshots(RecurlyStream):
             "one by one" if singly else "as one list",
         )
         return None if singly else frozen
-
-    def _whole(self, name: str, end: datetime) -> Window:
-        """A whole list up to the run's one frozen moment; the count says how much to cut."""
-        return replace(self.incremental_list(f"/{name}").freeze(None), end=end)
 
     def _listed(self, name: str, frozen: Window) -> Iterator[Row]:
         """The rows of a list in a frozen window."""

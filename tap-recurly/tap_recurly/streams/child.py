@@ -26,7 +26,6 @@ from tap_recurly.http.pages import as_lines, rows_in
 from tap_recurly.http.queries import ASCENDING, NEWEST_FIRST, NO_PARAMS, PAGE_SIZE
 from tap_recurly.reading.buffers import Allowance, PageBuffer
 from tap_recurly.reading.lists import FullList
-from tap_recurly.reading.parallel import Window
 from tap_recurly.schema import resource_schema
 from tap_recurly.streams.base import RecurlyStream
 from tap_recurly.times import format_time, time_or_none
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
 
     from tap_recurly.reading.lists import BoundedList
+    from tap_recurly.reading.parallel import Window
 
 MAX_SAMPLE_PARENTS = 20
 """Parents that `--test` asks at most before it takes a list for empty."""
@@ -144,7 +144,7 @@ class ChildStream(RecurlyStream):
             return changed, now
         began: str | None = self.stream_state.get("sweep_began")
         if began is None and self.sweep_due(changed.end):
-            return Window(None, changed.end, parents.freeze(None).row_count), now
+            return parents.freeze_whole(changed.end), now
         return changed, began
 
     def _with_children(
