@@ -138,9 +138,6 @@ class Partitioner:
         elif not row_count:
             partition.density = 0.0
         partition.state = State.READY if more else State.READ
-        following = self._following(partition)
-        if following is not None and following.state is State.GAP:
-            following.density = partition.density
         if partition.row_count >= self._sizes.carve:
             self._give_back(partition)
 
@@ -181,10 +178,6 @@ class Partitioner:
         partition.end = middle
         self.partitions.insert(self.partitions.index(partition) + 1, rest)
         return rest
-
-    def _following(self, partition: Partition) -> Partition | None:
-        place = self.partitions.index(partition) + 1
-        return self.partitions[place] if place < len(self.partitions) else None
 
     def _rows_left(self, partition: Partition) -> float:
         """A guess at the rows of a partition that have not been read."""
