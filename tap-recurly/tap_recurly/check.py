@@ -48,16 +48,10 @@ def refuse_other_site(client: RecurlyClient, subdomain: str) -> None:
 def check_site(
     client: RecurlyClient, settings: Settings, sizes: Mapping[str, Callable[[], int | None]]
 ) -> str:
-    """Ask the site what it is and how much it holds.
+    """Ask the site what it is and how much it holds; `sizes` asks for a stream's records, by name.
 
-    Args:
-        client: A client of the site.
-        settings: The settings it was made from.
-        sizes: What to ask for the number of records of each stream, by its name; None is unknown.
-
-    Returns:
-        One message: site, region, currency, API version, records per stream, request budget, and
-        the streams that cannot be read.
+    Returns one message: site, region, currency, API version, records per stream, request budget,
+    and the streams that cannot be read.
     """
     sites = _sites(client)
     found = dict(

@@ -218,12 +218,7 @@ def without_absent(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict
 def check_config(
     config: Mapping[str, Any], schema: Mapping[str, Any], *, key_needed: bool = True
 ) -> None:
-    """Refuse a configuration with an unknown name, a wrong value or no key.
-
-    Args:
-        config: What the user gave.
-        schema: JSON Schema of all settings, the SDK's own included.
-        key_needed: False for what needs no network, such as discovery.
+    """Refuse a configuration with an unknown name, a wrong value or, where it is needed, no key.
 
     Raises:
         ConfigurationError: With one sentence on the first mistake found.

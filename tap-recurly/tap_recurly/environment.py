@@ -32,11 +32,6 @@ def from_environment(
 
     Empty variables give none: Meltano exports settings without a value so.
 
-    Args:
-        environment: The variables.
-        prefix: What their names begin with.
-        schema: JSON Schema of all settings.
-
     Raises:
         ConfigurationError: Naming the variable that is misspelt, or whose value cannot be one of
             the setting.

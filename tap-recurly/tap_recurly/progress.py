@@ -20,13 +20,7 @@ class RequestRate(NamedTuple):
 
 
 class Progress:
-    """Reports on one list, every few seconds and not more.
-
-    Args:
-        what: Its name.
-        pace: Tells the requests and their budget.
-        now: Seconds on any clock, the same as in `report`.
-    """
+    """Reports on one list, every few seconds and not more, by any clock that tells seconds."""
 
     def __init__(self, what: str, pace: Callable[[], RequestRate], now: float) -> None:
         self._what = what

@@ -8,7 +8,7 @@ New fields pass through: additional properties are allowed everywhere.
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from recurly import resources
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
 Schema = dict[str, Any]
+
+Attributes = dict[str, Optional["Attributes"]]
+"""Some attributes of an object, by name, each with some of its own, or None for all of it."""
 
 SCALARS: dict[Any, Schema] = {
     str: {"type": ["string", "null"]},
@@ -34,12 +37,9 @@ UNNAMED_RESOURCES = {"unique_coupon_code": "UniqueCouponCode"}
 def resource_schema(
     resource: str, *, keys: Sequence[str] = ("id",), extra: Mapping[str, Schema] | None = None
 ) -> Schema:
-    """The schema of a stream of one resource class, such as `Account`.
+    """The schema of a stream of one class in `recurly.resources`, such as `Account`.
 
-    Args:
-        resource: Name of the class in `recurly.resources`.
-        keys: The attributes that are required and never null; texts all of them.
-        extra: Properties the stream adds to the resource.
+    Its keys are texts, required and never null; extra are what the stream adds to the resource.
     """
     schema = _object(resource, within=())
     required = {key: {"type": ["string"]} for key in keys}
@@ -51,12 +51,19 @@ def resource_schema(
     }
 
 
-def array_of(resource: str, attributes: tuple[str, ...] = ()) -> Schema:
-    """The schema of an array of a resource, of all its attributes or only the named ones."""
-    item = _object(resource, within=())
-    if attributes:
-        item["properties"] = {name: item["properties"][name] for name in attributes}
-    return {"type": ["array", "null"], "items": item}
+def array_of(resource: str, attributes: Attributes) -> Schema:
+    """The schema of an array of a resource, of the named attributes only."""
+    return {"type": ["array", "null"], "items": _only(_object(resource, within=()), attributes)}
+
+
+def _only(schema: Schema, attributes: Attributes | None) -> Schema:
+    if attributes is None:
+        return schema
+    own = schema["properties"]
+    return {
+        **schema,
+        "properties": {name: _only(own[name], within) for name, within in attributes.items()},
+    }
 
 
 def without_in_arrays(schema: Schema, names: Collection[str], *, in_array: bool = False) -> Schema:

@@ -1,4 +1,4 @@
-"""The site that all streams of a run read: one client, one set of pool."""
+"""The site that all streams of a run read: its settings and its one client."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tap_recurly.check import refuse_other_site
 from tap_recurly.config import Settings
 from tap_recurly.http.client import RecurlyClient
-from tap_recurly.reading.workers import WorkerPool, in_order
+from tap_recurly.reading.workers import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
@@ -43,11 +43,6 @@ class Site:
             refuse_other_site(client, self.settings.subdomain)
         return client
 
-    @cached_property
-    def pool(self) -> WorkerPool:
-        """What reads the lists of all streams."""
-        return WorkerPool(self.settings.concurrency)
-
     def in_order(
         self, function: Callable[[Item], Result], items: Iterable[Item]
     ) -> Generator[Result, None, None]:
@@ -55,9 +50,6 @@ class Site:
         return in_order(function, items, connections=self.settings.concurrency)
 
     def close(self) -> None:
-        """End what was made: threads that read ahead have nobody to read for any more."""
-        made = vars(self)
-        if "pool" in made:
-            self.pool.close()
-        if "client" in made:
+        """Ask for nothing more: threads that read ahead have nobody to read for any more."""
+        if "client" in vars(self):
             self.client.close()

@@ -33,10 +33,6 @@ def read_state(file: IO[str]) -> dict[str, Any]:
 def check_state(state: Mapping[str, Any], streams: Collection[str]) -> None:
     """Refuse a STATE whose bookmarks cannot be read: a run would begin anew and not say so.
 
-    Args:
-        state: What the user gave; empty before the first run.
-        streams: Names of the tap's streams; of others nothing is known.
-
     Raises:
         ConfigurationError: With one sentence on the first mistake found.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -14,9 +15,8 @@ from tap_recurly.streams.snapshot_rows import (
     SAME_EMAIL_ATTRIBUTES,
     SUBSCRIPTION_ATTRIBUTES,
     PlanIntervals,
-    SameEmail,
     address_of,
-    owner,
+    other_account,
     snapshot,
 )
 from tap_recurly.streams.snapshot_store import SnapshotStore
@@ -79,7 +79,8 @@ def test_interval_comes_from_the_plan_of_this_id(
 def test_other_account_tells_its_card_and_no_secret(account: dict[str, Any], method: Any) -> None:
     """Of another account known attributes pass, of its billing info only what tells the card."""
     billing_info = {"gateway_token": "secret", "payment_method": method}
-    line = SameEmail(lambda *_: True).account(row(account | {"billing_info": billing_info}), None)
+    whole = row(account | {"billing_info": billing_info})
+    line = other_account(whole, SAME_EMAIL_ATTRIBUTES, None)
     told = json.loads(line)
     card = told.pop("billing_info")["payment_method"]
     shown = {"object", "card_type", "exp_month", "exp_year", "last_four"}
@@ -142,8 +143,8 @@ def test_address(email: Any, address: str | None) -> None:
 def test_owner_is_a_text_or_nobody(account: Any) -> None:
     """A row belongs to the account whose id it names, and to none when that is no text."""
     account_id = account.get("id") if isinstance(account, dict) else None
-    expected = account_id if isinstance(account_id, str) else None
-    assert owner(row({"account": account})) == expected
+    expected = account_id if isinstance(account_id, str) else ""
+    assert row({"account": account}).account_id == expected
 
 
 @given(
@@ -153,14 +154,12 @@ def test_store_gives_back_what_it_was_given(rows: list[tuple[str, str, Any]]) ->
     """Whatever accounts hold, the store keeps the last version of each, and accounts without id."""
     accounts = [{"id": account, "email": email, "any": value} for account, email, value in rows]
     nameless = [{"any": value} for _, _, value in rows]
-    with SnapshotStore() as store:
+    with closing(SnapshotStore()) as store:
         store.add_touched(map(row, accounts))
         store.add_touched(map(row, nameless))
         told = [
             each.record
-            for each in store.snapshots(
-                with_subscriptions=False, same_email=SameEmail(lambda *_: True)
-            )
+            for each in store.snapshots(with_subscriptions=False, same_email=SAME_EMAIL_ATTRIBUTES)
         ]
     latest = {account["id"]: account for account in accounts}
     people = {each["id"]: each.pop("same_email") for each in told if "id" in each}

@@ -14,7 +14,6 @@ from tap_recurly.errors import IncompleteListError
 from tap_recurly.http.pages import Count, Page
 from tap_recurly.reading.completeness import MAX_REREADS, STRETCH_ROWS
 from tap_recurly.reading.lists import IncrementalList
-from tap_recurly.reading.workers import WorkerPool
 from tap_recurly.times import format_time, parse_time
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from tests.tap_recurly.conftest import Run
     from tests.tap_recurly.tiny_recurly import Answer, TinyRecurly
 
-    from tap_recurly.reading.lists import IncrementalRead
+    from tap_recurly.http.pages import Row
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
 LOOKBACK = timedelta(minutes=5)
@@ -64,7 +63,7 @@ class LeakyList:
                 for row in range(start, min(start + 200, rows.stop))
                 if not self._leaves_out(row)
             ]
-            yield Page(b"\n".join(map(self._line, shown)), len(shown), start + 200 < rows.stop, NOW)
+            yield Page(b"\n".join(map(self._line, shown)), len(shown), start + 200 < rows.stop)
 
     def _leaves_out(self, row: int) -> bool:
         before = self.read_at.get(row, 0)
@@ -88,9 +87,10 @@ class LeakyList:
             last = max(min(int(ahead.total_seconds()) + 1, self.number), first)
         return range(first, last)
 
-    def read(self, workers: int = 4) -> IncrementalRead:
+    def rows(self) -> Iterator[Row]:
         """A first read of the list."""
-        return IncrementalList(self, "/rows", WorkerPool(workers)).since(None, None, LOOKBACK)
+        listed = IncrementalList(self, "/rows", 4)
+        return listed.rows(listed.freeze(None))
 
 
 @pytest.mark.parametrize("number", [450, 2 * STRETCH_ROWS + 5_000])
@@ -101,7 +101,7 @@ def test_rows_left_out_once_come_after_all(
     """What pages leave out is read again as often as it takes, and the log says so."""
     site = LeakyList(number, missing={*range(230, 260)}, times=times)
     with caplog.at_level(logging.WARNING):
-        ids = {int(row.id) for row in site.read().rows()}
+        ids = {int(row.id) for row in site.rows()}
     assert ids == {*range(number)}
     assert len(caplog.messages) == times
     assert "in /rows up to" in caplog.messages[0]
@@ -112,7 +112,7 @@ def test_rows_that_stay_out_are_told() -> None:
     site = LeakyList(3 * STRETCH_ROWS, missing={STRETCH_ROWS * 2 - 1_000})
     received: set[int] = set()
     with pytest.raises(IncompleteListError, match=r"Recurly counts .* in /rows from") as error:
-        received.update(int(row.id) for row in site.read().rows())
+        received.update(int(row.id) for row in site.rows())
     complete_until = error.value.complete_until
     assert complete_until is not None
     assert site.moment(STRETCH_ROWS - 1) <= complete_until < site.moment(2 * STRETCH_ROWS - 1_000)
@@ -122,24 +122,24 @@ def test_rows_that_stay_out_are_told() -> None:
 def test_list_that_shrinks_while_it_is_read_is_whole(number: int) -> None:
     """Rows that change during the read leave its window: they are the next run's."""
     site = LeakyList(number, missing={*range(230, 260)}, gone={*range(230, 260)})
-    ids = {int(row.id) for row in site.read().rows()}
+    ids = {int(row.id) for row in site.rows()}
     assert ids == {*range(number)} - {*range(230, 260)}
 
 
 def test_counting_costs_one_request_in_a_hundred() -> None:
-    """A long list is counted once for every hundred pages, a short one once, a page not at all."""
+    """A long list is counted once for every hundred pages, a short one once."""
     long = LeakyList(5 * STRETCH_ROWS)
-    assert sum(1 for _ in long.read().rows()) == long.number
+    assert sum(1 for _ in long.rows()) == long.number
     assert long.heads <= 6
     one_page = LeakyList(200)
-    assert sum(1 for _ in one_page.read(workers=1).rows()) == 200
-    assert one_page.heads == 0
+    assert sum(1 for _ in one_page.rows()) == 200
+    assert one_page.heads == 1
 
 
 def test_counts_that_ignore_times_prove_nothing() -> None:
     """Where HEAD counts the whole list whatever it is asked, no read is called incomplete."""
     site = LeakyList(2 * STRETCH_ROWS, deaf=True)
-    assert sum(1 for _ in site.read().rows()) == site.number
+    assert sum(1 for _ in site.rows()) == site.number
 
 
 def test_bookmark_stays_before_what_is_missing(site: TinyRecurly, sync: Callable[..., Run]) -> None:

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from tap_recurly.http.pages import Count, Page, moment_of
 from tap_recurly.reading.lists import IncrementalList
 from tap_recurly.reading.partitions import Sizes
-from tap_recurly.reading.workers import WorkerPool
 from tap_recurly.times import format_time, parse_time
 
 if TYPE_CHECKING:
@@ -149,11 +148,10 @@ class LivingSite:
                     for row_id, version in self._between(params)
                     if (version.updated_at, row_id) > cursor
                 ]
-                date = self._date
             shown = rest[: self.page_size]
             more = len(rest) > self.page_size
             lines = b"\n".join(orjson.dumps(_shown(row_id, version)) for row_id, version in shown)
-            yield Page(lines, len(shown), more, date)
+            yield Page(lines, len(shown), more)
             if more:
                 cursor = (shown[-1][1].updated_at, shown[-1][0])
 
@@ -180,21 +178,20 @@ class Warehouse:
 
     def sync(self, site: LivingSite, *, connections: int) -> None:
         """One run of a windowed stream."""
-        rows = IncrementalList(site, "/rows", WorkerPool(connections), sizes=TINY)
-        read = rows.since(self.bookmark, None, LOOKBACK)
-        for part in read:
-            for row in part.rows:
-                record = row.record
-                self.rows[record["id"]] = record["version"]
-                self.received[record["id"], record["version"]] += 1
-                moment = moment_of(row)
-                if moment is not None and site.chance.random() < STATES_AMID:
-                    self._reach(part.reached_with(moment), site)
-            self._reach(part.reached, site)
+        rows = IncrementalList(site, "/rows", connections, sizes=TINY)
+        frozen = rows.freeze_since(self.bookmark, None, LOOKBACK)
+        assert frozen is not None
+        for row in rows.rows(frozen):
+            record = row.record
+            self.rows[record["id"]] = record["version"]
+            self.received[record["id"], record["version"]] += 1
+            moment = moment_of(row)
+            if moment is not None and site.chance.random() < STATES_AMID:
+                self._reach(frozen.reached_with(moment, self.bookmark), site)
+        self._reach(frozen.end, site)
 
-    def _reach(self, moment: datetime | None, site: LivingSite) -> None:
+    def _reach(self, moment: datetime, site: LivingSite) -> None:
         """Keep a STATE, with which a later run may begin."""
-        assert moment is not None
         assert self.bookmark is None or moment >= self.bookmark
         assert moment <= site.now
         self.bookmark = moment
@@ -279,11 +276,9 @@ def test_no_row_of_a_crowded_second_is_lost(case: Case) -> None:
 def test_a_quiet_site_is_read_once_and_in_order(seed: int, rows: int, connections: int) -> None:
     """On a site at rest every row comes exactly once, in order of time, boundaries included."""
     site = LivingSite(seeded(seed), rows, 0.0, page_size=7, quiet=True)
-    read = IncrementalList(site, "/rows", WorkerPool(connections), sizes=TINY)
+    read = IncrementalList(site, "/rows", connections, sizes=TINY)
     expected = [row_id for row_id, _ in site.current()]
-    assert [row.id for row in read.since(None, None, LOOKBACK).rows()] == expected
-    assert [row.id for row in read.read(read.freeze(None)).rows()] == expected
+    assert [row.id for row in read.rows(read.freeze(None))] == expected
     begin = site.now - timedelta(seconds=10)
     recent = [row_id for row_id, version in site.current() if version.updated_at >= begin]
-    assert [row.id for row in read.read(read.freeze(begin)).rows()] == recent
-    assert [row.id for row in read.since(begin, begin, LOOKBACK).rows()] == recent
+    assert [row.id for row in read.rows(read.freeze(begin))] == recent

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_left, bisect_right
-from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from itertools import chain
@@ -19,8 +18,7 @@ import pytest
 from tap_recurly.errors import RequestError
 from tap_recurly.http.pages import Count, Page, rows_in
 from tap_recurly.reading.completeness import BoundaryFilter
-from tap_recurly.reading.parallel import ListRead, Plan
-from tap_recurly.reading.workers import WorkerPool
+from tap_recurly.reading.parallel import ListRead, Window
 from tap_recurly.times import format_time
 
 if TYPE_CHECKING:
@@ -52,8 +50,6 @@ class QuietList:
     def count(self, begin: datetime | None, end: datetime | None) -> Count:
         """HEAD."""
         self.heads += 1
-        if not self.counts:
-            raise RequestError("HEAD is not known here.")
         first, last = self._between(begin, end)
         return Count(last - first, NOW)
 
@@ -67,7 +63,7 @@ class QuietList:
             if self.fault_after and upto > first and self.times[first] > self.fault_after:
                 raise RequestError("No.")
             more = upto < last
-            yield Page(b"\n".join(self.lines[first:upto]), upto - first, more, NOW)
+            yield Page(b"\n".join(self.lines[first:upto]), upto - first, more)
             first = upto
 
     def _between(self, begin: datetime | None, end: datetime | None) -> tuple[int, int]:
@@ -91,13 +87,18 @@ def spread(kind: str, number: int) -> list[datetime]:
     return [NOW - timedelta(seconds=ago[kind]()) for _ in range(number)]
 
 
-def in_rounds(read: ListRead, connections: WorkerPool, *, at_once: int) -> tuple[int, list[int]]:
+def whole(site: QuietList, begin: datetime | None = None) -> Window:
+    """All of a list, counted where that can be."""
+    return Window(begin, NOW, site.count(begin, None).row_count if site.counts else None)
+
+
+def in_rounds(read: ListRead, *, at_once: int) -> tuple[int, list[int]]:
     """Read all; the rounds it took, and the ids in order, the shared boundaries filtered."""
     parts = iter(read)
-    part = next(parts)  # nobody serves these connections, so nothing happens yet
+    part = next(parts)  # without connections nothing happens yet
     rounds = 0
     while True:
-        with connections.changed:
+        with read.changed:
             tasks = [task for _ in range(at_once) if (task := read.next_task())]
         if not tasks:
             break
@@ -119,9 +120,8 @@ def in_rounds(read: ListRead, connections: WorkerPool, *, at_once: int) -> tuple
 def test_eight_connections_read_five_to_eight_times_as_fast(kind: str, number: int) -> None:
     """However rows are spread: in order, each once, fast, and by few more requests than pages."""
     site = QuietList(spread(kind, number))
-    connections = WorkerPool(0)
-    read = ListRead(site, Plan(None, at_once=True), connections)
-    rounds, ids = in_rounds(read, connections, at_once=8)
+    read = ListRead(site, whole(site), 0)
+    rounds, ids = in_rounds(read, at_once=8)
     pages = -(-number // PAGE)
     assert ids == list(range(number))
     assert rounds <= pages / 5
@@ -131,9 +131,8 @@ def test_eight_connections_read_five_to_eight_times_as_fast(kind: str, number: i
 def test_planning_costs_little_on_a_large_list() -> None:
     """Of the requests for 300,000 rows one in twenty finds less than a page."""
     site = QuietList(spread("ever more", 300_000))
-    connections = WorkerPool(0)
-    read = ListRead(site, Plan(None, at_once=True), connections)
-    rounds, ids = in_rounds(read, connections, at_once=8)
+    read = ListRead(site, whole(site), 0)
+    rounds, ids = in_rounds(read, at_once=8)
     assert len(ids) == 300_000
     assert site.gets + site.heads <= 1_500 * 1.05
     assert rounds <= 1_500 / 7
@@ -141,21 +140,18 @@ def test_planning_costs_little_on_a_large_list() -> None:
 
 @pytest.mark.parametrize("number", [0, 1, 199, 200])
 def test_a_page_that_is_all_is_one_request(number: int) -> None:
-    """A list of one page costs one request, and its upper bound is that page's time."""
+    """A list of one page costs one request beside the one that has counted it."""
     site = QuietList(spread("evenly", number))
-    connections = WorkerPool(0)
-    read = ListRead(site, Plan(NOW - timedelta(days=400)), connections)
-    _, ids = in_rounds(read, connections, at_once=8)
-    assert (len(ids), site.gets, site.heads) == (number, 1, 0)
-    assert read.end == NOW
+    read = ListRead(site, whole(site, NOW - timedelta(days=400)), 0)
+    _, ids = in_rounds(read, at_once=8)
+    assert (len(ids), site.gets, site.heads) == (number, 1, 1)
 
 
 def test_without_counts_a_list_is_shared_out_by_what_was_seen() -> None:
     """Where HEAD fails, density tells how much is left."""
     site = QuietList(spread("evenly", 40_000), counts=False)
-    connections = WorkerPool(0)
-    read = ListRead(site, Plan(None, at_once=True), connections)
-    rounds, ids = in_rounds(read, connections, at_once=8)
+    read = ListRead(site, whole(site), 0)
+    rounds, ids = in_rounds(read, at_once=8)
     assert ids == list(range(40_000))
     assert rounds <= 200 / 4
 
@@ -168,9 +164,8 @@ def test_counts_that_ignore_times_are_not_trusted() -> None:
             return super().count(None, None)
 
     site = Deaf(spread("evenly", 4 * 32_000))
-    connections = WorkerPool(0)
-    read = ListRead(site, Plan(None, at_once=True), connections)
-    _, ids = in_rounds(read, connections, at_once=8)
+    read = ListRead(site, whole(site), 0)
+    _, ids = in_rounds(read, at_once=8)
     assert ids == list(range(4 * 32_000))
     assert site.heads < 20
 
@@ -179,9 +174,8 @@ def test_one_second_of_thousands_is_read_once() -> None:
     """A second that cannot be cut is read page by page, by its one reader."""
     moment = NOW - timedelta(days=30)
     site = QuietList(spread("evenly", 5_000) + [moment] * 5_000)
-    connections = WorkerPool(0)
-    read = ListRead(site, Plan(None, at_once=True), connections)
-    _, ids = in_rounds(read, connections, at_once=8)
+    read = ListRead(site, whole(site), 0)
+    _, ids = in_rounds(read, at_once=8)
     assert ids == list(range(10_000))
 
 
@@ -189,7 +183,7 @@ def test_fault_comes_in_its_turn() -> None:
     """What lies before a page that fails is handed on; then the fault is raised."""
     site = QuietList(spread("evenly", 20_000))
     site.fault_after = site.times[12_345]
-    read = ListRead(site, Plan(None, at_once=True), WorkerPool(4))
+    read = ListRead(site, whole(site), 4)
     boundary = BoundaryFilter()
     ids: list[str] = []
 
@@ -207,10 +201,10 @@ def test_unexpected_fault_is_no_silence() -> None:
     """Whatever goes wrong in a thread, the consumer hears of it instead of waiting for ever."""
 
     class Broken(QuietList):
-        def count(self, begin: datetime | None, end: datetime | None) -> Count:  # noqa: ARG002
+        def pages(self, begin: datetime | None, end: datetime | None) -> Iterator[Page]:  # noqa: ARG002
             raise ZeroDivisionError
 
-    read = ListRead(Broken(spread("evenly", 20_000)), Plan(None, at_once=True), WorkerPool(2))
+    read = ListRead(Broken(spread("evenly", 20_000)), Window(None, NOW), 2)
     with pytest.raises(ZeroDivisionError):
         sum(len(lines) for part in read for lines in part)
 
@@ -218,41 +212,23 @@ def test_unexpected_fault_is_no_silence() -> None:
 def test_reading_waits_for_who_writes() -> None:
     """When too much waits to be written out, only what comes next is read on."""
     site = QuietList(spread("evenly", 20_000))
-    connections = WorkerPool(0, waiting=100_000)
-    read = ListRead(site, Plan(None, at_once=True), connections)
+    read = ListRead(site, whole(site), 0, waiting=100_000)
     parts = iter(read)
     part = next(parts)
     for _ in range(60):
-        with connections.changed:
+        with read.changed:
             tasks = [task for _ in range(8) if (task := read.next_task())]
         for task in tasks:
             task()
-    assert connections.allowance.waiting < 1_000_000
+    assert read.allowance.waiting < 1_000_000
     assert next(iter(part))
     parts.close()
 
 
-def test_idle_connections_begin_with_what_comes_later() -> None:
-    """A list that is announced is begun while another is read, and complete when its turn comes."""
-    first, second = QuietList(spread("evenly", 5_000)), QuietList(spread("ever more", 5_000))
-    connections = WorkerPool(4)
-    later = ListRead(second, Plan(None, at_once=True), connections)
-    later.prefetch()
-    for part in ListRead(first, Plan(None, at_once=True), connections):
-        assert all(part)
-    assert second.gets > 0
-    boundary = BoundaryFilter()
-    rows = (row for part in later for lines in part for row in rows_in(lines))
-    ids = [row.id for row in rows if boundary.admits(row)]
-    assert ids == [str(number) for number in range(5_000)]
-
-
 def test_what_is_given_up_waits_no_longer() -> None:
-    """Closing the connections forgets what had been read ahead."""
-    connections = WorkerPool(4)
-    later = ListRead(QuietList(spread("evenly", 5_000)), Plan(None, at_once=True), connections)
-    later.prefetch()
-    for part in ListRead(QuietList(spread("evenly", 5_000)), Plan(None), connections):
-        deque(part, maxlen=0)
-    connections.close()
-    assert connections.allowance.waiting == 0
+    """Leaving early forgets what had been read ahead."""
+    read = ListRead(QuietList(spread("evenly", 5_000)), Window(None, NOW, 5_000), 4)
+    parts = iter(read)
+    assert next(next(parts))
+    parts.close()
+    assert read.allowance.waiting == 0

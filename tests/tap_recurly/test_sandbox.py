@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from fastjsonschema import compile as validator_of
+from singer_sdk.singerlib import SelectionMask
 
 from recurly_klaviyo_sandbox.business import Business
 from recurly_klaviyo_sandbox.clock import Clock
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 Records = dict[str, list[Record]]
 LISTS = ["accounts", "invoices", "line_items", "plans", "subscriptions", "transactions"]
-WRITTEN = FieldFilter({}, None, SECRET_FIELDS, print)
+WRITTEN = FieldFilter(SelectionMask(), None, SECRET_FIELDS, print)
 """Whatever the tap gives, without secrets."""
 
 PARENTS = {

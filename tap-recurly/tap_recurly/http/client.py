@@ -11,9 +11,8 @@ import logging
 import re
 import time
 from base64 import b64encode
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from http import HTTPStatus
-from math import floor
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -27,7 +26,7 @@ from tap_recurly.http.rate_limit import ClosedError, RateLimiter
 from tap_recurly.http.repair import repaired
 from tap_recurly.http.responses import API_VERSION, Response, error_for, is_retryable, redacted_path
 from tap_recurly.http.retry import CircuitBreaker, CircuitOpenError, PageSizes, RetryPolicy
-from tap_recurly.http.transport import RetryableError, SessionPool
+from tap_recurly.http.transport import RetryableError, Transport
 from tap_recurly.redaction import redact
 
 if TYPE_CHECKING:
@@ -73,14 +72,13 @@ class RecurlyClient:
         settings: Settings,
         *,
         retry: RetryPolicy | None = None,
-        limiter: RateLimiter | None = None,
         sleep: Callable[[float], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.limiter = limiter or RateLimiter(settings.quota_percent)
+        self.limiter = RateLimiter(settings.quota_percent)
         self._base_url = settings.base_url
         self._secrets = _spellings(settings.api_key)
-        self._sessions = SessionPool(settings)
+        self._transport = Transport(settings)
         self._policy = retry or RetryPolicy()
         # An answer to HEAD, which has no body, does not tell whether GET fails no more.
         self._breakers = {method: CircuitBreaker(self._policy, clock) for method in ("GET", "HEAD")}
@@ -89,16 +87,14 @@ class RecurlyClient:
         self._answered: set[str] = set()
         self._reached = False
         self._heads = True
-        self._deprecation_said = False
-        self._dateless_said = False
-        self._repair_said = False
+        self._said: set[str] = set()
 
     def close(self) -> None:
         """Ask for nothing more; requests under way are the last of their threads."""
         self.limiter.close()
         for breaker in self._breakers.values():
             breaker.shut_down()
-        self._sessions.close()
+        self._transport.close()
 
     def count(self, path: str, params: Mapping[str, str] | None = None) -> Count:
         """Ask how many rows a list has, without reading it."""
@@ -108,9 +104,8 @@ class RecurlyClient:
             few = {"limit": "1"} if "limit" in (params or {}) else {}
             url = self._url(path, {**(params or {}), **few})
             response = self._request("GET", url, lambda response: response)
-            if self._heads:
-                self._heads = False
-                logger.warning("HEAD does not count rows here, so long lists are read more slowly.")
+            self._heads = False
+            self._warn_once("HEAD does not count rows here, so long lists are read more slowly.")
         return Count(response.number("Recurly-Total-Records"), self._server_time(response))
 
     def _head(self, url: str) -> Response | None:
@@ -160,8 +155,7 @@ class RecurlyClient:
         lines = as_lines(body.data)
         if not are_objects(body.data):
             raise RetryableError("the list holds a row that is no object")
-        as_of = self._server_time(response) - timedelta(seconds=floor(response.seconds))
-        page = Page(lines, len(body.data), body.more, as_of)
+        page = Page(lines, len(body.data), body.more)
         return page, self._following(body, url) if body.more else None
 
     def _readable(self, body: bytes, read: Callable[[bytes], Body], url: str) -> Body:
@@ -173,13 +167,11 @@ class RecurlyClient:
             if mended == body:
                 raise
         content = read(mended)
-        if not self._repair_said:
-            self._repair_said = True
-            logger.warning(
-                "Recurly sends texts that are not Unicode, first at %s: U+FFFD stands for what "
-                "cannot be read.",
-                self._endpoint(url),
-            )
+        self._warn_once(
+            "Recurly sends texts that are not Unicode, first at %s: U+FFFD stands for what "
+            "cannot be read.",
+            self._endpoint(url),
+        )
         return content
 
     def _following(self, body: _ListBody, url: str) -> str:
@@ -191,12 +183,10 @@ class RecurlyClient:
         """The server's clock in whole seconds, or what comes nearest to it."""
         if response.date is not None:
             return response.date
-        if not self._dateless_said:
-            self._dateless_said = True
-            logger.warning(
-                "Answers carry no Date: this machine's clock bounds what is read, so it must not "
-                "be ahead of Recurly's."
-            )
+        self._warn_once(
+            "Answers carry no Date: this machine's clock bounds what is read, so it must not "
+            "be ahead of Recurly's."
+        )
         return datetime.now(timezone.utc).replace(microsecond=0)
 
     def _url(self, path: str, params: Mapping[str, str] | None) -> str:
@@ -275,7 +265,7 @@ class RecurlyClient:
         while True:
             ticket = self.limiter.acquire()
             try:
-                response = self._sessions.exchange(method, url)
+                response = self._transport.exchange(method, url)
             except RetryableError:
                 self.limiter.failed()
                 raise
@@ -321,15 +311,17 @@ class RecurlyClient:
 
     def _warn_of_deprecation(self, response: Response) -> None:
         if response.headers.get("Recurly-Deprecated", "").upper() == "TRUE":
-            if not self._deprecation_said:
-                logger.warning(
-                    "Recurly will switch off API version %s%s: look for a newer tap-recurly.",
-                    API_VERSION,
-                    f" on {redact(sunset)}"
-                    if (sunset := response.headers.get("Recurly-Sunset-Date"))
-                    else "",
-                )
-            self._deprecation_said = True
+            sunset = response.headers.get("Recurly-Sunset-Date")
+            self._warn_once(
+                "Recurly will switch off API version %s%s: look for a newer tap-recurly.",
+                API_VERSION,
+                f" on {redact(sunset)}" if sunset else "",
+            )
+
+    def _warn_once(self, message: str, *words: str) -> None:
+        if message not in self._said:
+            self._said.add(message)
+            logger.warning(message, *words)
 
 
 class _Pages:

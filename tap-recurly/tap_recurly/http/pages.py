@@ -24,11 +24,18 @@ OBJECT = ord("{")
 CHECKED_AT_ONCE_BYTES = 1 << 16
 
 
+class _Reference(msgspec.Struct):
+    id: Any = None
+
+
 class _Head(msgspec.Struct):
-    """What the tap itself wants to know; any of it may be absent or null."""
+    """What the tap itself wants to know; any of it may be absent, null or something else."""
 
     id: Any = None
+    created_at: Any = None
     updated_at: Any = None
+    email: Any = None
+    account: _Reference | str | float | bool | list[Any] | None = None
     state: Any = None
     has_more_line_items: Any = None
 
@@ -51,10 +58,25 @@ class Row:
         return self._head.id
 
     @property
+    def created_at(self) -> str:
+        """When it was made, as Recurly shows it; empty when it does not."""
+        return _text(self._head.created_at)
+
+    @property
     def updated_at(self) -> str:
         """When it last changed, as Recurly shows it; empty when it does not."""
-        moment = self._head.updated_at
-        return moment if isinstance(moment, str) else ""
+        return _text(self._head.updated_at)
+
+    @property
+    def email(self) -> str:
+        """An account's e-mail address as Recurly has it; empty when it has none."""
+        return _text(self._head.email)
+
+    @property
+    def account_id(self) -> str:
+        """The id of the account that it belongs to; empty when it names none."""
+        account = self._head.account
+        return _text(account.id) if isinstance(account, _Reference) else ""
 
     @property
     def is_past_due(self) -> bool:
@@ -73,6 +95,10 @@ class Row:
         return record
 
 
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
 def moment_of(row: Row | None) -> datetime | None:
     """When a row last changed, None when it does not say so."""
     return time_or_none(row.updated_at) if row else None
@@ -80,16 +106,11 @@ def moment_of(row: Row | None) -> datetime | None:
 
 @dataclass(frozen=True)
 class Page:
-    """A page of a list.
-
-    `lines` are its rows, one a line; `more` says whether the list goes on, `as_of` is a moment of
-    the server's clock at which the page had not been made yet: what changed later may be missing.
-    """
+    """A page of a list: `lines` are its rows, one a line; `more` says whether the list goes on."""
 
     lines: bytes
     row_count: int
     more: bool
-    as_of: datetime
 
     @property
     def head(self) -> Row | None:

@@ -19,7 +19,6 @@ import logging
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
 from math import ceil, floor, inf
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,6 +30,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WINDOW_SECONDS = 300
+FIVE_MINUTES_OLD_SECONDS = WINDOW_SECONDS + 1
+"""One second late, for `Date` is cut to the second."""
+
 MINUTE = 60
 MAX_BACKOFF_SECONDS = 30.0
 MIN_LOGGED_WAIT_SECONDS = 10
@@ -49,11 +51,8 @@ class RateHeaders(NamedTuple):
     retry_after: float | None = None
 
 
-@dataclass(frozen=True)
-class Ticket:
-    """One request under way; `sent_at` is in the budget's own order of events."""
-
-    sent_at: int
+Ticket = int
+"""When a request left, in the budget's own order of events."""
 
 
 class _Counted(NamedTuple):
@@ -64,11 +63,6 @@ class _Counted(NamedTuple):
 
     second: float
     reset: float
-
-    @property
-    def five_minutes_old_at(self) -> float:
-        """One second late, for `Date` is cut to the second."""
-        return self.second + WINDOW_SECONDS + 1
 
 
 class Budget:
@@ -124,7 +118,7 @@ class Budget:
         self._events += 1
         self._in_flight += 1
         self.sent += 1
-        return Ticket(self._events)
+        return self._events
 
     def failed(self, now: float) -> None:
         """Note that a request got no answer; Recurly may have counted it."""
@@ -176,7 +170,7 @@ class Budget:
                 self._stayed_until = max(self._stayed_until, second - WINDOW_SECONDS)
             # Answers overtake each other: one to a request sent before the last lesson may tell of
             # an earlier moment, and then the smaller number is the later truth.
-            if known is None or remaining < known or ticket.sent_at > self._learned_at:
+            if known is None or remaining < known or ticket > self._learned_at:
                 self._remaining = remaining
                 self._learned_at = self._events
         self._count(second, headers.reset)
@@ -186,7 +180,7 @@ class Budget:
         while self._counted and self._counted[0].reset <= second:
             self._counted.popleft()
         if reset is None or reset <= second:
-            reset = second + WINDOW_SECONDS + 1
+            reset = second + FIVE_MINUTES_OLD_SECONDS
         self._counted.append(_Counted(second, reset))
         if self.limit is not None and self._remaining is not None:
             # Where Recurly counts fewer than we do, the oldest have left before their time.
@@ -206,7 +200,7 @@ class Budget:
             moments.append((self._server_second // MINUTE + 1) * MINUTE)
         if len(self._counted) >= must_leave:
             awaited = self._counted[must_leave - 1]
-            early = awaited.five_minutes_old_at
+            early = awaited.second + FIVE_MINUTES_OLD_SECONDS
             may_probe_early = remaining > self.reserve and awaited.second > self._stayed_until
             moments.append(min(early, awaited.reset) if may_probe_early else awaited.reset)
         return min(moments) - self._ahead

@@ -39,8 +39,6 @@ class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes
-    seconds: float = 0.0
-    """From the request's departure to the arrival of the answer's headers."""
 
     @property
     def date(self) -> datetime | None:
@@ -125,11 +123,8 @@ def error_for(
 ) -> TapRecurlyError | None:
     """The error that an answer which cannot pass stands for, None when it is a good one.
 
-    Args:
-        response: What Recurly said.
-        url: What it was asked.
-        answered_before: Whether the same list has been answered, so the site has its feature.
-        secrets: What no message may show, though Recurly's own words did.
+    A list that has been answered before has its feature. No message shows the secrets, though
+    Recurly's own words did.
     """
     if response.status < HTTPStatus.MULTIPLE_CHOICES:
         return None

@@ -1,8 +1,8 @@
 """Trying again: how often and when, and what all connections know of a site that fails.
 
 When a request fails, nobody knows whether it alone is the trouble or the whole site. So the first
-failure opens the circuit halfway: until one request is answered again, requests leave one by one,
-in the order in which they came, at growing intervals; eight connections ask no more often than one.
+failure opens the circuit halfway: until one request is answered again, requests leave one by one at
+growing intervals; eight connections ask no more often than one.
 As long as others are answered, a failure holds up nobody. When as many in a row have failed as one
 request is tried, the breaker trips: all that wait are told to give up.
 """
@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import random
 import re
+import sys
 import threading
 import time
-from collections import deque
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
@@ -75,7 +75,6 @@ class CircuitBreaker:
         self._policy = policy
         self._clock = clock
         self._changed = threading.Condition()
-        self._waiting: deque[object] = deque()
         self._half_open = True
         self._failures = 0
         self._next_probe_at = -inf
@@ -90,32 +89,25 @@ class CircuitBreaker:
             self._changed.notify_all()
 
     def wait_for_permit(self, last: Permit | None = None) -> Permit:
-        """Wait until a request may leave.
-
-        Args:
-            last: The permit with which the same request has failed before.
+        """Wait until a request may leave, which has failed with its last permit if it had one.
 
         Raises:
             CircuitOpenError: If the breaker trips meanwhile, or has since the last permit.
             ClosedError: If the client is closed meanwhile.
         """
-        if not self._half_open:
-            return Permit(is_probe=False, trips=self._trips)
         with self._changed:
             trips = last.trips if last else self._trips
-            place = object()
-            self._waiting.append(place)
-            try:
-                self._check(trips)
-                while (delay := self._delay(place)) > 0:
-                    self._changed.wait(None if delay == inf else delay)
-                    self._check(trips)
-                if self._half_open:
+            while self._half_open and not self._shut_down:
+                if self._last_error is not None and trips != self._trips:
+                    raise CircuitOpenError(self._last_error)
+                delay = self._next_probe_at - self._clock()
+                if delay <= 0:
                     self._next_probe_at = self._clock() + self._interval
-                return Permit(self._half_open, self._trips)
-            finally:
-                self._waiting.remove(place)
-                self._changed.notify_all()
+                    break
+                self._changed.wait(delay)
+            if self._shut_down:
+                raise ClosedError
+            return Permit(self._half_open, self._trips)
 
     def record_success(self) -> None:
         """Close the circuit after a usable answer: everyone may go on."""
@@ -152,18 +144,6 @@ class CircuitBreaker:
             return self._policy.min_interval_seconds
         return self._policy.backoff(self._failures)
 
-    def _delay(self, place: object) -> float:
-        if not self._half_open or self._shut_down:
-            return 0.0
-        is_next = self._waiting[0] is place
-        return max(self._next_probe_at - self._clock(), 0.0) if is_next else inf
-
-    def _check(self, trips: int) -> None:
-        if self._shut_down:
-            raise ClosedError
-        if self._half_open and self._last_error is not None and trips != self._trips:
-            raise CircuitOpenError(self._last_error)
-
 
 MIN_PAGE_SIZE = 25
 """Below this a smaller page does not help a list that times out."""
@@ -182,8 +162,9 @@ class PageSizes:
 
     def fitted(self, endpoint: str, url: str) -> str:
         """The same URL with a `limit` no larger than the list is known to bear."""
-        size = self._sizes.get(endpoint)
-        return url if size is None else with_limit(url, size)
+        # All else stays as it was written: a cursor is Recurly's own affair.
+        most = self._sizes.get(endpoint, sys.maxsize)
+        return LIMIT.sub(lambda limit: str(min(int(limit[0]), most)), url)
 
     def halve(self, endpoint: str, url: str) -> None:
         """Remember that pages as large as this URL's are too heavy to arrive in time."""
@@ -191,11 +172,3 @@ class PageSizes:
             half = int(found[0]) // 2
             if half >= MIN_PAGE_SIZE:
                 self._sizes[endpoint] = min(half, self._sizes.get(endpoint, half))
-
-
-def with_limit(url: str, most: int) -> str:
-    """The same URL with a `limit` of no more than this, if it has one.
-
-    All else stays as it was written: a cursor is Recurly's own affair.
-    """
-    return LIMIT.sub(lambda limit: str(min(int(limit[0]), most)), url)

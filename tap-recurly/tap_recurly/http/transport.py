@@ -1,11 +1,10 @@
-"""One HTTP exchange with Recurly: keep-alive sessions, the headers, and what kept it from one."""
+"""One HTTP exchange with Recurly: kept-alive connections, the headers, what kept it from one."""
 
 from __future__ import annotations
 
-import threading
 import zlib
-from contextlib import contextmanager
 from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING
 
 import requests
@@ -17,7 +16,7 @@ from tap_recurly.errors import ConfigurationError
 from tap_recurly.http.responses import API_VERSION, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from tap_recurly.config import Settings
 
@@ -72,14 +71,28 @@ class RetryableError(Exception):
         self.connected = connected
 
 
-class SessionPool:
-    """Keep-alive HTTP sessions, each used by one thread at a time."""
+class Transport:
+    """Connections that are kept alive, as many as may be used at once; shared by all threads."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._in_flight = threading.BoundedSemaphore(settings.concurrency)
-        self._idle: list[requests.Session] = []
-        self._lock = threading.Lock()
+        silence = settings.request_timeout
+        self._timeout = (min(silence, MAX_CONNECT_SECONDS), silence)
+        self._session = requests.Session()
+        self._session.auth = (settings.api_key, "")
+        self._session.headers.update(
+            {
+                "Accept": f"application/vnd.recurly.{API_VERSION}",
+                "Accept-Encoding": "gzip",
+                "User-Agent": "tap-recurly",
+            }
+        )
+        # Cookies are what threads cannot share in a session.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        adapter = HTTPAdapter(
+            pool_connections=1, pool_maxsize=settings.concurrency, max_retries=0, pool_block=True
+        )
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
 
     def exchange(self, method: str, url: str) -> Response:
         """Send one request and read the answer to its end.
@@ -90,22 +103,15 @@ class SessionPool:
             RetryableError: If no whole answer came.
             ConfigurationError: If a proxy or certificates are named that cannot be used.
         """
-        silence = self._settings.request_timeout
-        timeout = (min(silence, MAX_CONNECT_SECONDS), silence)
         try:
-            with (
-                self._in_flight,
-                self._session() as session,
-                session.request(
-                    method, url, timeout=timeout, allow_redirects=False, stream=True
-                ) as response,
-            ):
+            with self._session.request(
+                method, url, timeout=self._timeout, allow_redirects=False, stream=True
+            ) as response:
                 if response.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
                     raise _proxy_error(NO_CREDENTIALS)
                 # In one piece: in small ones, as `content` does it, costs more than the parsing.
                 body = _unpacked(response.raw.read(decode_content=False), response.headers)
-                seconds = response.elapsed.total_seconds()
-                return Response(response.status_code, response.headers, body, seconds)
+                return Response(response.status_code, response.headers, body)
         except InvalidSchema as fault:
             raise _proxy_error("SOCKS takes the package PySocks") from fault
         except InvalidURL as fault:
@@ -122,38 +128,7 @@ class SessionPool:
 
     def close(self) -> None:
         """Close the idle connections."""
-        with self._lock:
-            for session in self._idle:
-                session.close()
-            self._idle.clear()
-
-    @contextmanager
-    def _session(self) -> Iterator[requests.Session]:
-        with self._lock:
-            session = self._idle.pop() if self._idle else self._new_session()
-        try:
-            yield session
-        except BaseException:
-            # After a broken exchange the connection's state is unknown.
-            session.close()
-            raise
-        with self._lock:
-            self._idle.append(session)
-
-    def _new_session(self) -> requests.Session:
-        session = requests.Session()
-        session.auth = (self._settings.api_key, "")
-        session.headers.update(
-            {
-                "Accept": f"application/vnd.recurly.{API_VERSION}",
-                "Accept-Encoding": "gzip",
-                "User-Agent": "tap-recurly",
-            }
-        )
-        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0)
-        session.mount("https://", adapter)
-        session.mount("http://", adapter)
-        return session
+        self._session.close()
 
 
 def _unpacked(body: bytes, headers: Mapping[str, str]) -> bytes:

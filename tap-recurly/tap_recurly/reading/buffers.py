@@ -6,24 +6,23 @@ buffers, they wait in an unnamed temporary file, which disappears with the buffe
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import threading
 import weakref
 from collections import deque
-from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO
 
-from tap_recurly.http.pages import rows_in
+MAX_IN_MEMORY_BYTES = 4 << 20
+"""Pages that may wait in memory for the writer."""
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+MAX_WAITING_BYTES = 256 << 20
+"""Pages that may wait, there or on disk, before only what is written out next is read on."""
 
 
 class Allowance:
     """What may wait in memory, and what waits there or on disk; in bytes, for many threads."""
 
-    def __init__(self, memory: int, limit: int = sys.maxsize) -> None:
+    def __init__(self, memory: int = MAX_IN_MEMORY_BYTES, limit: int = MAX_WAITING_BYTES) -> None:
         self._memory = memory
         self._limit = limit
         self._lock = threading.Lock()
@@ -102,25 +101,6 @@ class PageBuffer:
     def _opened(self) -> IO[bytes]:
         if self._file is None:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 (closed by discard)
+            # When a run stops early nobody discards what was read ahead.
+            weakref.finalize(self, self._file.close)
         return self._file
-
-
-MAX_IN_MEMORY_BYTES = 1 << 18
-"""Most parents have a page or less; what is longer waits in an unnamed temporary file."""
-
-
-class SpooledPages:
-    """A list read to its end, its rows as lines of JSON; they can be taken once."""
-
-    def __init__(self, pages: Iterable[bytes]) -> None:
-        self._file = SpooledTemporaryFile(max_size=MAX_IN_MEMORY_BYTES)  # noqa: SIM115 (closed below)
-        # When a run stops early nobody takes the rows that were read ahead.
-        weakref.finalize(self, self._file.close)
-        self._sizes = [self._file.write(page) for page in pages]
-
-    def records(self) -> Iterator[dict[str, Any]]:
-        """The rows as objects, page by page; the file is gone afterwards."""
-        with self._file as file:
-            file.seek(0)
-            for size in self._sizes:
-                yield from (row.record for row in rows_in(file.read(size)))

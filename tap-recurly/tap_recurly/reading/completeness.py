@@ -41,13 +41,14 @@ class BoundaryFilter:
     Attributes:
         admitted: How many rows have passed.
         second: The second of the latest row, as Recurly shows it.
+        admitted_before_second: How many rows have passed up to the second before that.
     """
 
     def __init__(self) -> None:
         self.admitted = 0
         self.second = ""
         self._seen: set[tuple[str, str]] = set()
-        self._before_second = 0
+        self.admitted_before_second = 0
 
     def admits(self, row: Row) -> bool:
         """Whether the row is new; to be asked once per row, in order."""
@@ -57,7 +58,7 @@ class BoundaryFilter:
         if second != self.second:
             self.second = second
             self._seen = {version}
-            self._before_second = self.admitted
+            self.admitted_before_second = self.admitted
         elif row_id is None or version not in self._seen:
             self._seen.add(version)
         else:
@@ -65,19 +66,9 @@ class BoundaryFilter:
         self.admitted += 1
         return True
 
-    @property
-    def admitted_before_second(self) -> int:
-        """How many rows have passed up to the second before `second`."""
-        return self._before_second
-
 
 class CompletenessCheck:
-    """Compares what was read of one list, in order of time, with what Recurly counts.
-
-    Args:
-        source: The list.
-        begin: Where the read began, None for the beginning of time.
-    """
+    """Compares what was read of one list, in order of time, with what Recurly counts."""
 
     def __init__(self, source: Source, begin: datetime | None) -> None:
         self._source = source
@@ -103,15 +94,11 @@ class CompletenessCheck:
     ) -> Iterator[Row]:
         """Check the last stretch, unless all the rows that were expected have come.
 
-        A list that is no longer than a stretch and was not counted beforehand is not counted now:
-        most are a page, which is worth no second request.
-
         Raises:
             IncompleteListError: If rows stay out, however often they are asked for.
         """
         all_came = expected is not None and boundary.admitted >= expected
-        uncounted = expected is None and not self._checked_rows
-        if not all_came and not uncounted and not (self._begin and self._begin > end):
+        if not all_came and not (self._begin and self._begin > end):
             yield from self._check(boundary.admitted - self._checked_rows, end)
 
     def _check(self, row_count: int, end: datetime) -> Iterator[Row]:

@@ -59,13 +59,13 @@ class State(Enum):
 class Partition:
     """A span of `updated_at`, both ends included.
 
-    `begin` None is the beginning of time, `end` None an end not known yet. `position` is how far it
-    has been read, `row_count` the rows found so far, and `density` the rows a second of its last
-    page, or what is expected as long as there is none.
+    `begin` None is the beginning of time. `position` is how far it has been read, `row_count` the
+    rows found so far, and `density` the rows a second of its last page, or what is expected as long
+    as there is none.
     """
 
     begin: datetime | None
-    end: datetime | None
+    end: datetime
     state: State = State.READY
     position: datetime | None = None
     row_count: int = 0
@@ -73,9 +73,9 @@ class Partition:
 
     @property
     def seconds_left(self) -> float:
-        """How much of it has not been read; 0 while nobody knows where it begins or ends."""
+        """How much of it has not been read; 0 while nobody knows where it begins."""
         start = self.position or self.begin
-        if start is None or self.end is None or self.state is State.READ:
+        if start is None or self.state is State.READ:
             return 0.0
         return max((self.end - start) / SECOND, 0.0)
 
@@ -83,31 +83,22 @@ class Partition:
 class Partitioner:
     """The partitions of one list in order of time; not thread-safe.
 
-    Until `share` is called the list is in one partition.
-
-    Args:
-        begin: Where the list begins, None for the beginning of time.
-        end: Where it ends; None until the first page has told.
-        sizes: How finely it is shared out.
+    A list that begins with time itself is in one partition until its first page has come; `total`
+    is how many rows it has, None when nobody knows.
     """
 
-    def __init__(self, begin: datetime | None, end: datetime | None, sizes: Sizes = SIZES) -> None:
+    def __init__(
+        self, begin: datetime | None, end: datetime, total: int | None, sizes: Sizes = SIZES
+    ) -> None:
         self.partitions = [Partition(begin, end)]
-        self._sizes = sizes
-        self._shared = False
-        self._total: int | None = None
-        self._row_count = 0
-
-    def share(self, total: int | None) -> None:
-        """Let the list be shared out; it has so many rows in all, None when nobody knows."""
-        self._shared = True
         self._total = total
+        self._sizes = sizes
+        self._row_count = 0
 
     def next_partition(self, may_wait: Callable[[Partition], bool]) -> Partition | None:
         """The partition whose next page is to be asked for: what is written out first comes first.
 
-        Args:
-            may_wait: Whether more pages of a partition may wait to be written out.
+        `may_wait` says whether more pages of a partition may wait to be written out.
         """
         for partition in self.partitions:
             if not may_wait(partition):
@@ -117,7 +108,7 @@ class Partitioner:
             if partition.state is State.READY:
                 partition.state = State.READING
                 return partition
-        half = self._halve() if self._shared else None
+        half = self._halve()
         if half is not None:
             half.state = State.READING
         return half
@@ -130,35 +121,24 @@ class Partitioner:
         *,
         more: bool,
     ) -> None:
-        """Note a page of a partition.
+        """Note a page: its rows within the partition, the times of its first and last row, if told.
 
         The rows of the end's second are in the next partition too; only the last has nobody else
         to read them.
-
-        Args:
-            partition: Whose page it is.
-            row_count: How many of its rows are within the partition.
-            span: The times of the page's first and last row, None when they do not tell.
-            more: Whether the list goes on after it.
         """
         partition.row_count += row_count
         self._row_count += row_count
-        end, last = partition.end, span[1] if span else None
-        if last is not None and end is not None:
+        end = partition.end
+        if span is not None:
+            start, last = partition.position or partition.begin or span[0], span[1]
             is_last = partition is self.partitions[-1]
             more = more and (last < end or (is_last and last == end))
-        partition.state = State.READY if more else State.READ
-        if span is not None:
-            start = partition.position or partition.begin or span[0]
-            reached = end if end is not None and not more else max(span[1], start)
-            partition.position = reached
-            partition.density = row_count / max((reached - start) / SECOND, 1)
+            partition.position = max(last, start) if more else end
+            partition.density = row_count / max((partition.position - start) / SECOND, 1)
         elif not row_count:
             partition.density = 0.0
-        following = self._following(partition)
-        if following is not None and following.state is State.GAP:
-            following.density = partition.density
-        if partition.row_count >= self._sizes.carve and self._shared:
+        partition.state = State.READY if more else State.READ
+        if partition.row_count >= self._sizes.carve:
             self._give_back(partition)
 
     def _carve(self, gap: Partition) -> None:
@@ -191,17 +171,13 @@ class Partitioner:
         """End a partition so far ahead; the rest is a gap, None when there would be none."""
         start = partition.position or partition.begin
         seconds = max(int(min(seconds, partition.seconds_left)), 1)
-        if start is None or partition.end is None or seconds >= partition.seconds_left:
+        if start is None or seconds >= partition.seconds_left:
             return None
         middle = start + seconds * SECOND
         rest = Partition(middle, partition.end, State.GAP, density=partition.density)
         partition.end = middle
         self.partitions.insert(self.partitions.index(partition) + 1, rest)
         return rest
-
-    def _following(self, partition: Partition) -> Partition | None:
-        place = self.partitions.index(partition) + 1
-        return self.partitions[place] if place < len(self.partitions) else None
 
     def _rows_left(self, partition: Partition) -> float:
         """A guess at the rows of a partition that have not been read."""

@@ -22,18 +22,18 @@ a sweep can tell, for the tap remembers no account: who stays at an address that
 has left; and, should Recurly mind case or spaces in an address it is asked for, who has written
 it with some where the touched account has not (docs/recurly.md: Lists).
 
-What an increment costs beside the pages of what changed in the four lists: for the accounts that
-something of theirs has touched, one request per 200; then for the addresses of touched accounts
-and for the subscriptions of all accounts concerned, one request each or one per 200 rows of the
-whole list, whichever is less; and the plans.
+What an increment costs beside a count and the pages of what changed in the four lists: for the
+accounts that something of theirs has touched, one request per 200; then for the addresses of
+touched accounts and for the subscriptions of all accounts concerned, one request each or one per
+200 rows of the whole list, whichever is less; and the plans.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from contextlib import closing
 from datetime import timedelta
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from math import ceil
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -45,15 +45,10 @@ from tap_recurly.http.queries import ASCENDING, PAGE_SIZE, between
 from tap_recurly.schema import SCALARS, array_of, resource_schema
 from tap_recurly.streams.base import RecurlyStream
 from tap_recurly.streams.snapshot_rows import (
-    BILLING_INFO_ATTRIBUTES,
-    PAYMENT_METHOD_ATTRIBUTES,
-    PLAN_ATTRIBUTES,
     SAME_EMAIL_ATTRIBUTES,
     SUBSCRIPTION_ATTRIBUTES,
     PlanIntervals,
-    SameEmail,
-    email_of,
-    owner,
+    only_selected,
 )
 from tap_recurly.streams.snapshot_store import MAX_SAME_EMAIL, SnapshotStore
 from tap_recurly.times import format_time
@@ -65,7 +60,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_recurly.http.pages import Row
-    from tap_recurly.reading.lists import Window
+    from tap_recurly.reading.parallel import Window
 
 OLDEST_FIRST = {"sort": "created_at", "order": "asc", "limit": str(PAGE_SIZE)}
 """By `created_at`, no account that changes meanwhile changes its place."""
@@ -82,13 +77,15 @@ class AccountSnapshots(RecurlyStream):
     path = "/accounts"
     resource = "Account"
     reading = "accounts and subscriptions in time windows, joined"
-    _total: int | None = None
 
     @classmethod
     @override
     def record_schema(cls) -> dict[str, Any]:
-        subscriptions = _subscriptions_schema()
-        same_email = _same_email_schema(subscriptions)
+        subscriptions = array_of("Subscription", SUBSCRIPTION_ATTRIBUTES)
+        plan = subscriptions["items"]["properties"]["plan"]
+        plan["properties"] |= {"interval_unit": SCALARS[str], "interval_length": SCALARS[int]}
+        same_email = array_of("Account", SAME_EMAIL_ATTRIBUTES)
+        same_email["items"]["properties"]["subscriptions"] = subscriptions
         return resource_schema(
             cls.resource, extra={"subscriptions": subscriptions, "same_email": same_email}
         )
@@ -100,7 +97,7 @@ class AccountSnapshots(RecurlyStream):
             return
         is_first = self.bookmark is None
         sweeps = frozen.begin is None if is_first else self.sweep_due(frozen.end)
-        with SnapshotStore() as store:
+        with closing(SnapshotStore()) as store:
             if sweeps:
                 self._add_all(store, frozen)
             else:
@@ -113,28 +110,20 @@ class AccountSnapshots(RecurlyStream):
     @override
     def enrich(self, rows: Iterator[Row]) -> Iterator[Row]:
         """Make snapshots of a few accounts; what has gone meanwhile is no row."""
-        with SnapshotStore() as store:
+        with closing(SnapshotStore()) as store:
             store.add_touched(rows)
             self._add_same_email(store)
             yield from self._snapshots(store)
 
     @property
-    @override
-    def total(self) -> int | None:
-        return self._total
-
-    @property
     def _wants_same_email(self) -> bool:
         """Whether to tell who shares an address; not where nobody is to know the address."""
-        return self._is_wanted("same_email") and self._is_wanted("email")
-
-    def _is_wanted(self, *path: str) -> bool:
-        """Whether a property is selected, given the names of those it stands in and its own."""
-        return self.mask[tuple(chain.from_iterable(("properties", name) for name in path))]
+        return self.wants("same_email") and self.wants("email")
 
     def _add_all(self, store: SnapshotStore, frozen: Window) -> None:
         """Keep every account of the site."""
-        everything = frozen if frozen.begin is None else self._whole("accounts", frozen.end)
+        accounts = self.incremental_list(self.path)
+        everything = frozen if frozen.begin is None else accounts.freeze_whole(frozen.end)
         store.add_touched(self._listed("accounts", everything))
         if self._wants_same_email:
             store.add_others(self._tail("accounts", frozen.end))
@@ -142,12 +131,10 @@ class AccountSnapshots(RecurlyStream):
     def _add_touched(self, store: SnapshotStore, frozen: Window) -> None:
         """Keep the accounts that changed since the bookmark, or of which something did."""
         store.add_touched(self._listed("accounts", frozen))
-        settings = self._site.settings
         for path in self._touching:
-            changed = self.incremental_list(path).since(
-                self.bookmark, settings.start_date, settings.lookback
-            )
-            store.touch(filter(None, map(owner, changed.rows())))
+            changed = self.incremental_list(path)
+            rows = changed.rows(changed.freeze(frozen.begin))
+            store.touch(filter(None, (row.account_id for row in rows)))
         for accounts in self._site.in_order(self._by_ids, store.unread()):
             store.add_touched(accounts)
 
@@ -161,9 +148,9 @@ class AccountSnapshots(RecurlyStream):
         yield "/subscriptions"
         if self.bookmark is None:
             return
-        if self._is_wanted("billing_info") or self._is_wanted("has_past_due_invoice"):
+        if self.wants("billing_info") or self.wants("has_past_due_invoice"):
             yield "/invoices"
-        if self._is_wanted("billing_info"):
+        if self.wants("billing_info"):
             yield "/transactions"
 
     def _add_same_email(self, store: SnapshotStore, end: datetime | None = None) -> None:
@@ -171,14 +158,13 @@ class AccountSnapshots(RecurlyStream):
         addresses = store.count_addresses() if self._wants_same_email else 0
         if not addresses:
             return
-        store.index_addresses()
         whole_list = self._if_cheaper(addresses, "addresses", "accounts", end)
         if whole_list is None:
             for accounts in self._site.in_order(self._at_address_of, store.one_per_address()):
                 store.add_others(accounts)
         else:
-            store.add_at_known_addresses(self._listed("accounts", whole_list))
-            store.add_at_known_addresses(self._tail("accounts", whole_list.end))
+            store.add_others(self._listed("accounts", whole_list))
+            store.add_others(self._tail("accounts", whole_list.end))
 
     def _add_subscriptions(self, store: SnapshotStore, end: datetime | None) -> None:
         """Keep the subscriptions of all accounts that are kept; who has gone is kept no longer."""
@@ -205,14 +191,16 @@ class AccountSnapshots(RecurlyStream):
 
     def _snapshots(self, store: SnapshotStore, end: datetime | None = None) -> Iterator[Row]:
         """The touched accounts with all that belongs to them."""
-        wants_subscriptions = self._is_wanted("subscriptions")
+        wants_subscriptions = self.wants("subscriptions")
         if wants_subscriptions:
             self._add_subscriptions(store, end)
-        self._total = store.count_touched()
+        self.total = store.count_touched()
         yield from store.snapshots(
             with_subscriptions=wants_subscriptions,
             # What nobody wants of an account is not wanted of another either.
-            same_email=SameEmail(self._is_wanted) if self._wants_same_email else None,
+            same_email=only_selected(SAME_EMAIL_ATTRIBUTES, self.wants)
+            if self._wants_same_email
+            else None,
         )
         if store.crowded:
             self.logger.warning(
@@ -229,7 +217,7 @@ class AccountSnapshots(RecurlyStream):
         """
         if asked == 1 or end is None:
             return None
-        frozen = self._whole(name, end)
+        frozen = self.incremental_list(f"/{name}").freeze_whole(end)
         singly = frozen.row_count is not None and asked <= ceil(frozen.row_count / PAGE_SIZE)
         self.log(
             "%d %s to read, %s %s on the site: reading %s %s.",
@@ -242,13 +230,9 @@ class AccountSnapshots(RecurlyStream):
         )
         return None if singly else frozen
 
-    def _whole(self, name: str, end: datetime) -> Window:
-        """A whole list up to the run's one frozen moment; the count says how much to cut."""
-        return replace(self.incremental_list(f"/{name}").freeze(None), end=end)
-
     def _listed(self, name: str, frozen: Window) -> Iterator[Row]:
         """The rows of a list in a frozen window."""
-        rows = self.incremental_list(f"/{name}").read(frozen).rows()
+        rows = self.incremental_list(f"/{name}").rows(frozen)
         return self.watched(rows, name, lambda: frozen.row_count)
 
     def _tail(self, name: str, end: datetime) -> Iterator[Row]:
@@ -274,7 +258,7 @@ class AccountSnapshots(RecurlyStream):
         Whether Recurly minds the case of an address shows in whether it finds this account by
         small letters; if not, it is asked for the address as this account has it.
         """
-        written = email_of(account)
+        written = account.email
         in_small = written.strip().lower()
         found = self._at_address(in_small)
         if written != in_small and account.id not in {row.id for row in found}:
@@ -295,25 +279,3 @@ class AccountSnapshots(RecurlyStream):
             return account_id, [plans.subscription(row) for row in rows]
         except NotFoundError:
             return account_id, None
-
-
-def _subscriptions_schema() -> dict[str, Any]:
-    subscriptions = array_of("Subscription", SUBSCRIPTION_ATTRIBUTES)
-    plan = subscriptions["items"]["properties"]["plan"]
-    _keep_only(plan, PLAN_ATTRIBUTES)
-    plan["properties"] |= {"interval_unit": SCALARS[str], "interval_length": SCALARS[int]}
-    return subscriptions
-
-
-def _same_email_schema(subscriptions: dict[str, Any]) -> dict[str, Any]:
-    accounts = array_of("Account", SAME_EMAIL_ATTRIBUTES)
-    properties = accounts["items"]["properties"]
-    billing_info = properties["billing_info"]
-    _keep_only(billing_info, BILLING_INFO_ATTRIBUTES)
-    _keep_only(billing_info["properties"]["payment_method"], PAYMENT_METHOD_ATTRIBUTES)
-    properties["subscriptions"] = subscriptions
-    return accounts
-
-
-def _keep_only(schema: dict[str, Any], attributes: tuple[str, ...]) -> None:
-    schema["properties"] = {name: schema["properties"][name] for name in attributes}

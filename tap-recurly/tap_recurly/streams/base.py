@@ -12,10 +12,11 @@ import time
 from abc import abstractmethod
 from contextlib import closing
 from functools import cached_property
-from itertools import dropwhile, islice
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import msgspec
+import orjson
 from singer_sdk import Stream
 from singer_sdk.exceptions import MappingError
 from singer_sdk.helpers._util import utc_now
@@ -56,7 +57,8 @@ if TYPE_CHECKING:
     from singer_sdk.mapper import StreamMap
     from singer_sdk.singerlib import MetadataMapping
 
-    from tap_recurly.reading.lists import BoundedList, Window
+    from tap_recurly.reading.lists import BoundedList
+    from tap_recurly.reading.parallel import Window
     from tap_recurly.site import Site
 
 Item = TypeVar("Item")
@@ -81,7 +83,8 @@ class RecurlyStream(Stream):
 
     `params` are those query parameters that Recurly declares for the list, and no other: an
     undeclared one is answered with 400. `reading` says in words how it is read,
-    `vanishes` whether a row that is deleted at Recurly is simply listed no more.
+    `vanishes` whether a row that is deleted at Recurly is simply listed no more. `total` is how
+    many records this run reads, None as long as nobody knows.
     """
 
     name: str
@@ -92,6 +95,7 @@ class RecurlyStream(Stream):
     vanishes: ClassVar[bool] = False
     primary_keys: ClassVar[tuple[str, ...]] = ("id",)
     replication_key: str | None = "updated_at"
+    total: int | None = None
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
 
@@ -153,9 +157,10 @@ class RecurlyStream(Stream):
         last = self.stream_state.get("last_sweep")
         return interval is not None and (last is None or now - parse_time(last) >= interval)
 
-    def incremental_list(self, path: str, *, in_one: bool = False) -> IncrementalList:
-        """A list of the site, to be read up to a frozen moment, on all connections or on one."""
-        return IncrementalList(self._site.client, path, self._site.pool, in_one=in_one)
+    def incremental_list(self, path: str, connections: int | None = None) -> IncrementalList:
+        """A list of the site, to be read up to a frozen moment, on all connections or on some."""
+        connections = connections or self._site.settings.concurrency
+        return IncrementalList(self._site.client, path, connections)
 
     def frozen_window(self, bounded: BoundedList) -> Window | None:
         """What this run has to read of a list; None, and said so, when that is nothing."""
@@ -191,18 +196,6 @@ class RecurlyStream(Stream):
         elif reached is not None and before is not None and before < reached:
             self.checkpoint(before)
 
-    def prefetch(self) -> None:
-        """Let connections that would stand idle begin with this stream before its turn comes.
-
-        Here they cannot; where they do, they may be told so more than once.
-        """
-
-    def _prefetch_later_streams(self) -> None:
-        streams = dropwhile(lambda stream: stream is not self, self._tap.streams.values())
-        for stream in islice(streams, 1, None):
-            if isinstance(stream, RecurlyStream) and stream.selected:
-                stream.prefetch()
-
     def checkpoint_amid(self) -> None:
         """Move the bookmark to where the rows have come, if that can be told; here it cannot."""
 
@@ -210,11 +203,6 @@ class RecurlyStream(Stream):
     def state_is_due(self) -> bool:
         """Whether it is time for the next STATE."""
         return time.monotonic() - self._state_written >= STATE_INTERVAL_SECONDS
-
-    @property
-    def total(self) -> int | None:
-        """How many records this run reads of the stream, None as long as nobody knows."""
-        return None
 
     @override
     def _sync_records(
@@ -260,13 +248,13 @@ class RecurlyStream(Stream):
         self._writer.flush()
 
     def _write(self, record: Row | Record) -> None:
-        """Write a record; as it came, unless somebody wants it otherwise."""
-        if not isinstance(record, Row):
-            self._write_record_message(record)
-        elif self._line is not None and (line := self._fields.line(record.line)) is not None:
-            self._writer.write_line(self._line.of(line, time.time()))
+        """Write a record; the SDK's way where a stream map has a word in it."""
+        if self._line is not None:
+            line = record.line if isinstance(record, Row) else orjson.dumps(record)
+            self._writer.write_line(self._line.of(self._fields.line(line), time.time()))
+            self.state_manager.is_flushed = False
         else:
-            self._write_record_message(record.record)
+            self._write_record_message(record.record if isinstance(record, Row) else record)
 
     @cached_property
     def _line(self) -> RecordLine | None:
@@ -300,8 +288,6 @@ class RecurlyStream(Stream):
 
         A list that is not there for this site or this key does not hold up the other streams.
         """
-        if not self._is_sample:
-            self._prefetch_later_streams()
         began = self.bookmark
         try:
             with closing(self._sample() if self._is_sample else self.get_records(context)) as rows:
@@ -330,9 +316,9 @@ class RecurlyStream(Stream):
                 raise odd from fault
             self._site.unread[self.name] = odd
 
-    def wants(self, name: str) -> bool:
-        """Whether a property is selected, so that it is worth requests of its own."""
-        return self._fields.wants(name)
+    def wants(self, *path: str) -> bool:
+        """Whether a property is selected, given the names of those it stands in and its own."""
+        return self.mask[tuple(chain.from_iterable(("properties", name) for name in path))]
 
     @property
     def _is_sample(self) -> bool:

@@ -11,7 +11,9 @@ on from there, and `sweep_began` beside the bookmark tells so.
 
 from __future__ import annotations
 
-from itertools import chain, islice
+from contextlib import closing
+from functools import cached_property
+from itertools import chain, islice, starmap
 from math import ceil
 from string import Formatter
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -22,8 +24,8 @@ from typing_extensions import override
 from tap_recurly.errors import NotFoundError
 from tap_recurly.http.pages import as_lines, rows_in
 from tap_recurly.http.queries import ASCENDING, NEWEST_FIRST, NO_PARAMS, PAGE_SIZE
-from tap_recurly.reading.buffers import SpooledPages
-from tap_recurly.reading.lists import FullList, Window
+from tap_recurly.reading.buffers import Allowance, PageBuffer
+from tap_recurly.reading.lists import FullList
 from tap_recurly.schema import resource_schema
 from tap_recurly.streams.base import RecurlyStream
 from tap_recurly.times import format_time, time_or_none
@@ -34,9 +36,13 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
 
     from tap_recurly.reading.lists import BoundedList
+    from tap_recurly.reading.parallel import Window
 
 MAX_SAMPLE_PARENTS = 20
 """Parents that `--test` asks at most before it takes a list for empty."""
+
+MAX_CHILDREN_IN_MEMORY_BYTES = 1 << 18
+"""Most parents have a page or less; what is longer waits in an unnamed temporary file."""
 
 Owner = dict[str, str]
 """Whose list it is: the ids in its path, which its records carry too."""
@@ -76,16 +82,14 @@ class ChildStream(RecurlyStream):
         due, sweep = self._due(parents, changed)
         progress = {"sweep_began": sweep} if sweep else {}
         self._tell_cost(due.row_count)
-        for part in parents.read(due):
-            for parent, children in self._with_children(part.records):
+        with closing(parents.rows(due)) as rows:
+            for parent, children in self._with_children(row.record for row in rows):
                 yield from children
                 moment = time_or_none(parent.get("updated_at"))
                 if self.in_order_of_time and moment is not None:
                     self.checkpoint(moment, extra=progress)
-            self.checkpoint(part.reached or due.end, extra=progress)
-        if sweep:
-            self.stream_state.pop("sweep_began", None)
-            self.checkpoint(due.end, extra={"last_sweep": sweep})
+        self.stream_state.pop("sweep_began", None)
+        self.checkpoint(due.end, extra={"last_sweep": sweep} if sweep else {})
 
     def owners(self, parent: Record) -> Iterable[Owner]:
         """The lists that a parent has; none costs no request."""
@@ -102,7 +106,7 @@ class ChildStream(RecurlyStream):
 
     def parent_list(self) -> BoundedList:
         """The list of all parents."""
-        return self.incremental_list(self.parents, in_one=True)
+        return self.incremental_list(self.parents, connections=1)
 
     @override
     def size(self) -> None:
@@ -140,38 +144,42 @@ class ChildStream(RecurlyStream):
             return changed, now
         began: str | None = self.stream_state.get("sweep_began")
         if began is None and self.sweep_due(changed.end):
-            return Window(None, changed.end, parents.freeze(None).row_count), now
+            return parents.freeze_whole(changed.end), now
         return changed, began
 
     def _with_children(
-        self, parents: Iterator[Record]
+        self, parents: Iterable[Record]
     ) -> Iterator[tuple[Record, Iterator[Record]]]:
         """Every parent with its children."""
         for parent, lists in self._site.in_order(self._fetch_lists, parents):
-            yield (
-                parent,
-                (
-                    self.child_record(row, owner)
-                    for owner, pages in lists
-                    for row in pages.records()
-                ),
-            )
+            yield parent, chain.from_iterable(starmap(self._children, lists))
 
-    def _fetch_lists(self, parent: Record) -> tuple[Record, list[tuple[Owner, SpooledPages]]]:
-        return parent, [
-            (owner, pages)
-            for owner in self.owners(parent)
-            if (pages := self._fetch(owner)) is not None
-        ]
+    def _fetch_lists(self, parent: Record) -> tuple[Record, list[tuple[Owner, PageBuffer]]]:
+        return parent, [(owner, self._fetch(owner)) for owner in self.owners(parent)]
 
-    def _fetch(self, owner: Owner) -> SpooledPages | None:
-        """One parent's list; None when the parent has gone since it was listed."""
+    def _fetch(self, owner: Owner) -> PageBuffer:
+        """One parent's list; nothing when the parent has gone since it was listed."""
+        waiting = PageBuffer(self._allowance)
         pages = self.page_lines(self._path_of(owner))
         try:
             first = next(pages, b"")
         except NotFoundError:
-            return None
-        return SpooledPages(chain([first], pages))
+            return waiting
+        for lines in chain([first], pages):
+            waiting.put(lines)
+        return waiting
+
+    def _children(self, owner: Owner, waiting: PageBuffer) -> Iterator[Record]:
+        """The rows of one parent's list as records."""
+        while waiting:
+            for row in rows_in(waiting.take()):
+                yield self.child_record(row.record, owner)
+        waiting.discard()
+
+    @cached_property
+    def _allowance(self) -> Allowance:
+        """What lists that were read ahead may take of the memory, all of them together."""
+        return Allowance(MAX_CHILDREN_IN_MEMORY_BYTES)
 
     def _path_of(self, owner: Owner) -> str:
         return self.path.format_map({key: quote(value, safe="") for key, value in owner.items()})
@@ -185,7 +193,7 @@ class UnfilteredChildStream(ChildStream):
 
     @override
     def parent_list(self) -> BoundedList:
-        return FullList(self._site.client, self.parents, self._site.pool, self.parent_params)
+        return FullList(self._site.client, self.parents, self.parent_params)
 
 
 class AccountBalances(ChildStream):

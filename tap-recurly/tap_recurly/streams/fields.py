@@ -1,89 +1,96 @@
-"""Which fields of a record are written: those selected, none undeclared, no secrets (pure).
+"""Which fields of a record are written: those selected, none undeclared, no secrets.
 
-Rows are JSON as it came, and most of them leave so. A secret is cut out of that text, because
-Recurly gives one with every account; only where a catalog deselects fields, or a row holds one that
-nobody has declared, is a record built and taken apart.
+Rows are JSON as it came, and most of them leave so. Only where a row may hold a secret or a field
+that nobody has declared, or a catalog deselects fields, is a record built and taken apart.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from singer_sdk.helpers._catalog import pop_deselected_record_properties
 
 from tap_recurly.redaction import SECRET_FIELDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable
 
-    from singer_sdk.singerlib import MetadataMapping
+    from singer_sdk.singerlib import MetadataMapping, SelectionMask
 
 ADDITIONAL = "additional"
 """The field that holds the undeclared ones."""
 
-Tree = dict[str, "Tree"]
-"""Fields by name; an empty branch is one to remove, whole."""
-
 
 class FieldFilter:
-    """What is written of the records of one stream.
+    """What is written of the records of one stream: what `mask` selects and the SCHEMA declares.
 
-    Args:
-        mask: The catalog's selection, breadcrumb to whether it is selected.
-        declared: The fields in the stream's SCHEMA; None lets every field pass.
-        secrets: Names of fields that are left out, however deep they stand.
-        tell: Called once for every set of undeclared fields, with their names.
+    With `declared` None every field passes. Secrets are left out, however deep they stand. `tell`
+    is called once for every set of undeclared fields, with their names.
     """
 
     def __init__(
         self,
-        mask: Mapping[tuple[str, ...], bool],
+        mask: SelectionMask,
         declared: Collection[str] | None,
         secrets: Iterable[str],
         tell: Callable[[Collection[str]], None],
     ) -> None:
-        self._deselected = deselected(mask)
+        self._mask = mask
         self._declared = None if declared is None else frozenset(declared)
         self._heads = None if declared is None else _decoder_of_only(declared)
         self._secrets = frozenset(secrets)
-        self._secret_key = _key_of(self._secrets)
-        # A long row is searched for few short texts in a third of the time of the pattern.
-        self._signs = [name.encode() for name in _shortest(self._secrets)]
+        self._secret_keys = [b'"%s"' % name.encode() for name in self._secrets]
+        # Where no name stands that all others hold one of, none does: most rows take two searches.
+        names = self._secrets
+        self._signs = [
+            name.encode() for name in names if not any(each in name for each in names - {name})
+        ]
+        # Secrets are deselected as well, but a row that holds one shows it.
+        self._deselects = any(
+            not selected and breadcrumb[-1] not in self._secrets
+            for breadcrumb, selected in mask.items()
+            if breadcrumb
+        )
         self._tell = tell
         self._told: set[frozenset[str]] = set()
 
-    def wants(self, name: str) -> bool:
-        """Whether a field is selected, so that it is worth requests of its own."""
-        return self._deselected.get(name) != {}
+    def line(self, row: bytes) -> bytes:
+        """A row's JSON with what is to be written of it."""
+        if self._passes(row):
+            return row
+        return msgspec.json.encode(self.record(msgspec.json.decode(row)))
 
-    def line(self, line: bytes) -> bytes | None:
-        """A row's JSON as it may be written; None when that takes the record itself."""
-        if self._deselected:
-            return None
-        cut: bytes | None = line
-        if any(sign in line for sign in self._signs):
-            cut = _without_members(line, self._secret_key)
-        if cut is not None and self._heads is not None:
-            try:
-                self._heads.decode(cut)
-            except msgspec.ValidationError:
-                return None
-        return cut
+    def _passes(self, row: bytes) -> bool:
+        """Whether a row may be written as it came, which is quickly told."""
+        if self._deselects or self._may_hold_secrets(row):
+            return False
+        try:
+            if self._heads is not None:
+                self._heads.decode(row)
+        except msgspec.ValidationError:
+            return False
+        return True
+
+    def _may_hold_secrets(self, row: bytes) -> bool:
+        return any(sign in row for sign in self._signs) and any(
+            key in row for key in self._secret_keys
+        )
 
     def record(self, record: dict[str, Any]) -> dict[str, Any]:
         """The record, changed in place, with what is to be written of it."""
         _remove_secrets(record, self._secrets)
         if self._declared is not None and (unknown := record.keys() - self._declared):
             self._set_apart(record, frozenset(unknown))
-        prune(record, self._deselected)
+        if self._deselects:
+            pop_deselected_record_properties(record, {}, self._mask)
         return record
 
     def _set_apart(self, record: dict[str, Any], unknown: frozenset[str]) -> None:
         taken = {name: record.pop(name) for name in sorted(unknown)}
         if ADDITIONAL in (self._declared or ()):
             record[ADDITIONAL] = taken
-        if unknown not in self._told and self.wants(ADDITIONAL):
+        if unknown not in self._told and self._mask.get(("properties", ADDITIONAL), True):
             self._told.add(unknown)
             self._tell(unknown)
 
@@ -100,28 +107,6 @@ def withhold(metadata: MetadataMapping, withheld: Collection[str]) -> None:
             entry.selected_by_default = None
 
 
-def deselected(mask: Mapping[tuple[str, ...], bool]) -> Tree:
-    """The deselected fields of a catalog's mask; what stands below one is no matter."""
-    gone = {breadcrumb for breadcrumb, selected in mask.items() if breadcrumb and not selected}
-    tree: Tree = {}
-    for breadcrumb in gone:
-        if not any(breadcrumb[:end] in gone for end in range(2, len(breadcrumb), 2)):
-            branch = tree
-            for name in breadcrumb[1::2]:
-                branch = branch.setdefault(name, {})
-    return tree
-
-
-def prune(record: dict[str, Any], tree: Tree) -> None:
-    """Remove the fields of the tree from a record, in place."""
-    for name, branch in tree.items():
-        value = record.get(name)
-        if not branch:
-            record.pop(name, None)
-        elif isinstance(value, dict):
-            prune(value, branch)
-
-
 def _remove_secrets(value: Any, secrets: Collection[str]) -> None:
     if isinstance(value, dict):
         for name in secrets & value.keys():
@@ -131,39 +116,6 @@ def _remove_secrets(value: Any, secrets: Collection[str]) -> None:
     elif isinstance(value, list):
         for each in value:
             _remove_secrets(each, secrets)
-
-
-SCALAR = re.compile(rb'\s*(?:"[^"\\]*(?:\\.[^"\\]*)*"|[^\s"{}\[\],]+)')
-COMMA = re.compile(rb"\s*,?")
-
-
-def _key_of(names: Iterable[str]) -> re.Pattern[bytes]:
-    """A key of an object, with what stands before it: no text can stand there, so it is a key."""
-    alternatives = b"|".join(re.escape(name.encode()) for name in names)
-    return re.compile(rb'"(?:%s)"\s*:' % (alternatives or b"(?!)"))
-
-
-def _shortest(names: Collection[str]) -> list[str]:
-    """Those names that hold no other one: where none of them stands, none of all does."""
-    return [name for name in names if not any(other in name for other in {*names} - {name})]
-
-
-def _without_members(line: bytes, key: re.Pattern[bytes]) -> bytes | None:
-    """JSON without the members of these keys; None when one is more than a scalar."""
-    kept, end = [], 0
-    for found in key.finditer(line):
-        value = SCALAR.match(line, found.end())
-        if value is None:
-            return None
-        start, stop = len(line[end : found.start()].rstrip()) + end, value.end()
-        if start > end and line[start - 1 : start] == b",":
-            start -= 1
-        else:
-            comma = COMMA.match(line, stop)
-            stop = comma.end() if comma else stop
-        kept.append(line[end:start])
-        end = stop
-    return b"".join([*kept, line[end:]]) if kept else line
 
 
 def _decoder_of_only(names: Collection[str]) -> msgspec.json.Decoder[Any]:

@@ -30,8 +30,7 @@ class FullTableStream(RecurlyStream):
 
     @override
     def get_records(self, context: Context | None = None) -> Generator[Any, None, None]:
-        rows = FullList(self._site.client, self.path, self._site.pool, self.params)
-        yield from self.enrich(rows.everything())
+        yield from FullList(self._site.client, self.path, self.params).everything()
 
 
 class SortedStream(FullTableStream):

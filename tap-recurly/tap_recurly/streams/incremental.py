@@ -14,59 +14,40 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context, Record
 
-    from tap_recurly.reading.lists import FrozenPart, IncrementalRead
+    from tap_recurly.reading.parallel import Window
 
 
 class IncrementalStream(RecurlyStream):
     """A list with `begin_time` and `end_time` on `updated_at`.
 
-    Its upper bound is the server's time when its reading begins, which is when its turn comes or
-    when connections would stand idle on the streams before it. The bookmark moves with each part
-    that is finished, and every second between, to the upper bound when all are done.
+    Its upper bound is the server's time when its reading begins. The bookmark moves with the rows,
+    every second, and to the upper bound when all are out.
     """
 
     reading = "what changed, in time windows"
-    _read: IncrementalRead | None = None
-    _part: FrozenPart | None = None
+    _frozen: Window | None = None
     _row: Row | Record | None = None
 
     @override
     def get_records(self, context: Context | None = None) -> Generator[Any, None, None]:
-        for part in self._read or self._prepared():
-            self._part = part
-            for row in self.enrich(part.rows):
-                self._row = row
-                yield row
-                if self.state_is_due:
-                    self.checkpoint_amid()
-            self._part = None
-            if part.reached is None:
-                self.log("Nothing to read: 'start_date' lies in the future.")
-            else:
-                self.checkpoint(part.reached)
+        changed = self.incremental_list(self.path)
+        self._frozen = self.frozen_window(changed)
+        if self._frozen is None:
+            return
+        self.total = self._frozen.row_count
+        for row in self.enrich(changed.rows(self._frozen)):
+            self._row = row
+            yield row
+            if self.state_is_due:
+                self.checkpoint_amid()
+        self._row = None
+        self.checkpoint(self._frozen.end)
 
     @override
     def checkpoint_amid(self) -> None:
         moment = moment_of(self._row) if isinstance(self._row, Row) else None
-        if self._part is not None and moment is not None:
-            self.checkpoint(self._part.reached_with(moment))
-
-    @property
-    @override
-    def total(self) -> int | None:
-        return self._read.row_count if self._read else None
-
-    def _prepared(self) -> IncrementalRead:
-        settings = self._site.settings
-        self._read = self.incremental_list(self.path).since(
-            self.bookmark, settings.start_date, settings.lookback
-        )
-        return self._read
-
-    @override
-    def prefetch(self) -> None:
-        if self._read is None:
-            self._prepared().prefetch()
+        if self._frozen is not None and moment is not None:
+            self.checkpoint(self._frozen.reached_with(moment, self.bookmark))
 
 
 class Accounts(IncrementalStream):

@@ -13,20 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from tap_recurly.http.pages import Row
 from tap_recurly.http.queries import PAGE_SIZE
-from tap_recurly.streams.snapshot_rows import (
-    address_of,
-    created_at,
-    owner,
-    snapshot,
-)
+from tap_recurly.streams.snapshot_rows import address_of, other_account, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from types import TracebackType
 
-    from typing_extensions import Self
-
-    from tap_recurly.streams.snapshot_rows import SameEmail
+    from tap_recurly.schema import Attributes
 
 MAX_SAME_EMAIL = 100
 """Accounts told beside one with the same address. An address that thousands share is a placeholder
@@ -55,9 +47,8 @@ _KEEP = """
         is_touched = is_touched OR excluded.is_touched,
         body = excluded.body
 """
-_ALWAYS = "TRUE"
-_AT_KNOWN_ADDRESS = "EXISTS (SELECT 1 FROM account WHERE address = ?2)"
 _OF_KNOWN_ACCOUNT = "EXISTS (SELECT 1 FROM account WHERE id = ?1)"
+_AT_KNOWN_ADDRESS = "EXISTS (SELECT 1 FROM account WHERE address = ?2)"
 
 
 class SnapshotStore:
@@ -78,28 +69,18 @@ class SnapshotStore:
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.executescript(_SCHEMA)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Forget everything."""
         self._database.close()
 
     def add_touched(self, accounts: Iterable[Row]) -> None:
         """Keep accounts of which there are to be snapshots."""
-        self._add(accounts, _ALWAYS, is_touched=True)
+        self._add(accounts, "TRUE", is_touched=True)
 
     def add_others(self, accounts: Iterable[Row]) -> None:
-        """Keep accounts that may share an address with touched ones."""
-        self._add(accounts, _ALWAYS, is_touched=False)
-
-    def add_at_known_addresses(self, accounts: Iterable[Row]) -> None:
-        """Keep those of the accounts that share an address with one that is kept."""
-        self._add(accounts, _AT_KNOWN_ADDRESS, is_touched=False)
+        """Keep those of the accounts that are kept already or share an address with one that is."""
+        self.index_addresses()
+        self._add(accounts, f"{_OF_KNOWN_ACCOUNT} OR {_AT_KNOWN_ADDRESS}", is_touched=False)
 
     def touch(self, account_ids: Iterable[str]) -> None:
         """Note accounts that must be read because something of theirs has changed."""
@@ -156,12 +137,7 @@ class SnapshotStore:
     def add_subscription_list(
         self, subscriptions: Iterable[Row], shorten: Callable[[Row], bytes]
     ) -> None:
-        """Keep those subscriptions of a list that belong to an account of this store.
-
-        Args:
-            subscriptions: The list.
-            shorten: Makes of each what a snapshot carries.
-        """
+        """Keep those subscriptions of a list that belong to an account of this store, shortened."""
         self._database.executemany(
             f"INSERT INTO subscription SELECT ?1, ?2 WHERE {_OF_KNOWN_ACCOUNT}",
             (
@@ -171,14 +147,13 @@ class SnapshotStore:
             ),
         )
 
-    def snapshots(self, *, with_subscriptions: bool, same_email: SameEmail | None) -> Iterator[Row]:
+    def snapshots(
+        self, *, with_subscriptions: bool, same_email: Attributes | None
+    ) -> Iterator[Row]:
         """The snapshots of the touched accounts, in order of `updated_at`.
 
-        To be called once, after everything has been added.
-
-        Args:
-            with_subscriptions: Whether subscriptions are told.
-            same_email: What is told of accounts with the same address; None tells nothing of them.
+        To be called once, after everything has been added. `same_email` is what is told of accounts
+        with the same address; None tells of none.
         """
         self._database.execute("CREATE INDEX by_time ON account (updated_at, id)")
         self._database.execute("CREATE INDEX by_account ON subscription (account_id)")
@@ -188,14 +163,12 @@ class SnapshotStore:
             "WHERE is_touched AND body IS NOT NULL ORDER BY updated_at, id"
         )
 
-        def subscriptions_of(account_id: str | None) -> list[bytes] | None:
-            return self._subscriptions_of(account_id) if with_subscriptions else None
-
+        subscriptions_of = self._subscriptions_of if with_subscriptions else lambda _: None
         for account_id, address, body in touched:
             others = None
             if same_email is not None:
                 others = [
-                    same_email.account(other, subscriptions_of(other.id))
+                    other_account(other, same_email, subscriptions_of(other.id))
                     for other in self._others(account_id, address)
                 ]
             account = Row(self._accounts.unpack(body))
@@ -234,7 +207,7 @@ class SnapshotStore:
                 (
                     account.id,
                     address_of(account),
-                    created_at(account),
+                    account.created_at,
                     account.updated_at,
                     is_touched,
                     self._accounts.pack(account.line),
@@ -243,10 +216,9 @@ class SnapshotStore:
             ),
         )
 
-    def _owner(self, subscription: Row) -> str | None:
-        account_id = owner(subscription)
-        self.ownerless = self.ownerless or account_id is None
-        return account_id
+    def _owner(self, subscription: Row) -> str:
+        self.ownerless = self.ownerless or not subscription.account_id
+        return subscription.account_id
 
     def _chunks(self, query: str) -> Iterator[list[Any]]:
         """What a query gives, ordered by its first column, which begins after its parameter."""

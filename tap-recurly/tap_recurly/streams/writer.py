@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
 from datetime import datetime, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -15,8 +14,6 @@ from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 from tap_recurly.errors import OutputClosedError, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tap_recurly.errors import StoppedError
 
 BUFFERED_BYTES = 1 << 16
@@ -37,21 +34,13 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
         return orjson.dumps(message.to_dict(), default=_plain, option=orjson.OPT_APPEND_NEWLINE)
 
     def write_message(self, message: Message) -> None:
-        """Write a message, and with a STATE or SCHEMA everything before it.
-
-        Raises:
-            OutputClosedError: If nobody reads on.
-        """
+        """Write a message, and with a STATE or SCHEMA everything before it; raises as `flush`."""
         self.write_line(self.serialize_message(message))
         if message.type is not SingerMessageType.RECORD:
             self.flush()
 
     def write_line(self, line: bytes) -> None:
-        """Write a RECORD that is a line of JSON already.
-
-        Raises:
-            OutputClosedError: If nobody reads on.
-        """
+        """Write a RECORD that is a line of JSON already; raises as `flush`."""
         self._lines.append(line)
         self._size += len(line)
         if self._size >= BUFFERED_BYTES:
@@ -68,30 +57,23 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
             raise reason
 
     def flush(self) -> None:
-        """Write out what waits.
+        """Write out what waits, all of it before a signal ends the run.
 
         Raises:
             OutputClosedError: If nobody reads on.
             StorageError: If the output takes no more, as a full disk does.
         """
-        with self._in_one():
+        self._busy = True
+        try:
             text = b"".join(self._lines)
             self._lines.clear()
             self._size = 0
-            try:
-                sys.stdout.buffer.write(text)
-                sys.stdout.buffer.flush()
-            except BrokenPipeError as fault:
-                raise OutputClosedError from fault
-            except OSError as fault:
-                raise StorageError("The tap's output", fault, "make room") from fault
-
-    @contextmanager
-    def _in_one(self) -> Iterator[None]:
-        """Put a signal off until all is out."""
-        self._busy = True
-        try:
-            yield
+            sys.stdout.buffer.write(text)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError as fault:
+            raise OutputClosedError from fault
+        except OSError as fault:
+            raise StorageError("The tap's output", fault, "make room") from fault
         finally:
             self._busy = False
         if self._interruption is not None:
