@@ -45,7 +45,6 @@ def keys(entity: e.Entity) -> Record:
             "number": entity.number,
             "state": entity.state,
             "type": entity.kind,
-            "previous_invoice_id": entity.previous.id if entity.previous else None,
         }
     return _RENDERERS[type(entity)](entity)
 
