@@ -60,13 +60,13 @@ _COUPONS = (
 
 
 class Catalog:
-    """Plans with their add-ons, items and coupons, all there since `opened`."""
+    """Plans with their add-ons, items and coupons, all there from the start."""
 
-    def __init__(self, registry: Registry, opened: int) -> None:
-        self.plans = [self._plan(registry, opened, offer) for offer in _OFFERS]
-        self.items = [registry.enter(Item(*registry.head(opened), *offer)) for offer in _ITEMS]
+    def __init__(self, registry: Registry) -> None:
+        self.plans = [self._plan(registry, offer) for offer in _OFFERS]
+        self.items = [registry.enter(Item(*registry.head(), *offer)) for offer in _ITEMS]
         self.coupons = [
-            registry.enter(Coupon(*registry.head(opened), code, name, percent, invoices))
+            registry.enter(Coupon(*registry.head(), code, name, percent, invoices))
             for code, name, percent, invoices in _COUPONS
         ]
         self.popularity = [plan.popularity for plan in self.plans]
@@ -76,10 +76,10 @@ class Catalog:
         return next(plan for plan in self.plans if plan.code == code)
 
     @staticmethod
-    def _plan(registry: Registry, opened: int, offer: _Offer) -> Plan:
+    def _plan(registry: Registry, offer: _Offer) -> Plan:
         plan = registry.enter(
             Plan(
-                *registry.head(opened),
+                *registry.head(),
                 offer.code,
                 offer.name,
                 interval_unit="days" if offer.days else "months",
@@ -92,7 +92,7 @@ class Catalog:
             )
         )
         for code, name, price, metered in _ADD_ONS.get(offer.code, ()):
-            add_on = AddOn(*registry.head(opened), plan, code, name, price, metered)
+            add_on = AddOn(*registry.head(), plan, code, name, price, metered)
             plan.add_ons.append(registry.enter(add_on))
         return plan
 

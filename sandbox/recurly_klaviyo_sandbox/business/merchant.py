@@ -10,16 +10,17 @@ from recurly_klaviyo_sandbox.business.cards import Cards
 from recurly_klaviyo_sandbox.business.catalog import Catalog
 from recurly_klaviyo_sandbox.business.contracts import Contracts
 from recurly_klaviyo_sandbox.business.customers import Customers
+from recurly_klaviyo_sandbox.business.department import World
 from recurly_klaviyo_sandbox.business.event_queue import EventQueue
 from recurly_klaviyo_sandbox.business.ledger import Ledger
 from recurly_klaviyo_sandbox.business.migration import Migration
 from recurly_klaviyo_sandbox.business.parameters import DAY, Parameters
 from recurly_klaviyo_sandbox.business.payments import Payments
 from recurly_klaviyo_sandbox.business.people_ledger import expected_people, expected_reminders
+from recurly_klaviyo_sandbox.business.period_bills import PeriodBills
 from recurly_klaviyo_sandbox.business.refunds import Refunds
 from recurly_klaviyo_sandbox.business.registry import Registry
 from recurly_klaviyo_sandbox.business.sales import Arrivals, Sales
-from recurly_klaviyo_sandbox.business.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,10 +55,10 @@ class Business:
         self.parameters = parameters or Parameters()
         self.start = start.astimezone(timezone.utc)
         opened = int(start.timestamp())
-        self.registry = Registry(seed)
         self.queue = EventQueue(opened, self.parameters.time_grain)
+        self.registry = Registry(seed, self.queue)
         self.ledger = Ledger()
-        self.catalog = Catalog(self.registry, opened)
+        self.catalog = Catalog(self.registry)
         world = World(seed, self.parameters, self.registry, self.queue, self.ledger, self.catalog)
         # Each department knows those above it. Only giving up a bill works upwards: it ends the
         # subscriptions.
@@ -66,7 +67,8 @@ class Business:
         self.cards = Cards(world)
         self.payments = Payments(world, self.billing, self.refunds, self.cards, self._expire)
         self.customers = Customers(world, self.billing, self.payments)
-        self.contracts = Contracts(world, self.billing, self.payments, self.cards, self.customers)
+        bills = PeriodBills(world, self.billing, self.payments)
+        self.contracts = Contracts(world, bills, self.cards, self.customers)
         self.migration = Migration(world, self.billing, self.payments, self.refunds)
         self.sales = Sales(
             world,
