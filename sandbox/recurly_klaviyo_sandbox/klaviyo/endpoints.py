@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from recurly_klaviyo_sandbox.klaviyo import fields, reads, writes
+from recurly_klaviyo_sandbox.klaviyo import event_intake, fields, profile_intake, reads
 from recurly_klaviyo_sandbox.klaviyo.limits import Budget
 from recurly_klaviyo_sandbox.klaviyo.query import Allowed
 
@@ -125,7 +125,7 @@ ENDPOINTS = (
         "/api/events",
         _WRITE_EVENTS,
         _THREE_HUNDRED_FIFTY,
-        writes.create_event,
+        event_intake.create_event,
         Allowed("event"),
     ),
     Endpoint(
@@ -133,7 +133,7 @@ ENDPOINTS = (
         _EVENT_JOBS,
         _WRITE_EVENTS,
         _TEN,
-        writes.bulk_create_events,
+        event_intake.bulk_create_events,
         Allowed("event-bulk-create-job"),
     ),
     Endpoint("GET", "/api/profiles", _READ_PROFILES, _SEVENTY_FIVE, reads.get_profiles, _PROFILES),
@@ -142,7 +142,7 @@ ENDPOINTS = (
         "/api/profiles",
         _WRITE_PROFILES,
         _SEVENTY_FIVE,
-        writes.create_profile,
+        profile_intake.create_profile,
         _PROFILE,
         PROFILE_BODY_BYTES,
     ),
@@ -154,7 +154,7 @@ ENDPOINTS = (
         "/api/profiles/{id}",
         _WRITE_PROFILES,
         _SEVENTY_FIVE,
-        writes.update_profile,
+        profile_intake.update_profile,
         _PROFILE,
         PROFILE_BODY_BYTES,
     ),
@@ -163,12 +163,14 @@ ENDPOINTS = (
         "/api/profile-import",
         _WRITE_PROFILES,
         _SEVENTY_FIVE,
-        writes.import_profile,
+        profile_intake.import_profile,
         _PROFILE,
         PROFILE_BODY_BYTES,
     ),
-    Endpoint("POST", "/api/profile-merge", _WRITE_PROFILES, _TEN, writes.merge_profiles, _MERGE),
-    Endpoint("POST", _IMPORT_JOBS, _WRITE_JOBS, _TEN, writes.bulk_import_profiles, _JOB),
+    Endpoint(
+        "POST", "/api/profile-merge", _WRITE_PROFILES, _TEN, profile_intake.merge_profiles, _MERGE
+    ),
+    Endpoint("POST", _IMPORT_JOBS, _WRITE_JOBS, _TEN, profile_intake.bulk_import_profiles, _JOB),
     Endpoint("GET", f"{_IMPORT_JOBS}/{{id}}", _READ_JOBS, _TEN, reads.get_import_job, _JOB),
     Endpoint(
         "GET",

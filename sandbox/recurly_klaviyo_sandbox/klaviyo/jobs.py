@@ -18,10 +18,8 @@ class ImportError_(NamedTuple):  # noqa: N801  (the built-in has Klaviyo's name 
     """Why one row was not imported."""
 
     id: str
-    code: str
-    title: str
-    detail: str
     pointer: str
+    detail: str
     payload: dict[str, Any]
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from recurly_klaviyo_sandbox.klaviyo import values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from recurly_klaviyo_sandbox.klaviyo.shapes import NewProfileAttributes, PatchProperties
+    from recurly_klaviyo_sandbox.klaviyo.shapes import NewProfileAttributes, ProfileMeta
 
 ATTRIBUTES = ("first_name", "last_name", "organization", "locale", "title", "image")
 LOCATION = (
@@ -242,8 +242,11 @@ def _put(target: dict[str, Any], name: str, value: Any, *, nulls_clear: bool) ->
         target.pop(name, None)
 
 
-def patch(profile: Profile, changes: PatchProperties, *, unset: bool) -> None:
+def patch(profile: Profile, meta: ProfileMeta | UnsetType, *, unset: bool) -> None:
     """Append to, take from and remove custom properties (documented)."""
+    if not meta or not meta.patch_properties:
+        return
+    changes = meta.patch_properties
     for name, value in (changes.append or {}).items():
         items = _as_list(profile.properties.get(name))
         items.extend(item for item in _as_list(value) if item not in items)

@@ -131,8 +131,8 @@ def import_job(stored: ImportJob, call: Call) -> dict[str, Any]:
 def import_error(stored: ImportError_, call: Call) -> dict[str, Any]:
     """Why a row was not imported."""
     attributes = {
-        "code": stored.code,
-        "title": stored.title,
+        "code": "invalid",
+        "title": "Invalid input.",
         "detail": stored.detail,
         "source": {"pointer": stored.pointer},
         "original_payload": stored.payload,
