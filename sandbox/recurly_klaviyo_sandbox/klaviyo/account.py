@@ -18,7 +18,7 @@ from recurly_klaviyo_sandbox.klaviyo.metrics import API, RECURLY
 from recurly_klaviyo_sandbox.klaviyo.options import Options
 from recurly_klaviyo_sandbox.klaviyo.profiles import Identifiers
 from recurly_klaviyo_sandbox.klaviyo.sandbox_pages import SandboxPages
-from recurly_klaviyo_sandbox.klaviyo.state import State
+from recurly_klaviyo_sandbox.klaviyo.state import ProfileList, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -180,6 +180,13 @@ class KlaviyoAccount:
         with self.lock:
             numbers = [event.number for event in self.state.events.select() if event.key in wanted]
             return self.state.events.delete(numbers)
+
+    def add_list(self, name: str) -> str:
+        """A new list's id; names need not differ (assumed)."""
+        with self.lock:
+            identifier = f"L{len(self.state.lists) + 1:05d}"
+            self.state.lists[identifier] = ProfileList(identifier, name, self.state.now())
+            return identifier
 
     def add_profile(self, email: str, external_id: str | None = None) -> Profile:
         """The profile with that address, made behind every client's back as a form makes it."""
