@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from recurly_klaviyo_sandbox.recurly.moments import shown
+from recurly_klaviyo_sandbox.recurly.records.head import head
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business import entities as e
@@ -26,8 +27,7 @@ def account(account: e.Account) -> Record:
     """An account with its billing info and shipping addresses."""
     states = {subscription.state for subscription in account.subscriptions}
     return {
-        "id": account.id,
-        "object": "account",
+        **head(account, "account"),
         "state": "inactive" if account.closed else "active",
         "hosted_login_token": f"token{account.id}",
         "shipping_addresses": [shipping_address(account.shipping)] if account.shipping else [],
@@ -37,8 +37,6 @@ def account(account: e.Account) -> Record:
         "has_canceled_subscription": "canceled" in states,
         "has_paused_subscription": "paused" in states,
         "has_past_due_invoice": bool(account.owed),
-        "created_at": shown(account.created),
-        "updated_at": shown(account.updated),
         "deleted_at": shown(account.closed),
         "code": account.code,
         "email": account.email or "",
@@ -79,8 +77,7 @@ def billing_info(info: e.BillingInfo) -> Record:
     """An account's payment method on file."""
     account = info.account
     return {
-        "id": info.id,
-        "object": "billing_info",
+        **head(info, "billing_info"),
         "account_id": account.id,
         "first_name": account.first_name,
         "last_name": account.last_name,
@@ -93,8 +90,6 @@ def billing_info(info: e.BillingInfo) -> Record:
         "primary_payment_method": True,
         "backup_payment_method": False,
         "payment_gateway_references": [],
-        "created_at": shown(info.created),
-        "updated_at": shown(info.updated),
         "updated_by": None,
     }
 
@@ -128,8 +123,7 @@ def shipping_address(shipping: e.ShippingAddress) -> Record:
     """Where an account's parcels go."""
     account = shipping.account
     return {
-        "id": shipping.id,
-        "object": "shipping_address",
+        **head(shipping, "shipping_address"),
         "account_id": account.id,
         "nickname": "Home",
         "first_name": account.first_name,
@@ -138,8 +132,6 @@ def shipping_address(shipping: e.ShippingAddress) -> Record:
         "email": account.email or "",
         "vat_number": "",
         **address(shipping.address),
-        "created_at": shown(shipping.created),
-        "updated_at": shown(shipping.updated),
     }
 
 
@@ -165,9 +157,6 @@ def acquisition(acquisition: e.Acquisition) -> Record:
         "subchannel": None,
         "campaign": "spring" if acquisition.channel == "email" else None,
         "acquired_at": shown(acquisition.created),
-        "id": acquisition.id,
-        "object": "account_acquisition",
+        **head(acquisition, "account_acquisition"),
         "account": account_mini(acquisition.account),
-        "created_at": shown(acquisition.created),
-        "updated_at": shown(acquisition.updated),
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from recurly_klaviyo_sandbox.recurly.moments import money, shown
 from recurly_klaviyo_sandbox.recurly.records.catalog import coupon_redemption_mini, plan_mini
 from recurly_klaviyo_sandbox.recurly.records.customers import account_mini
+from recurly_klaviyo_sandbox.recurly.records.head import head
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business import entities as e
@@ -28,9 +29,7 @@ def subscription(subscription: e.Subscription) -> Record:
     extras = [subscribed_add_on(subscription, extra) for extra in subscription.add_ons]
     subtotal = subscription.subtotal
     return {
-        "id": subscription.id,
-        "object": "subscription",
-        "uuid": subscription.uuid,
+        **head(subscription, "subscription"),
         "account": account_mini(subscription.account),
         "plan": plan_mini(subscription.plan),
         "state": subscription.state,
@@ -67,8 +66,6 @@ def subscription(subscription: e.Subscription) -> Record:
         "custom_fields": [
             {"name": name, "value": value} for name, value in subscription.custom_fields.items()
         ],
-        "created_at": shown(subscription.created),
-        "updated_at": shown(subscription.updated),
         "activated_at": shown(subscription.activated),
         "canceled_at": shown(subscription.canceled),
         "expires_at": shown(subscription.expires),
