@@ -15,8 +15,17 @@ class Options:
     per_minute: int = 1000
     """A fifth of the five-minute budget: 1,000 for production sites, 400 for sandbox sites."""
 
-    sandbox_mode: bool = False
+    mode: Literal["production", "sandbox", "development"] = "production"
     """A sandbox site counts requests of every kind, a production site only GET."""
+
+    embedded_line_items: int = 500
+    """How many line items an invoice embeds; the others are only in its own list."""
+
+    sub_second: bool = True
+    """Whether times are stored with fractions of a second, which are not shown."""
+
+    commit_lag: timedelta = timedelta(0)
+    """A row becomes visible up to so long after the time it bears."""
 
     head_counts: bool = True
     """Whether HEAD counts as GET does (unverified)."""

@@ -8,7 +8,6 @@ import uuid
 import zlib
 from base64 import b64decode
 from dataclasses import dataclass, field
-from datetime import timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -32,6 +31,7 @@ from recurly_klaviyo_sandbox.recurly.tables import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -62,39 +62,25 @@ class RecurlySite:
         clock: Its present.
         business: Whose records it serves; None for a site whose records are put by hand.
         api_key: The one private key.
-        subdomain: The site's name.
-        mode: `production`, `sandbox` or `development`, as the sites endpoint says.
-        embedded_line_items: How many line items an invoice's body carries.
-        sub_second: Store updated and created times with fractions of a second, which are not
-            shown, as a database would.
-        commit_lag: A row becomes visible up to so long after the time it bears.
-        options: See `Options`.
+        options: Fields of `Options`.
     """
 
-    def __init__(  # noqa: PLR0913  (all but the clock have defaults)
+    def __init__(
         self,
         clock: Clock,
         business: Business | None = None,
         *,
         api_key: str = SANDBOX_KEY,
-        subdomain: str = "sandbox-merchant",
-        mode: str = "production",
-        embedded_line_items: int = 500,
-        sub_second: bool = True,
-        commit_lag: timedelta = timedelta(0),
         **options: Any,
     ) -> None:
         self.clock = clock
         self.business = business
         self.api_key = api_key
-        self.options = Options(sandbox_mode=mode == "sandbox", **options)
-        self.commit_lag = commit_lag
-        self._embedded_line_items = embedded_line_items
-        self._sub_second = sub_second
-        self.store = Store(clock, self._render, embedded_line_items=embedded_line_items)
+        self.options = Options(**options)
+        self.store = Store(clock, self.options, self._render)
         self.limiter = Limiter(clock, self.options.per_minute)
         self.network = FaultInjection(self._serve)
-        self._put_site(subdomain, mode)
+        self._put_site()
         if business:
             Backdrop(self.store, business).put()
         self.absorb()
@@ -114,7 +100,7 @@ class RecurlySite:
                 kept = [entity for key, entity in entities.items() if key in register]
                 for key in entities.keys() - register.keys():
                     self.store.delete(resource, key)
-                if self.commit_lag:
+                if self.options.commit_lag:
                     for entity in kept:
                         row, visible_at = self._late_row(entity)
                         self.store.write_late(resource, row, visible_at)
@@ -200,7 +186,7 @@ class RecurlySite:
 
     def _limit(self, method: str) -> None:
         self.limiter.per_minute = self.options.per_minute
-        counts = method == "GET" or self.options.sandbox_mode
+        counts = method == "GET" or self.options.mode == "sandbox"
         counts = counts or (method == "HEAD" and self.options.head_counts)
         if not self.limiter.admit(counts=counts):
             refusal = Refusal(429, "rate_limited", "You have made too many API requests")
@@ -302,15 +288,18 @@ class RecurlySite:
         if self.business is None:
             raise KeyError(record_id)
         entity = self.business.registry.entities[resource][record_id]
-        return orjson.dumps(records.record(entity, self._embedded_line_items))
+        return orjson.dumps(self._record(entity))
+
+    def _record(self, entity: Entity) -> dict[str, Any]:
+        return records.record(entity, self.options.embedded_line_items)
 
     def _row(self, entity: Entity) -> Row:
-        fraction = zlib.crc32(entity.id.encode()) % 1_000_000 if self._sub_second else 0
+        fraction = zlib.crc32(entity.id.encode()) % 1_000_000 if self.options.sub_second else 0
         return Row(
             entity.id,
             entity.created * 1_000_000 + fraction,
             entity.updated * 1_000_000 + fraction,
-            TABLES[entity.resource].keys(records.keys(entity)),
+            TABLES[entity.resource].keys(self._record(entity)),
         )
 
     def _late_row(self, entity: Entity) -> tuple[Row, int]:
@@ -318,17 +307,17 @@ class RecurlySite:
         row = self._row(entity)
         body = self._render(entity.resource, entity.id)
         share = zlib.crc32(f"{entity.id}{entity.updated}".encode()) % 1000 / 1000
-        lag = int(self.commit_lag.total_seconds() * 1e6 * share)
+        lag = int(self.options.commit_lag.total_seconds() * 1e6 * share)
         return Row(row.id, row.created, row.updated, row.keys, body), row.updated + lag
 
-    def _put_site(self, subdomain: str, mode: str) -> None:
+    def _put_site(self) -> None:
         self.store.put(
             "sites",
             {
                 "id": "sandboxsite1",
-                "subdomain": subdomain,
+                "subdomain": "sandbox-merchant",
                 "public_api_key": "ewr1-sandbox",
-                "mode": mode,
+                "mode": self.options.mode,
                 "address": {"city": "Portland", "region": "OR", "country": "US"},
                 "settings": {
                     "billing_address_requirement": "full",
