@@ -7,21 +7,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, Router
 
 from recurly_klaviyo_sandbox.faults import FaultInjection
 from recurly_klaviyo_sandbox.klaviyo import background, endpoints
 from recurly_klaviyo_sandbox.klaviyo.events import StoredEvent
-from recurly_klaviyo_sandbox.klaviyo.feed import render_feed
+from recurly_klaviyo_sandbox.klaviyo.feed import feed_routes, render_feed
 from recurly_klaviyo_sandbox.klaviyo.http import Http
 from recurly_klaviyo_sandbox.klaviyo.limits import RateLimiter
 from recurly_klaviyo_sandbox.klaviyo.metrics import API, RECURLY
 from recurly_klaviyo_sandbox.klaviyo.options import Options
 from recurly_klaviyo_sandbox.klaviyo.profiles import Identifiers
-from recurly_klaviyo_sandbox.klaviyo.sandbox_pages import SandboxPages
 from recurly_klaviyo_sandbox.klaviyo.state import ProfileList, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from starlette.requests import Request
 
     from recurly_klaviyo_sandbox.clock import Clock
     from recurly_klaviyo_sandbox.klaviyo.jobs import ImportJob
@@ -82,7 +85,9 @@ class KlaviyoAccount:
         limiter = RateLimiter(real_time, self.options)
         self.http = Http(self.state, self._keys, limiter)
         self.network = FaultInjection(self.http)
-        self.app = SandboxPages(self.network, self.state, self.summary)
+        # What the real API does not have, and then the API.
+        pages = [Route("/_sandbox/summary", self._show_summary), *feed_routes(self.state)]
+        self.app = Router(pages, default=self.network)
 
     def add_key(self, key: str, scopes: Iterable[str]) -> None:
         """A further private key that may do less."""
@@ -264,3 +269,6 @@ class KlaviyoAccount:
                 "flows_triggered": self.state.events.flow_count(),
                 "jobs": len(self.state.jobs),
             }
+
+    async def _show_summary(self, _: Request) -> Response:
+        return JSONResponse(self.summary())
