@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from recurly_klaviyo_sandbox.clock import Clock
+    from recurly_klaviyo_sandbox.klaviyo.events import Flow
     from recurly_klaviyo_sandbox.klaviyo.jobs import ImportJob
     from recurly_klaviyo_sandbox.klaviyo.profiles import Profile
 
@@ -48,15 +49,6 @@ class SeenEvent(NamedTuple):
     backfill: bool
     received: float
     properties: dict[str, Any]
-
-
-class TriggeredFlow(NamedTuple):
-    """An event that would have started flows, since it came without `backfill`."""
-
-    metric: str
-    email: str | None
-    unique_id: str | None
-    time: int
 
 
 class KlaviyoAccount:
@@ -155,18 +147,10 @@ class KlaviyoAccount:
             return list(self.state.jobs)
 
     @property
-    def flows_triggered(self) -> list[TriggeredFlow]:
-        """Events stored without `backfill`, in order; deleting an event does not unsend mail."""
+    def flows_triggered(self) -> list[Flow]:
+        """What the events stored without `backfill` have started, in order."""
         with self.lock:
-            return [
-                TriggeredFlow(
-                    self.state.metrics.number(flow.metric).name,
-                    self.state.profiles.number(flow.profile).email,
-                    flow.key if isinstance(flow.key, str) else None,
-                    flow.time,
-                )
-                for flow in self.state.events.flows()
-            ]
+            return self.state.events.flows()
 
     def cancel_jobs(self, count: int = 1) -> None:
         """The next `count` import jobs end as cancelled, with nothing imported."""

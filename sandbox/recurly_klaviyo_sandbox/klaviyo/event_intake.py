@@ -162,7 +162,7 @@ def _person(
     if person is None:
         return None
     if attributes.anonymous_id:
-        state.profiles.remember_browser(person, attributes.anonymous_id)
+        state.profiles.browsers[attributes.anonymous_id] = person
     profiles.merge(person, attributes, nulls_clear=False)
     profiles.patch(person, meta, unset=True)
     return person
@@ -179,7 +179,7 @@ def _identified(state: State, attributes: EventProfileAttributes, now: float) ->
             return None
         person, identifiers = conflict.decide(identifiers, options.event_conflict)
     if person is None and attributes.anonymous_id and not identifiers:
-        person = book.with_anonymous_id(attributes.anonymous_id)
+        person = book.browsers.get(attributes.anonymous_id)
     if person is None:
         if not (identifiers or attributes.anonymous_id):
             return None  # assumed: nothing but an invalid phone number or an unknown _kx

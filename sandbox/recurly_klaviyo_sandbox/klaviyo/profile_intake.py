@@ -183,7 +183,7 @@ def update_profile(state: State, call: Call) -> Answer:
     """
     identifier = call.path["id"]
     sent = diagnosis.decode(call.body, ChangedProfileBody).data
-    problems = rules.profile_problems(sent.attributes, identified=True)
+    problems = rules.profile_problems(sent.attributes, sent.id)
     if sent.id != identifier:
         problems.append(Problem("/id", "The id differs from the one in the path."))
     _refuse(problems)

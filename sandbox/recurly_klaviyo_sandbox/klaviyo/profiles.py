@@ -86,7 +86,7 @@ class ProfileBook:
         self._holders: dict[str, defaultdict[str, list[Profile]]] = {
             name: defaultdict(list) for name in Identifiers._fields
         }
-        self._by_anonymous_id: dict[str, Profile] = {}
+        self.browsers: dict[str, Profile] = {}  # who was identified in one, by its anonymous_id
         self._gone: set[int] = set()  # numbers of profiles that were merged or deleted
 
     def __len__(self) -> int:
@@ -110,10 +110,6 @@ class ProfileBook:
     def holder(self, name: str, value: str) -> Profile | None:
         """The first of them."""
         return next(iter(self.sharing(name, value)), None)
-
-    def with_anonymous_id(self, anonymous_id: str) -> Profile | None:
-        """The profile a browser was once identified as."""
-        return self._by_anonymous_id.get(anonymous_id)
 
     def holders(self, identifiers: Identifiers) -> dict[str, Profile]:
         """Who has which of these identifiers, by the identifier's name, the address first."""
@@ -150,10 +146,6 @@ class ProfileBook:
                 self._forget(profile, name)
                 setattr(profile, name, _alike(name, value))
                 self._holders[name][_alike(name, value)].append(profile)
-
-    def remember_browser(self, profile: Profile, anonymous_id: str) -> None:
-        """Tie an anonymous_id to a profile."""
-        self._by_anonymous_id[anonymous_id] = profile
 
     def clear_identifiers(self, profile: Profile, attributes: NewProfileAttributes) -> None:
         """Take away what the payload sets to null, except the last identifier (assumed)."""

@@ -6,9 +6,11 @@ import json
 import re
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import orjson
+
+from recurly_klaviyo_sandbox.klaviyo.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,13 +44,6 @@ _TIME = re.compile(
     r"(Z|z|[+-]\d\d(?::?\d\d)?)?)?"
 )
 _LONG_NUMBER = re.compile(rb"\d{19}")
-
-
-class Flaw(NamedTuple):
-    """Something wrong inside properties: where below them, and what."""
-
-    path: str
-    detail: str
 
 
 def is_email(text: str) -> bool:
@@ -92,33 +87,33 @@ def to_iso(epoch: float) -> str:
     return (EPOCH + timedelta(seconds=epoch)).isoformat()
 
 
-def flaws(raw: bytes, *, count: int | None = PROPERTIES) -> list[Flaw]:
-    """What is wrong with properties, given as JSON.
+def property_problems(raw: bytes, *, count: int | None = PROPERTIES) -> list[Problem]:
+    """What is wrong with properties, given as JSON; pointers are relative to them.
 
-    `count` is how many properties there may be, None without limit.
+    `count` is how many there may be, None without limit.
     """
     try:
         properties = orjson.loads(raw)
         if _LONG_NUMBER.search(raw):
             properties = json.loads(raw)  # reads integers of any length
     except ValueError as reason:
-        return [Flaw("", f"The properties are not valid JSON: {reason}.")]
+        return [Problem("", f"The properties are not valid JSON: {reason}.")]
     found = list(_walk(properties, 1, ""))
     if count is not None and len(properties) > count:
-        found.append(Flaw("", f"An event has at most {count} properties."))
+        found.append(Problem("", f"An event has at most {count} properties."))
     return found
 
 
-def _walk(value: Any, depth: int, path: str) -> Iterator[Flaw]:
+def _walk(value: Any, depth: int, path: str) -> Iterator[Problem]:
     if isinstance(value, str) and len(value.encode()) > STRING_BYTES:
-        yield Flaw(path, "A string has at most 100 KB.")
+        yield Problem(path, "A string has at most 100 KB.")
     elif isinstance(value, int) and not -INTEGER <= value < INTEGER:
-        yield Flaw("", "An integer leaves the 64 bits it may have.")
+        yield Problem("", "An integer leaves the 64 bits it may have.")
     elif isinstance(value, (dict, list)) and depth > DEPTH:
-        yield Flaw(path, f"Properties nest at most {DEPTH} levels deep.")
+        yield Problem(path, f"Properties nest at most {DEPTH} levels deep.")
     elif isinstance(value, list):
         if len(value) > ARRAY_ITEMS:
-            yield Flaw(path, f"An array has at most {ARRAY_ITEMS:,} items.")
+            yield Problem(path, f"An array has at most {ARRAY_ITEMS:,} items.")
         for index, item in enumerate(value):
             yield from _walk(item, depth + 1, f"{path}/{index}")
     elif isinstance(value, dict):

@@ -116,12 +116,11 @@ class FeedView:
         )
 
     def _bars(self, metric: Metric) -> list[Bar]:
-        now = self._state.now()
-        last = self._local(now).date()
+        last = self._local(self._state.now()).date()
         first = last - timedelta(days=CHART_DAYS - 1)
         counts = {first + timedelta(days=step): 0 for step in range(CHART_DAYS)}
         start, end = self._begin(first), self._begin(last + timedelta(days=1))
-        for time, *_ in self._state.events.timeline(metric.number, start, end, now):
+        for time in self._state.events.times(metric.number, start, end):
             counts[self._local(time).date()] += 1
         most = max(1, *counts.values())
         return [Bar(day, count, count / most) for day, count in counts.items()]
