@@ -82,6 +82,30 @@ class ExpectedEvent:
     account_code: str
     email: str | None
 
+    @classmethod
+    def of(
+        cls,
+        account: Account,
+        metric: str,
+        unique_id: str,
+        recurly_id: str,
+        *times: datetime,
+        value: float | None = None,
+    ) -> ExpectedEvent:
+        """An event of an account as it is now."""
+        return cls(
+            metric,
+            unique_id,
+            recurly_id,
+            times[-1],
+            times,
+            value,
+            account.currency,
+            account.id,
+            account.code,
+            account.email,
+        )
+
 
 @dataclass
 class _Fact:
@@ -164,17 +188,9 @@ class Ledger:
             if fact and fact.times[-1] != time:
                 fact.times.append(time)
 
-    def money_given_back(self, refund: Transaction, time: int) -> None:
-        """A refund reached the customer."""
-        self._note_transaction(refund, "refunded", REFUNDED_PAYMENT, time)
-
-    def payment_voided(self, payment: Transaction, time: int) -> None:
-        """A payment was refunded before it had settled."""
-        self._note_transaction(payment, "voided", REFUNDED_PAYMENT, time)
-
-    def payment_charged_back(self, payment: Transaction, time: int) -> None:
-        """The customer's bank took a payment back."""
-        self._note_transaction(payment, "chargeback", REFUNDED_PAYMENT, time)
+    def money_given_back(self, payment: Transaction, what: str, time: int) -> None:
+        """A refund reached the customer, or a payment was `voided`, or their bank took it back."""
+        self._note_transaction(payment, what, REFUNDED_PAYMENT, time)
 
     def subscription_started(self, subscription: Subscription) -> None:
         """A subscription has become active."""
@@ -261,19 +277,9 @@ class Ledger:
 
 
 def _expected(key: str, fact: _Fact, present: int) -> ExpectedEvent:
-    account = fact.account
-    return ExpectedEvent(
-        metric=fact.metric,
-        unique_id=key,
-        recurly_id=fact.record_id,
-        time=_moment(min(fact.times[-1], present)),
-        times=tuple(_moment(min(time, present)) for time in fact.times),
-        value=None if fact.cents is None else fact.cents / 100,
-        currency=account.currency,
-        account_id=account.id,
-        account_code=account.code,
-        email=account.email,
-    )
+    times = [datetime.fromtimestamp(min(time, present), timezone.utc) for time in fact.times]
+    value = None if fact.cents is None else fact.cents / 100
+    return ExpectedEvent.of(fact.account, fact.metric, key, fact.record_id, *times, value=value)
 
 
 def _dated(payment: Transaction) -> int:
@@ -291,7 +297,3 @@ def _settled(payment: Transaction) -> int:
         if payment.method.slow and not payment.refunded and not late
         else payment.created
     )
-
-
-def _moment(epoch: int) -> datetime:
-    return datetime.fromtimestamp(epoch, timezone.utc)

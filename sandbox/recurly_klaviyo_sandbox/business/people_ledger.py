@@ -99,18 +99,8 @@ def expected_reminders(
             leads = [days for days in sorted(lead_days) if moment - timedelta(days=days) <= now]
             if moment > now and leads:
                 time = moment - timedelta(days=leads[0])
-                due[f"{key}-{leads[0]}"] = ExpectedEvent(
-                    metric=metric,
-                    unique_id=f"{key}-{leads[0]}",
-                    recurly_id=record_id,
-                    time=time,
-                    times=(time,),
-                    value=None,
-                    currency=account.currency,
-                    account_id=account.id,
-                    account_code=account.code,
-                    email=account.email,
-                )
+                unique_id = f"{key}-{leads[0]}"
+                due[unique_id] = ExpectedEvent.of(account, metric, unique_id, record_id, time)
     return due
 
 

@@ -33,7 +33,7 @@ class Refunds(Department):
         payment.voided_by = credit
         payment.refunded = payment.amount
         self.billing.touch_payment(payment)
-        self._ledger.payment_voided(payment, self._queue.now)
+        self._ledger.money_given_back(payment, "voided", self._queue.now)
         self.billing.credit_payment(credit, payment.amount, "refund")
 
     def refund(self, payment: Transaction) -> None:
@@ -81,7 +81,7 @@ class Refunds(Department):
             return
         payment.status = "chargeback"
         self.billing.touch_payment(payment)
-        self._ledger.payment_charged_back(payment, payment.updated)
+        self._ledger.money_given_back(payment, "chargeback", payment.updated)
 
     def write_off(self, invoice: Invoice) -> None:
         """Give a bill up: it has failed, and a credit invoice takes it off the registry."""
@@ -107,7 +107,7 @@ class Refunds(Department):
         )
         refund = self._enter_refund(payment, credit, payment.amount, "success", created=time)
         credit.paid = credit.total
-        self._ledger.money_given_back(refund, time)
+        self._ledger.money_given_back(refund, "refunded", time)
 
     def _refund_settled(self, refund: Transaction, outcome: str) -> None:
         refund.status = outcome
@@ -117,7 +117,7 @@ class Refunds(Department):
             return
         if outcome == "success":
             time = refund.created if refund.collected is None else refund.collected
-            self._ledger.money_given_back(refund, time)
+            self._ledger.money_given_back(refund, "refunded", time)
             self.billing.credit_payment(credit, refund.amount, "refund", refund=refund)
         else:
             payment.refunded -= refund.amount

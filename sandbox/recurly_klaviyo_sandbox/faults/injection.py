@@ -17,6 +17,8 @@ from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from starlette.requests import Request
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -124,7 +126,7 @@ class FaultInjection:
             await asyncio.sleep(fault.seconds)
             await self._app(scope, receive, reply.forward)
         elif fault.trouble is Trouble.ANSWER:
-            await _drain(receive)
+            await Request(scope, receive).body()  # to its end, as a server reads before it answers
             await reply.answer(fault.status, fault.headers, fault.body)
         elif fault.trouble is Trouble.RESET_BEFORE:
             reply.reset()
@@ -194,9 +196,3 @@ class _Reply:
         self._count(0)
         cycle: Any = getattr(self._send, "__self__")  # noqa: B009  (the protocol does not declare it)
         cycle.transport.abort()
-
-
-async def _drain(receive: Receive) -> None:
-    """Read the request to its end, as a server does before it answers."""
-    while (await receive()).get("more_body"):
-        pass

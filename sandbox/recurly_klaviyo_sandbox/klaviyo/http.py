@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
 import orjson
+from starlette.requests import Request
+from starlette.responses import Response
 
 from recurly_klaviyo_sandbox.klaviyo import background, endpoints, query, revisions
 from recurly_klaviyo_sandbox.klaviyo.calls import Call
@@ -53,7 +55,7 @@ class Http:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         headers = {name.decode("latin-1"): value for name, value in scope["headers"]}
-        body = await _body(receive)
+        body = await Request(scope, receive).body()
         if self.before_each_request is not None:
             self.before_each_request(scope["method"], scope["path"])
         extra: dict[str, str] = {}
@@ -64,7 +66,10 @@ class Http:
             status, document = refusal.status, {"errors": refusal.errors}
             # Recorded: a 429 carries Retry-After and none of the RateLimit headers.
             extra.update(refusal.headers)
-        await _send(send, status, document, extra)
+        if document is not None and status != 429:  # noqa: PLR2004  (recorded: a 429 has no type)
+            extra["Content-Type"] = JSON_API
+        content = b"" if document is None else orjson.dumps(document)
+        await Response(content, status, extra)(scope, receive, send)
 
     def _answer(
         self, scope: Scope, headers: dict[str, bytes], body: bytes, extra: dict[str, str]
@@ -204,24 +209,3 @@ def _check_text(body: bytes) -> None:
         raise Refusal.one(
             400, "parse_error", "Malformed request.", f"The body is not UTF-8: {reason.reason}."
         ) from reason
-
-
-async def _body(receive: Receive) -> bytes:
-    parts = []
-    while True:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(parts) if len(parts) > 1 else parts[0]
-
-
-async def _send(
-    send: Send, status: int, document: dict[str, Any] | None, extra: dict[str, str]
-) -> None:
-    body = b"" if document is None else orjson.dumps(document)
-    headers = [(name.lower().encode(), value.encode()) for name, value in extra.items()]
-    if document is not None and status != 429:  # noqa: PLR2004  (recorded: a 429 has no type)
-        headers.append((b"content-type", JSON_API.encode()))
-    headers.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
