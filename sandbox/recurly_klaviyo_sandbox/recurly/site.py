@@ -7,9 +7,8 @@ import re
 import uuid
 import zlib
 from base64 import b64decode
-from dataclasses import dataclass, field
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 import orjson
@@ -46,13 +45,22 @@ _PREFIX = re.compile(r"(code|uuid|number)-(.*)", re.DOTALL)
 _GZIP_FROM_BYTES = 500
 
 
-@dataclass(frozen=True)
-class Answer:
+class Asked(NamedTuple):
+    """What a request says; its path and query are still percent-encoded."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    base_url: str
+
+
+class Answer(NamedTuple):
     """Status, body and headers."""
 
     status: int
     body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
 
 
 class RecurlySite:
@@ -122,9 +130,7 @@ class RecurlySite:
         request = Request(scope)
         path = scope["raw_path"].decode("ascii").partition("?")[0]
         query = scope["query_string"].decode("latin-1")  # request.url would decode the path's "?"
-        answer = self.answer(
-            request.method, path, query, dict(request.headers), str(request.base_url)
-        )
+        answer = self.answer(request.method, path, query, request.headers, str(request.base_url))
         response = Response(answer.body, answer.status, headers=dict(answer.headers))
         await response(scope, receive, send)
 
@@ -143,33 +149,35 @@ class RecurlySite:
             if self.options.before_each_request:
                 self.options.before_each_request()
             self.store.commit_late()
+            asked = Asked(method, path, query_string, headers, base_url.rstrip("/"))
             try:
-                answer = self._answer(method, path, query_string, headers, base_url.rstrip("/"))
+                answer = self._answer(asked)
             except Refusal as refusal:
                 answer = Answer(refusal.status, orjson.dumps(refusal.body), refusal.headers)
-            return self._finish(method, answer, headers)
+            return self._finish(asked, answer)
 
-    def _answer(
-        self, method: str, path: str, query_string: str, headers: Mapping[str, str], base_url: str
-    ) -> Answer:
-        self._authenticate(headers.get("authorization", ""))
-        self._limit(method)
-        self._negotiate(headers.get("accept", ""))
-        if method not in {"GET", "HEAD"}:
+    def _answer(self, asked: Asked) -> Answer:
+        self._authenticate(asked.headers.get("authorization", ""))
+        self._limit(asked.method)
+        _negotiate(asked.headers.get("accept", ""))
+        if asked.method not in {"GET", "HEAD"}:
             raise Refusal(405, "bad_request", "This sandbox can only be read")
-        endpoint, scope = self._route(path)
+        endpoint, scope = self._route(asked.path)
         if endpoint.path in self.options.missing_features:
             raise Refusal(422, "missing_feature", "Your site does not have this feature enabled")
         if endpoint.path in self.options.forbidden:
             raise Refusal(403, "invalid_permissions", "The API key lacks permission for this")
         if isinstance(endpoint, Listing):
-            return self._list(endpoint, scope, method, path, query_string, base_url)
-        if query_string:
-            name = query_string.partition("=")[0]
+            return self._list(endpoint, scope, asked)
+        if asked.query:
+            name = asked.query.partition("=")[0]
             raise bad_parameter(name, f"Invalid or unpermitted parameter: {name}")
         if isinstance(endpoint, Document):
             return Answer(200, orjson.dumps(endpoint.make(self.store, scope, self.clock.now())))
-        return self._single(endpoint, scope)
+        body = self.store.get(endpoint.resource, "id", list(scope.values())[-1])
+        if body is None:
+            raise not_found(endpoint.resource)
+        return Answer(200, body)
 
     def _authenticate(self, authorization: str) -> None:
         kind, _, credentials = authorization.partition(" ")
@@ -194,15 +202,6 @@ class RecurlySite:
                 refusal.headers["Retry-After"] = str(self.limiter.seconds_until_capacity())
             raise refusal
 
-    def _negotiate(self, accept: str) -> None:
-        if accept.partition(";")[0].strip() != MEDIA_TYPE:
-            raise Refusal(
-                406,
-                "invalid_api_version",
-                f"The API version asked for is not supported: {accept!r}",
-                acceptable_accept_headers=[MEDIA_TYPE],
-            )
-
     def _route(self, path: str) -> tuple[Endpoint, dict[str, str]]:
         for endpoint in (*LISTINGS, *SINGLES, *DOCUMENTS):
             match = endpoint.pattern.fullmatch(path)
@@ -225,18 +224,10 @@ class RecurlySite:
             raise not_found(f"{TABLES[resource].object_name or resource} with {column} = {value}")
         return found
 
-    def _list(  # noqa: PLR0913, PLR0917  (a request's parts, passed on once)
-        self,
-        listing: Listing,
-        scope: Mapping[str, str],
-        method: str,
-        path: str,
-        query_string: str,
-        base_url: str,
-    ) -> Answer:
+    def _list(self, listing: Listing, scope: Mapping[str, str], asked: Asked) -> Answer:
         now = shown(int(self.clock.now().timestamp())) or ""
-        request = read_query(listing, query_string, scope, now)
-        if method == "HEAD":
+        request = read_query(listing, asked.query, scope, now)
+        if asked.method == "HEAD":
             return Answer(200, b"", {"Recurly-Total-Records": str(self.store.count(request.query))})
         rows = self.store.page(request.query, request.limit + 1, request.after)
         has_more = len(rows) > request.limit and not request.by_ids
@@ -244,8 +235,8 @@ class RecurlySite:
         following = b"null"
         if has_more:
             last_id, last_value, _ = rows[-1]
-            prefix = base_url if self.options.absolute_next else ""
-            following = orjson.dumps(prefix + request.next_page(path, last_id, last_value))
+            prefix = asked.base_url if self.options.absolute_next else ""
+            following = orjson.dumps(prefix + request.next_page(asked.path, last_id, last_value))
         body = b'{"object":"list","has_more":%s,"next":%s,"data":[%s]}' % (
             b"true" if has_more else b"false",
             following,
@@ -253,13 +244,7 @@ class RecurlySite:
         )
         return Answer(200, body)
 
-    def _single(self, endpoint: Endpoint, scope: Mapping[str, str]) -> Answer:
-        body = self.store.get(endpoint.resource, "id", list(scope.values())[-1])
-        if body is None:
-            raise not_found(endpoint.resource)
-        return Answer(200, body)
-
-    def _finish(self, method: str, answer: Answer, asked: Mapping[str, str]) -> Answer:
+    def _finish(self, asked: Asked, answer: Answer) -> Answer:
         """Add what every answer carries, and compress it."""
         body = answer.body
         headers = {
@@ -274,13 +259,12 @@ class RecurlySite:
             headers |= self.limiter.headers()
         if self.options.deprecated:
             headers |= {"Recurly-Deprecated": "TRUE", "Recurly-Sunset-Date": "2030-01-01"}
-        accepts_gzip = "gzip" in asked.get("accept-encoding", "")
+        accepts_gzip = "gzip" in asked.headers.get("accept-encoding", "")
         if self.options.compress and accepts_gzip and len(body) > _GZIP_FROM_BYTES:
             body = gzip.compress(body, 1)
             headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-        return Answer(
-            answer.status, b"" if method == "HEAD" else body, {**headers, **answer.headers}
-        )
+        body = b"" if asked.method == "HEAD" else body
+        return Answer(answer.status, body, {**headers, **answer.headers})
 
     # Records -----------------------------------------------------------------------------------
 
@@ -328,4 +312,14 @@ class RecurlySite:
                 "deleted_at": None,
                 "_state": "active",
             },
+        )
+
+
+def _negotiate(accept: str) -> None:
+    if accept.partition(";")[0].strip() != MEDIA_TYPE:
+        raise Refusal(
+            406,
+            "invalid_api_version",
+            f"The API version asked for is not supported: {accept!r}",
+            acceptable_accept_headers=[MEDIA_TYPE],
         )
