@@ -23,9 +23,9 @@ from recurly_klaviyo_sandbox.business.registry import Registry
 from recurly_klaviyo_sandbox.business.sales import Arrivals, Sales
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from recurly_klaviyo_sandbox.business.entities import Entity, Subscription
+    from recurly_klaviyo_sandbox.business.entities import Subscription
     from recurly_klaviyo_sandbox.business.ledger import ExpectedEvent
     from recurly_klaviyo_sandbox.business.people_ledger import ExpectedPerson
 
@@ -96,7 +96,3 @@ class Business:
     def reminders(self, now: datetime, lead_days: Sequence[int] = (3,)) -> dict[str, ExpectedEvent]:
         """The reminders that are due now, by unique id."""
         return expected_reminders(self.registry.accounts(), now, lead_days)
-
-    def take_changes(self) -> Mapping[str, Mapping[str, Entity]]:
-        """What has changed since the last call, by resource and id."""
-        return self.registry.take_changes()

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
 
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import Receive, Scope, Send
 
     from recurly_klaviyo_sandbox.business import Business
     from recurly_klaviyo_sandbox.business.entities import Entity
@@ -64,7 +64,7 @@ class Answer(NamedTuple):
 
 
 class RecurlySite:
-    """The site as an ASGI application: `app`, with injected fault from `network`.
+    """The site as an ASGI application: `app`, which is also there as `network`, to inject faults.
 
     Args:
         clock: Its present.
@@ -87,23 +87,18 @@ class RecurlySite:
         self.options = Options(**options)
         self.store = Store(clock, self.options, self._render)
         self.limiter = Limiter(clock, self.options.per_minute)
-        self.network = FaultInjection(self._serve)
+        self.app = self.network = FaultInjection(self._serve)
         self._put_site()
         if business:
             Backdrop(self.store, business).put()
         self.absorb()
-
-    @property
-    def app(self) -> ASGIApp:
-        """The complete service."""
-        return self.network
 
     def absorb(self) -> None:
         """Bring the records up to what the business has done."""
         if self.business is None:
             return
         with self.store.lock:
-            for resource, entities in self.business.take_changes().items():
+            for resource, entities in self.business.registry.take_changes().items():
                 register = self.business.registry.entities[resource]
                 kept = [entity for key, entity in entities.items() if key in register]
                 for key in entities.keys() - register.keys():
