@@ -33,12 +33,12 @@ class RemoteControl:
 
     No key is asked for. Every answer is JSON; a 400 or 404 carries a sentence under `error`.
 
-    GET ledger         the merchant's present, and the number of expected events by metric
-    POST advance       `{"days": 7}` or `{"seconds": 3600}` pass: the same, how much time passed and
-                       is left, and what happened meanwhile
-    GET fault        the faults there are at the moment
-    POST fault       a `FaultOrder` as JSON: from now on there is this fault, too
-    DELETE fault     all is well again
+    GET ledger      the merchant's present, and the number of expected events by metric
+    POST advance    `{"days": 7}` or `{"seconds": 3600}` pass: the same, how much time passed and
+                    is left, and what happened meanwhile
+    GET fault       the faults there are at the moment
+    POST fault      a `FaultOrder` as JSON: from now on there is this fault, too
+    DELETE fault    all is well again
     """
 
     def __init__(self, simulation: Simulation, recurly: ASGIApp) -> None:

@@ -12,12 +12,9 @@ __all__ = ["BEHIND", "Sandbox"]
 
 
 class Sandbox(Simulation, Service):
-    """Recurly and Klaviyo, each on a port of its own.
+    """Recurly and Klaviyo, each on a port of its own: 0 is any free one.
 
-    Args:
-        recurly_port: 0 for any free one.
-        klaviyo_port: 0 for any free one.
-        **simulation: Arguments of `Simulation`.
+    All other arguments are those of `Simulation`.
     """
 
     def __init__(self, *, recurly_port: int = 0, klaviyo_port: int = 0, **simulation: Any) -> None:

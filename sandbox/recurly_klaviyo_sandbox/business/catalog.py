@@ -22,7 +22,6 @@ class _Offer(NamedTuple):
     setup_fee: int = 0
     trial_days: int = 0
     popularity: float = 1.0
-    ships: bool = False
 
 
 _OFFERS = (
@@ -31,8 +30,8 @@ _OFFERS = (
     _Offer("pro", "Pro", 4900, popularity=20),
     _Offer("pro-yearly", "Pro (yearly)", 49000, months=12, popularity=8),
     _Offer("team-yearly", "Team (yearly)", 119000, 12, setup_fee=9900, trial_days=30, popularity=4),
-    _Offer("coffee-box", "Coffee Box", 2450, setup_fee=500, popularity=16, ships=True),
-    _Offer("tea_club-quarterly", "Tea Club, quarterly", 6990, months=3, popularity=6, ships=True),
+    _Offer("coffee-box", "Coffee Box", 2450, setup_fee=500, popularity=16),
+    _Offer("tea_club-quarterly", "Tea Club, quarterly", 6990, months=3, popularity=6),
     _Offer("digest", "Digest, every four weeks", 399, days=28, popularity=5),
     _Offer("free", "Free", 0, popularity=4),
 )
@@ -88,7 +87,6 @@ class Catalog:
                 setup_fee=offer.setup_fee,
                 trial_days=offer.trial_days,
                 popularity=offer.popularity,
-                ships=offer.ships,
             )
         )
         for code, name, price, metered in _ADD_ONS.get(offer.code, ()):

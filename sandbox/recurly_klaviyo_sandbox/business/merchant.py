@@ -20,7 +20,7 @@ from recurly_klaviyo_sandbox.business.people_ledger import expected_people, expe
 from recurly_klaviyo_sandbox.business.period_bills import PeriodBills
 from recurly_klaviyo_sandbox.business.refunds import Refunds
 from recurly_klaviyo_sandbox.business.registry import Registry
-from recurly_klaviyo_sandbox.business.sales import Arrivals, Sales
+from recurly_klaviyo_sandbox.business.sales import Sales
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +72,9 @@ class Business:
         self.migration = Migration(world, self.billing, self.payments, self.refunds)
         self.sales = Sales(
             world,
-            Arrivals(opened, accounts, days * DAY),
+            opened,
+            accounts,
+            days * DAY,
             self.payments,
             self.cards,
             self.customers,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.business import people
 from recurly_klaviyo_sandbox.business.chance import pick
@@ -29,25 +29,16 @@ _GROWTH = 0.85
 """Sign-ups thin out or, below one, come faster as time goes by."""
 
 
-class Arrivals(NamedTuple):
-    """From `opened` on, within `span` seconds, come `accounts` customers; later as many again."""
+@dataclass(eq=False)
+class Sales(Department):
+    """The department that wins customers.
+
+    From `opened` on come `accounts` of them within `span` seconds, and later as many again.
+    """
 
     opened: int
     accounts: int
     span: float
-
-    def time(self, seed: int, number: int) -> float:
-        """When customer `number` comes."""
-        patience = Random(f"{seed}:arrival:{number}").random()
-        share = ((number + patience) / self.accounts) ** _GROWTH
-        return float(self.opened + share * self.span)
-
-
-@dataclass(eq=False)
-class Sales(Department):
-    """The department that wins customers."""
-
-    arrivals: Arrivals
     payments: Payments
     cards: Cards
     customers: Customers
@@ -58,7 +49,9 @@ class Sales(Department):
 
     def expect_sign_up(self, number: int) -> None:
         """Enter the arrival of customer `number` into the queue."""
-        self._queue.at(self.arrivals.time(self.world.seed, number), self.sign_up, number)
+        patience = Random(f"{self.world.seed}:arrival:{number}").random()
+        share = ((number + patience) / self.accounts) ** _GROWTH
+        self._queue.at(self.opened + share * self.span, self.sign_up, number)
 
     def sign_up(self, number: int) -> None:
         """A customer arrives; the next one is on the way."""
@@ -124,8 +117,6 @@ class Sales(Department):
         self._accounts.append(account)
         if persona in {"invoiced", "card"} and number % 10 == 0:
             self._parents.append(account)
-        if parent and not parent.has_children:
-            parent.has_children = True
         if twin and rng.random() < self._parameters.closes_superfluous:
             superfluous = rng.choice([account, twin])
             self._queue.after(rng.uniform(3, 60) * DAY, self.contracts.close, superfluous)

@@ -144,7 +144,7 @@ class KlaviyoAccount:
     def jobs(self) -> list[ImportJob]:
         """All import jobs, expired ones too."""
         with self.lock:
-            return list(self.state.jobs)
+            return list(self.state.jobs.sent)
 
     @property
     def flows_triggered(self) -> list[Flow]:
@@ -251,7 +251,7 @@ class KlaviyoAccount:
                 "events": sum(self.metric_counts().values()),
                 "profiles": len(profiles),
                 "flows_triggered": self.state.events.flow_count(),
-                "jobs": len(self.state.jobs),
+                "jobs": len(self.state.jobs.sent),
             }
 
     async def _show_summary(self, _: Request) -> Response:

@@ -1,4 +1,4 @@
-r"""The filter grammar of GET requests and aggregates.
+r"""The filter grammar of GET requests.
 
 Documented: strings stand in double quotes, with `"` and `\` escaped; conditions are joined by
 `and(...)` or by commas; lists stand in brackets. As in

@@ -99,25 +99,17 @@ class Http:
 
     def _authenticate(self, header: str) -> frozenset[str]:
         """The scopes of the key; recorded: 401 without a valid one."""
+        known = header.startswith(_PREFIX)
+        scopes = self._keys.get(header.removeprefix(_PREFIX)) if known else None
+        if scopes is not None:
+            return scopes
+        title = detail = "Incorrect authentication credentials."
         if not header:
-            raise Refusal.one(
-                401,
-                "not_authenticated",
-                "Authentication credentials were not provided.",
-                "Missing or invalid private key.",
-                headers=_CHALLENGE,
-            )
-        key = header.removeprefix(_PREFIX) if header.startswith(_PREFIX) else ""
-        scopes = self._keys.get(key)
-        if scopes is None:
-            raise Refusal.one(
-                401,
-                "not_authenticated" if header.startswith(_PREFIX) else "authentication_failed",
-                "Incorrect authentication credentials.",
-                "Incorrect authentication credentials.",
-                headers=_CHALLENGE if header.startswith(_PREFIX) else None,
-            )
-        return scopes
+            title = "Authentication credentials were not provided."
+            detail = "Missing or invalid private key."
+        elif not known:
+            raise Refusal.one(401, "authentication_failed", title, detail)
+        raise Refusal.one(401, "not_authenticated", title, detail, headers=_CHALLENGE)
 
     def _pace(self, endpoint: Endpoint, extra: dict[str, str]) -> None:
         if not self._state.options.limits:

@@ -15,10 +15,6 @@ class Limiter:
 
     Documented: production sites may make 1,000 GET requests a minute and sandbox sites 400 of any
     kind, counted over five minutes, so that a burst is fine after a quiet spell.
-
-    Args:
-        clock: Whose minutes count.
-        per_minute: A fifth of the window's budget.
     """
 
     def __init__(self, clock: Clock, per_minute: int) -> None:

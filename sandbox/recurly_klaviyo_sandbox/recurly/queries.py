@@ -46,11 +46,8 @@ def read_query(
 ) -> ListRequest:
     """Check a query string against what the endpoint declares.
 
-    Args:
-        listing: The endpoint.
-        query_string: As it stands in the address.
-        scope: Ids of the path's parents by path parameter.
-        now: The present as Recurly shows times, for filters that depend on it.
+    `scope` has the ids of the path's parents by path parameter; `now` is the present as Recurly
+    shows times, for filters that depend on it.
 
     Raises:
         Refusal: 400, when a parameter is not declared for the endpoint, or its value not admitted.

@@ -66,11 +66,7 @@ class Answer(NamedTuple):
 class RecurlySite:
     """The site as an ASGI application: `app`, which is also there as `network`, to inject faults.
 
-    Args:
-        clock: Its present.
-        business: Whose records it serves; None for a site whose records are put by hand.
-        api_key: The one private key.
-        options: Fields of `Options`.
+    Without a business its records are put by hand. `options` are the fields of `Options`.
     """
 
     def __init__(
