@@ -140,6 +140,12 @@ class KlaviyoAccount:
             background.settle(self.state, everything=True)
             return self.state.profiles.holder("email", email)
 
+    def _known(self, email: str) -> Profile:
+        profile = self.profile(email)
+        if profile is None:
+            raise KeyError(email)
+        return profile
+
     @property
     def jobs(self) -> list[ImportJob]:
         """All import jobs, expired ones too."""
@@ -188,9 +194,7 @@ class KlaviyoAccount:
 
     def delete_profile(self, email: str) -> None:
         """Let a person be forgotten with all events, as an erasure asked for by them does."""
-        profile = self.profile(email)
-        if profile is None:
-            raise KeyError(email)
+        profile = self._known(email)
         with self.lock:
             self.state.profiles.remove(profile)
             self.state.events.delete(
@@ -199,9 +203,7 @@ class KlaviyoAccount:
 
     def alter_profile(self, email: str, **properties: Any) -> None:
         """Overwrite custom properties behind every client's back; None removes one."""
-        profile = self.profile(email)
-        if profile is None:
-            raise KeyError(email)
+        profile = self._known(email)
         with self.lock:
             for name, value in properties.items():
                 if value is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import weakref
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class EventLog:
     def __init__(self) -> None:
         # The empty name is a temporary file of SQLite's own; tests read from another thread.
         self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        weakref.finalize(self, self._database.close)
         self._database.execute("PRAGMA journal_mode = OFF")
         self._database.execute("PRAGMA synchronous = OFF")
         self._database.execute("PRAGMA cache_size = -65536")
@@ -179,7 +181,3 @@ class EventLog:
     def flow_count(self) -> int:
         """How many flow starts there were."""
         return int(self._database.execute("SELECT count(*) FROM flows").fetchone()[0])
-
-    def close(self) -> None:
-        """Let the temporary file go."""
-        self._database.close()

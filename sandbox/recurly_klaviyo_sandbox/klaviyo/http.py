@@ -88,7 +88,7 @@ class Http:
         self._pace(endpoint, extra)
         _authorize(scopes, endpoint)
         if endpoint.method in _BODY_METHODS:
-            body = self._readable(headers, body, endpoint)
+            body = self._readable(headers, body, endpoint.allowed.body_bytes)
         parameters = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         base = f"{scope['scheme']}://{headers.get('host', b'127.0.0.1').decode('latin-1')}"
         asked = query.read(parameters, endpoint.allowed)
@@ -126,7 +126,7 @@ class Http:
             )
         extra.update(headers)
 
-    def _readable(self, headers: dict[str, bytes], body: bytes, endpoint: Endpoint) -> bytes:
+    def _readable(self, headers: dict[str, bytes], body: bytes, limit: int) -> bytes:
         """The body, unpacked; 415 for other forms than JSON:API and 413 when it is too large."""
         options = self._state.options
         kind = headers.get("content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
@@ -135,17 +135,17 @@ class Http:
         coding = headers.get("content-encoding", b"identity").decode("latin-1").lower()
         if coding == "gzip" and options.accept_gzip:
             # Documented: sizes count decompressed.
-            body = _unpack(body, endpoint.body_bytes)
+            body = _unpack(body, limit)
         elif coding != "identity":
             raise _unsupported(f"Unsupported content encoding '{coding}' in request.")
         if not body.isascii():
             _check_text(body)  # what is kept as raw JSON is not looked at again
-        if len(body) > endpoint.body_bytes:
+        if len(body) > limit:
             raise Refusal.one(
                 413,
                 "payload_too_large",
                 "Payload too large.",
-                f"The request has more than the {endpoint.body_bytes:,} bytes it may have.",
+                f"The request has more than the {limit:,} bytes it may have.",
             )
         return body
 
@@ -185,19 +185,18 @@ def _unsupported(detail: str) -> Refusal:
 
 
 def _unpack(body: bytes, limit: int) -> bytes:
-    unpacker = zlib.decompressobj(wbits=31)
     try:
-        return unpacker.decompress(body, limit + 1)
+        return zlib.decompressobj(wbits=31).decompress(body, limit + 1)
     except zlib.error as reason:
-        raise Refusal.one(
-            400, "parse_error", "Malformed request.", "The body is not gzip."
-        ) from reason
+        raise _malformed("The body is not gzip.") from reason
 
 
 def _check_text(body: bytes) -> None:
     try:
         body.decode()
     except UnicodeDecodeError as reason:
-        raise Refusal.one(
-            400, "parse_error", "Malformed request.", f"The body is not UTF-8: {reason.reason}."
-        ) from reason
+        raise _malformed(f"The body is not UTF-8: {reason.reason}.") from reason
+
+
+def _malformed(detail: str) -> Refusal:
+    return Refusal.one(400, "parse_error", "Malformed request.", detail)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Allowed(NamedTuple):
-    """What an endpoint's query string may hold.
+    """What a request to an endpoint may hold.
 
     `fields` maps a resource type to its fields, `filters` a field to its operators.
     """
@@ -38,6 +38,7 @@ class Allowed(NamedTuple):
     page_size: int | None = None
     page_size_limit: int | None = None
     paged: bool = False
+    body_bytes: int = 5_000_000  # documented: 5 MB; assumed: the smaller megabyte
 
 
 class Query(NamedTuple):

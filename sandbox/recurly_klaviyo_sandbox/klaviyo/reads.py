@@ -52,7 +52,8 @@ def get_events(state: State, call: Call) -> Answer:
     """GET /api/events: newest first unless sorted otherwise (assumed)."""
     query = call.query
     where = ["received <= ?"]
-    parts: list[object] = [state.visible_until()]
+    # Documented: for up to minutes an event is not visible yet.
+    parts: list[object] = [state.now() - state.options.visibility_lag.total_seconds()]
     for condition in query.conditions:
         clause, values_ = _event_clause(state, condition)
         where.append(clause)

@@ -52,7 +52,3 @@ class State:
     def now(self) -> float:
         """The present in seconds since 1970."""
         return self.clock.now().timestamp()
-
-    def visible_until(self) -> float:
-        """Events received later are not visible yet (documented: up to minutes)."""
-        return self.now() - self.options.visibility_lag.total_seconds()

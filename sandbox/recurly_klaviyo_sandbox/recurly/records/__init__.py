@@ -10,7 +10,7 @@ from recurly_klaviyo_sandbox.recurly.records import billing, catalog, customers,
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Record = dict[str, Any]
+    from recurly_klaviyo_sandbox.recurly.records.head import Record
 
 
 def record(entity: e.Entity, embedded_line_items: int) -> Record:

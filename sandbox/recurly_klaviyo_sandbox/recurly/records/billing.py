@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.recurly.moments import money, shown
 from recurly_klaviyo_sandbox.recurly.records.customers import account_mini, address, payment_method
-from recurly_klaviyo_sandbox.recurly.records.head import head
+from recurly_klaviyo_sandbox.recurly.records.head import Record, head
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business import entities as e
 
-Record = dict[str, Any]
 # Null in every record, since this merchant does not use it.
 _NO_INVOICE_HAS: Record = dict.fromkeys(
     (

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.recurly.moments import money, shown
 from recurly_klaviyo_sandbox.recurly.records.customers import account_mini
-from recurly_klaviyo_sandbox.recurly.records.head import head
+from recurly_klaviyo_sandbox.recurly.records.head import Record, head
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business import entities as e
-
-Record = dict[str, Any]
 
 
 def plan_mini(plan: e.Plan) -> Record:
@@ -136,21 +134,9 @@ def coupon_redemption(redemption: e.CouponRedemption) -> Record:
 
 def coupon_redemption_mini(redemption: e.CouponRedemption) -> Record:
     """A redemption as other records embed it."""
-    offer = redemption.coupon
+    whole, offer = coupon_redemption(redemption), coupon(redemption.coupon)
+    of_coupon = ("id", "object", "code", "name", "state", "discount", "coupon_type", "expired_at")
     return {
-        "id": redemption.id,
-        "object": "coupon_redemption",
-        "coupon": {
-            "id": offer.id,
-            "object": "coupon",
-            "code": offer.code,
-            "name": offer.name,
-            "state": "redeemable",
-            "discount": {"type": "percent", "percent": offer.percent},
-            "coupon_type": "single_code",
-            "expired_at": None,
-        },
-        "state": "inactive" if redemption.removed else "active",
-        "discounted": money(redemption.discounted),
-        "created_at": shown(redemption.created),
+        **{name: whole[name] for name in ("id", "object", "state", "discounted", "created_at")},
+        "coupon": {name: offer[name] for name in of_coupon},
     }

@@ -5,15 +5,14 @@ Recorded: where a text is missing there is an empty one, and not the null one wo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.recurly.moments import shown
-from recurly_klaviyo_sandbox.recurly.records.head import head
+from recurly_klaviyo_sandbox.recurly.records.head import Record, head
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business import entities as e
 
-Record = dict[str, Any]
 # Null in every record, since this merchant does not use it.
 _NO_ACCOUNT_HAS: Record = dict.fromkeys(
     (

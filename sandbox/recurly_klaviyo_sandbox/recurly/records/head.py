@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from recurly_klaviyo_sandbox.business.entities import Entity, UuidEntity
 from recurly_klaviyo_sandbox.recurly.moments import shown
 
+Record: TypeAlias = dict[str, Any]
 
-def head(entity: Entity, name: str) -> dict[str, Any]:
+
+def head(entity: Entity, name: str) -> Record:
     """Its id, and uuid if it has one, Recurly's name for its kind, and its times."""
     return {
         "id": entity.id,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.recurly.moments import money, shown
 from recurly_klaviyo_sandbox.recurly.records.catalog import coupon_redemption_mini, plan_mini
 from recurly_klaviyo_sandbox.recurly.records.customers import account_mini
-from recurly_klaviyo_sandbox.recurly.records.head import head
+from recurly_klaviyo_sandbox.recurly.records.head import Record, head
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business import entities as e
 
-Record = dict[str, Any]
 # Null in every record, since this merchant does not use it.
 _NO_SUBSCRIPTION_HAS: Record = dict.fromkeys(
     (
