@@ -16,11 +16,8 @@ class EventQueue:
 
     Events of one second happen in the order they were entered. The order of all events therefore
     depends on nothing but what was entered: working the queue off in one go or in many small
-    steps yields the same world.
-
-    Args:
-        start: Epoch second at which time begins.
-        grain: Events happen only at multiples of so many seconds, which puts many on one second.
+    steps yields the same world. They happen only at multiples of `grain` seconds, which puts many
+    on one second.
     """
 
     def __init__(self, start: int, grain: int = 1) -> None:

@@ -33,13 +33,8 @@ if TYPE_CHECKING:
 class Business:
     """A subscription merchant's life from `start` on, the same for the same seed.
 
-    Args:
-        start: When the merchant opens.
-        accounts: How many customers sign up within the first `days` days; afterwards they keep
-            coming at about the same pace.
-        days: See `accounts`.
-        seed: What all chance is drawn from. Advancing in one step or in many makes no difference.
-        parameters: Odds and options.
+    Within the first `days` days `accounts` customers sign up, and afterwards they keep coming at
+    about the same pace. Advancing in one step or in many makes no difference.
     """
 
     def __init__(

@@ -185,9 +185,7 @@ class Payments(Department):
         self._received(payment)
 
     def _release(self, hold: Transaction) -> None:
-        hold.status = "void"
-        hold.voided = self._queue.now
-        self._registry.touch(hold)
+        self._settle(hold, "void")
         if hold.invoice:
             self.collect(hold.invoice, "api")
 
@@ -211,26 +209,20 @@ class Payments(Department):
         self._queue.after(rng.uniform(2, 6) * DAY, end, debit)
 
     def _debit_submitted(self, debit: Transaction) -> None:
-        debit.status = "processing"
-        self._registry.touch(debit)
+        self._settle(debit, "processing")
 
     def _debit_cleared(self, debit: Transaction) -> None:
-        debit.status = "success"
-        self._registry.touch(debit)
+        self._settle(debit, "success")
         self._received(debit)
 
     def _debit_refused(self, debit: Transaction) -> None:
-        debit.status = "declined"
-        debit.decline = RETURNED_DEBIT
-        self._registry.touch(debit)
+        self._settle(debit, "declined", RETURNED_DEBIT)
         self._ledger.payment_failed(debit)
         if debit.invoice:
             self._missed(debit.invoice)
 
     def _debit_canceled(self, debit: Transaction) -> None:
-        debit.status = "void"
-        debit.voided = self._queue.now
-        self._registry.touch(debit)
+        self._settle(debit, "void")
         if debit.invoice:
             self.billing.move_to(debit.invoice, "pending")
             self._queue.after(2 * DAY, self.collect, debit.invoice)
@@ -240,9 +232,7 @@ class Payments(Department):
         if debit.status != "success" or debit.refunded or invoice is None:
             return
         self._ledger.payment_returned(debit)
-        debit.status = "declined"
-        debit.decline = RETURNED_DEBIT
-        self._registry.touch(debit)
+        self._settle(debit, "declined", RETURNED_DEBIT)
         self._ledger.payment_failed(debit)
         invoice.paid -= debit.amount
         self._missed(invoice)
@@ -292,6 +282,11 @@ class Payments(Department):
         return now if days == 0 else (now + days * DAY) // DAY * DAY + 12 * HOUR
 
     # Whatever the way ----------------------------------------------------------------------------
+
+    def _settle(self, payment: Transaction, status: str, decline: Decline | None = None) -> None:
+        payment.status, payment.decline = status, decline
+        payment.voided = self._queue.now if status == "void" else None
+        self._registry.touch(payment)
 
     def _received(self, payment: Transaction) -> None:
         invoice = payment.invoice

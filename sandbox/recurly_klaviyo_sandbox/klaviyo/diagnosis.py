@@ -13,7 +13,7 @@ import msgspec
 import orjson
 from msgspec import Struct, inspect
 
-from recurly_klaviyo_sandbox.klaviyo.errors import Problem, Refusal
+from recurly_klaviyo_sandbox.klaviyo.errors import Problem, Refusal, escaped
 
 T = TypeVar("T", bound=Struct)
 
@@ -114,14 +114,14 @@ def _walk_object(
         resource = str(fields["type"].type.values[0])
     for name, member in value.items():
         if name in fields:
-            _walk(member, fields[name].type, f"{path}/{_escape(name)}", resource, found)
+            _walk(member, fields[name].type, f"{path}/{escaped(name)}", resource, found)
         else:
             detail = f"'{name}' is not a valid field for the resource '{resource}'."
-            found.append(Problem(f"{path}/{_escape(name)}", detail))
+            found.append(Problem(f"{path}/{escaped(name)}", detail))
     for name, field in fields.items():
         if field.required and name not in value:
             detail = f"'{name}' is a required field for the resource '{resource}'."
-            found.append(Problem(f"{path}/{_escape(name)}", detail))
+            found.append(Problem(f"{path}/{escaped(name)}", detail))
 
 
 def _fits(value: Any, kind: inspect.Type) -> bool:
@@ -139,8 +139,3 @@ def _name(kind: inspect.Type) -> str:
     if isinstance(kind, inspect.LiteralType):
         return " or ".join(f"'{value}'" for value in kind.values)
     return _KINDS[type(kind)][0]
-
-
-def _escape(name: str) -> str:
-    """A member's name inside a JSON pointer (RFC 6901)."""
-    return name.replace("~", "~0").replace("/", "~1")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from recurly_klaviyo_sandbox.klaviyo.errors import Problem
+from recurly_klaviyo_sandbox.klaviyo.errors import Problem, escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,5 +118,4 @@ def _walk(value: Any, depth: int, path: str) -> Iterator[Problem]:
             yield from _walk(item, depth + 1, f"{path}/{index}")
     elif isinstance(value, dict):
         for name, item in value.items():
-            escaped = name.replace("~", "~0").replace("/", "~1")
-            yield from _walk(item, depth + 1, f"{path}/{escaped}")
+            yield from _walk(item, depth + 1, f"{path}/{escaped(name)}")
