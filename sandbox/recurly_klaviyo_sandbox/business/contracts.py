@@ -56,15 +56,11 @@ class Contracts(Department):
         )
         for add_on in plan.add_ons:
             if pick(account.rng, {True: 3, False: 7}):
-                subscription.add_ons.append(
-                    SubscribedAddOn(
-                        self._registry.new_id(),
-                        add_on,
-                        pick(account.rng, {1: 8, 2: 1, 3: 1}),
-                        add_on.price,
-                        now,
-                    )
+                quantity = pick(account.rng, {1: 8, 2: 1, 3: 1})
+                extra = SubscribedAddOn(
+                    self._registry.new_id(), add_on, quantity, add_on.price, now
                 )
+                subscription.add_ons.append(extra)
         if account.rng.random() < _ENDS_BY_ITSELF:
             subscription.cycles_left = account.rng.randrange(1, 6)
         if account.rng.random() < _HAS_CUSTOM_FIELDS:
@@ -216,15 +212,9 @@ class Contracts(Department):
         if not pick(account.rng, {True: 10, False: 90}):
             return
         coupon = account.rng.choice(self._catalog.coupons)
-        subscription.redemption = self._registry.enter(
-            CouponRedemption(
-                *self._registry.long_head(),
-                account,
-                coupon,
-                subscription,
-                left=coupon.invoices,
-            )
-        )
+        head = self._registry.long_head()
+        redemption = CouponRedemption(*head, account, coupon, subscription, coupon.invoices)
+        subscription.redemption = self._registry.enter(redemption)
 
     # What customers do ---------------------------------------------------------------------------
 

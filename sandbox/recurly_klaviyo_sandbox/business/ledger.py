@@ -139,13 +139,9 @@ class Ledger:
         for subscription in invoice.subscriptions if what else ():
             word, metric = what or ("", "")
             lines = [line for line in invoice.lines if line.subscription is subscription]
-            self._facts[f"recurly-invoice-{invoice.id}-{word}-{subscription.id}"] = _Fact(
-                metric,
-                invoice.id,
-                [invoice.created],
-                sum(line.amount for line in lines),
-                invoice.account,
-            )
+            key = f"recurly-invoice-{invoice.id}-{word}-{subscription.id}"
+            cents = sum(line.amount for line in lines)
+            self._facts[key] = _Fact(metric, invoice.id, [invoice.created], cents, invoice.account)
 
     def invoice_moved(self, invoice: Invoice) -> None:
         """A bill has become past due, was given up, or is no longer past due."""

@@ -258,20 +258,17 @@ class Payments(Department):
     def _record_payment(self, invoice: Invoice, parts_left: int) -> None:
         if invoice.state not in {"pending", "past_due"} or invoice.balance <= 0:
             return
+        account = invoice.account
+        ways = {"check": 4, "wire_transfer": 5, "money_order": 1, "other": 1, "eft": 1}
         payment = self.billing.transact(
-            invoice.account,
+            account,
             invoice,
             "purchase",
             "merchant",
             "success",
             invoice.balance // parts_left,
-            method=PaymentMethod(
-                pick(
-                    invoice.account.rng,
-                    {"check": 4, "wire_transfer": 5, "money_order": 1, "other": 1, "eft": 1},
-                )
-            ),
-            collected=self._typed_date(invoice.account),
+            method=PaymentMethod(pick(account.rng, ways)),
+            collected=self._typed_date(account),
         )
         self._received(payment)
 

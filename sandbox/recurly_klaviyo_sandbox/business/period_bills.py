@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from recurly_klaviyo_sandbox.business.department import Department
 
@@ -30,11 +30,8 @@ class PeriodBills(Department):
             description,
             unit,
             subscription.quantity,
-            start=subscription.period_start,
-            end=subscription.period_end,
-            plan=subscription.plan,
-            subscription=subscription,
             redemption=subscription.redemption if unit else None,
+            **_of_period(subscription),
         )
 
     def lines_of_period(self, subscription: Subscription, origin: str) -> list[LineItem]:
@@ -43,16 +40,15 @@ class PeriodBills(Department):
         lines = [self.line(subscription, "plan", plan.name, subscription.unit)]
         if origin == "purchase" and plan.setup_fee:
             description = f"Set-up fee for {plan.name}"
-            lines.append(
-                self.billing.line(
-                    account,
-                    "setup_fee",
-                    description,
-                    plan.setup_fee,
-                    plan=plan,
-                    subscription=subscription,
-                )
+            fee = self.billing.line(
+                account,
+                "setup_fee",
+                description,
+                plan.setup_fee,
+                plan=plan,
+                subscription=subscription,
             )
+            lines.append(fee)
         lines += [
             self.billing.line(
                 account,
@@ -60,11 +56,8 @@ class PeriodBills(Department):
                 extra.add_on.name,
                 extra.unit,
                 extra.quantity,
-                start=subscription.period_start,
-                end=subscription.period_end,
-                plan=plan,
                 add_on=extra.add_on,
-                subscription=subscription,
+                **_of_period(subscription),
             )
             for extra in subscription.add_ons
         ]
@@ -91,10 +84,17 @@ class PeriodBills(Department):
             "plan",
             f"Unused time on {subscription.plan.name}",
             -cents,
-            start=self._queue.now,
-            end=subscription.period_end,
-            plan=subscription.plan,
-            subscription=subscription,
+            **{**_of_period(subscription), "start": self._queue.now},
         )
         line.credit_reason = "general"
         self.billing.grant_credit(subscription.account, origin, [line])
+
+
+def _of_period(subscription: Subscription) -> dict[str, Any]:
+    """What a line for the current period says of it."""
+    return {
+        "start": subscription.period_start,
+        "end": subscription.period_end,
+        "plan": subscription.plan,
+        "subscription": subscription,
+    }

@@ -9,11 +9,7 @@ from typing import TYPE_CHECKING
 from recurly_klaviyo_sandbox.business import people
 from recurly_klaviyo_sandbox.business.chance import pick
 from recurly_klaviyo_sandbox.business.department import Department
-from recurly_klaviyo_sandbox.business.entities import (
-    Account,
-    Acquisition,
-    ShippingAddress,
-)
+from recurly_klaviyo_sandbox.business.entities import Account, Acquisition, ShippingAddress
 from recurly_klaviyo_sandbox.business.parameters import DAY
 
 if TYPE_CHECKING:

@@ -98,12 +98,8 @@ class Store:
         What is missing gets a sensible default; a record whose id is known already is changed
         where it differs, and its updated_at moves to now unless given. An invoice's line items are
         also written as records of their own. Times may carry fractions of a second, which order
-        and filter but are not shown.
-
-        Args:
-            resource: The name of a table, as `accounts` or `line_items`.
-            record: The record's fields as Recurly names them.
-            visible_at: Epoch microseconds at which a late commit becomes visible; default: now.
+        and filter but are not shown. `visible_at` is when a late commit becomes visible, in epoch
+        microseconds.
         """
         with self.lock:
             known = self.get(resource, "id", str(record.get("id")))

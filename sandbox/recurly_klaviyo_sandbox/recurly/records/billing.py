@@ -48,15 +48,13 @@ def invoice(invoice: e.Invoice, embedded_line_items: int) -> Record:
         if payment.status == "success" and payment.kind != "refund"
     )
     return {
+        **invoice_mini(invoice),
         **head(invoice, "invoice"),
-        "type": invoice.kind,
         "origin": invoice.origin,
-        "state": invoice.state,
         "account": account_mini(account),
         "billing_info_id": invoice.method_id,
         "subscription_ids": [s.id for s in invoice.subscriptions],
         "previous_invoice_id": invoice.previous.id if invoice.previous else None,
-        "number": invoice.number,
         "collection_method": "manual" if invoice.manual else "automatic",
         "net_terms": invoice.net_terms,
         "net_terms_type": "net",

@@ -50,15 +50,24 @@ def plan(plan: e.Plan) -> Record:
     }
 
 
+def add_on_mini(add_on: e.AddOn) -> Record:
+    """An extra as a subscription embeds it."""
+    return {
+        "id": add_on.id,
+        "object": "add_on",
+        "code": add_on.code,
+        "name": add_on.name,
+        "add_on_type": "usage" if add_on.metered else "fixed",
+    }
+
+
 def add_on(add_on: e.AddOn) -> Record:
     """An extra on a plan."""
     return {
+        **add_on_mini(add_on),
         **head(add_on, "add_on"),
         "plan_id": add_on.plan.id,
-        "code": add_on.code,
         "state": "active",
-        "name": add_on.name,
-        "add_on_type": "usage" if add_on.metered else "fixed",
         "usage_type": "price" if add_on.metered else None,
         "accounting_code": add_on.code,
         "revenue_schedule_type": "evenly",

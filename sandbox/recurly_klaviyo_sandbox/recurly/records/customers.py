@@ -26,6 +26,7 @@ def account(account: e.Account) -> Record:
     """An account with its billing info and shipping addresses."""
     states = {subscription.state for subscription in account.subscriptions}
     return {
+        **account_mini(account),
         **head(account, "account"),
         "state": "inactive" if account.closed else "active",
         "hosted_login_token": f"token{account.id}",
@@ -37,18 +38,11 @@ def account(account: e.Account) -> Record:
         "has_paused_subscription": "paused" in states,
         "has_past_due_invoice": bool(account.owed),
         "deleted_at": shown(account.closed),
-        "code": account.code,
-        "email": account.email or "",
         "preferred_locale": account.locale,
         "cc_emails": "",
-        "first_name": account.first_name,
-        "last_name": account.last_name,
-        "company": account.company or "",
         "vat_number": "",
         "tax_exempt": False,
         "external_accounts": [],
-        "parent_account_id": account.parent.id if account.parent else None,
-        "bill_to": "parent" if account.parent else "self",
         "address": address(account.address),
         "billing_info": billing_info(account.billing) if account.billing else None,
         "custom_fields": [],

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.recurly.moments import money, shown
-from recurly_klaviyo_sandbox.recurly.records.catalog import coupon_redemption_mini, plan_mini
+from recurly_klaviyo_sandbox.recurly.records.catalog import (
+    add_on_mini,
+    coupon_redemption_mini,
+    plan_mini,
+)
 from recurly_klaviyo_sandbox.recurly.records.customers import account_mini
 from recurly_klaviyo_sandbox.recurly.records.head import Record, head
 
@@ -101,13 +105,7 @@ def subscribed_add_on(subscription: e.Subscription, extra: e.SubscribedAddOn) ->
         "id": extra.id,
         "object": "subscription_add_on",
         "subscription_id": subscription.id,
-        "add_on": {
-            "id": extra.add_on.id,
-            "object": "add_on",
-            "code": extra.add_on.code,
-            "name": extra.add_on.name,
-            "add_on_type": "usage" if extra.add_on.metered else "fixed",
-        },
+        "add_on": add_on_mini(extra.add_on),
         "add_on_source": "plan_add_on",
         "quantity": extra.quantity,
         "unit_amount": money(extra.unit),
