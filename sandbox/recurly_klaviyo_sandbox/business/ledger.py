@@ -135,9 +135,8 @@ class Ledger:
     def invoice_issued(self, invoice: Invoice) -> None:
         """A customer was sent a bill, perhaps for another period or for a change of plan."""
         self._note_invoice(invoice, "issued", ISSUED_INVOICE, invoice.created)
-        what = _OF_SUBSCRIPTIONS.get(invoice.origin)
-        for subscription in invoice.subscriptions if what else ():
-            word, metric = what or ("", "")
+        word, metric = _OF_SUBSCRIPTIONS.get(invoice.origin, ("", ""))
+        for subscription in invoice.subscriptions if metric else ():
             lines = [line for line in invoice.lines if line.subscription is subscription]
             key = f"recurly-invoice-{invoice.id}-{word}-{subscription.id}"
             cents = sum(line.amount for line in lines)

@@ -63,7 +63,4 @@ class Options:
 
     # What is shown.
     show_event_id: bool = True  # recorded: `$event_id` is among an API event's properties
-
-    absent_links: Literal["null", "omitted"] = (
-        "null"  # recorded null; the OpenAPI document has strings only
-    )
+    absent_links: Literal["null", "omitted"] = "null"  # recorded; OpenAPI knows strings only

@@ -161,14 +161,10 @@ class ProfileBook:
         Documented: the source is deleted. Recorded: its id leads to the destination for a while,
         here for ever or, unless `ids_resolve`, not at all.
         """
-        own, left = _of(destination), _of(source)
+        lacking = [name for name in Identifiers._fields if getattr(destination, name) is None]
+        gained = {name: getattr(source, name) for name in lacking}
         self.remove(source)
-        self.identify(
-            destination,
-            Identifiers(
-                *(new if old is None else None for old, new in zip(own, left, strict=True))
-            ),
-        )
+        self.identify(destination, Identifiers(**gained))
         self._by_number[source.number] = destination
         if ids_resolve:
             self._by_id[source.id] = destination
@@ -199,39 +195,31 @@ def _alike(name: str, value: str) -> str:
     return value.strip().lower() if name == "email" else value
 
 
-def _of(profile: Profile) -> Identifiers:
-    return Identifiers(profile.email, profile.phone_number, profile.external_id)
-
-
 def merge(profile: Profile, attributes: NewProfileAttributes, *, nulls_clear: bool) -> None:
     """Write attributes and custom properties into a profile.
 
     Documented: what is absent stays; null clears in profile-import and PATCH, and is ignored in
     a bulk import.
     """
-    for name in ATTRIBUTES:
-        value = getattr(attributes, name)
-        if value is not UNSET:
-            _put(profile.attributes, name, value, nulls_clear=nulls_clear)
+    own = {name: getattr(attributes, name) for name in ATTRIBUTES}
+    _write(profile.attributes, own, nulls_clear=nulls_clear)
     if attributes.location is not UNSET:
-        for name in LOCATION:
-            value = getattr(attributes.location, name)
-            if value is not UNSET:
-                _put(profile.location, name, value, nulls_clear=nulls_clear)
+        place = {name: getattr(attributes.location, name) for name in LOCATION}
+        _write(profile.location, place, nulls_clear=nulls_clear)
     raw = bytes(attributes.properties)
     if raw == b"null":
         if nulls_clear:
             profile.properties = {}
     elif raw:
-        for name, value in msgspec.json.decode(raw).items():
-            _put(profile.properties, name, value, nulls_clear=nulls_clear)
+        _write(profile.properties, msgspec.json.decode(raw), nulls_clear=nulls_clear)
 
 
-def _put(target: dict[str, Any], name: str, value: Any, *, nulls_clear: bool) -> None:
-    if value is not None:
-        target[name] = value
-    elif nulls_clear:
-        target.pop(name, None)
+def _write(target: dict[str, Any], changes: dict[str, Any], *, nulls_clear: bool) -> None:
+    for name, value in changes.items():
+        if value is None and nulls_clear:
+            target.pop(name, None)
+        elif value is not None and value is not UNSET:
+            target[name] = value
 
 
 def patch(profile: Profile, meta: ProfileMeta | UnsetType, *, unset: bool) -> None:

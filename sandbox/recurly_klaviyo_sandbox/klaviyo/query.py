@@ -7,10 +7,10 @@ opaque cursor; `fields[...]` thins the attributes, `include` adds related resour
 from __future__ import annotations
 
 import base64
-import binascii
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias
 from urllib.parse import quote
 
+import msgspec
 import orjson
 
 from recurly_klaviyo_sandbox.klaviyo import filters
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from recurly_klaviyo_sandbox.klaviyo.filters import Condition
+
+
+_Natural: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Allowed(NamedTuple):
@@ -50,13 +53,23 @@ class Query(NamedTuple):
     fields: Mapping[str, frozenset[str]] = {}
     additional: frozenset[str] = frozenset()
     page_size: int = 0
-    cursor: tuple[Any, ...] | None = None
+    cursor: tuple[int, ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
 
     @property
     def descending(self) -> bool:
         """Whether the sort runs downwards."""
         return self.sort.startswith("-")
+
+    def start(self, length: int) -> tuple[int, ...]:
+        """Where the page starts, in so many numbers; nothing for the first page.
+
+        Raises:
+            Refusal: 400 when the cursor is another endpoint's.
+        """
+        if self.cursor and len(self.cursor) != length:
+            raise _invalid_cursor()
+        return self.cursor
 
 
 def read(parameters: list[tuple[str, str]], allowed: Allowed) -> Query:
@@ -90,7 +103,7 @@ def read(parameters: list[tuple[str, str]], allowed: Allowed) -> Query:
         fields,
         _subset(given.get(additional, ""), allowed.additional, additional),
         _page_size(given.get("page[size]"), allowed),
-        _cursor(given.get("page[cursor]")),
+        _cursor(given["page[cursor]"]) if "page[cursor]" in given else (),
         tuple(parameters),
     )
 
@@ -141,19 +154,18 @@ def _page_size(text: str | None, allowed: Allowed) -> int:
     return int(text)
 
 
-def _cursor(text: str | None) -> tuple[Any, ...] | None:
-    if text is None:
-        return None
+def _cursor(text: str) -> tuple[int, ...]:
     try:
-        decoded = orjson.loads(base64.urlsafe_b64decode(text.encode()))
-    except (binascii.Error, ValueError) as reason:
-        raise Refusal.parameter("page[cursor]", "Invalid cursor provided.") from reason
-    if not isinstance(decoded, list):
-        raise Refusal.parameter("page[cursor]", "Invalid cursor provided.")
-    return tuple(decoded)
+        return msgspec.json.decode(base64.urlsafe_b64decode(text), type=tuple[_Natural, ...])
+    except (msgspec.DecodeError, ValueError) as reason:
+        raise _invalid_cursor() from reason
 
 
-def cursor(position: tuple[Any, ...]) -> str:
+def _invalid_cursor() -> Refusal:
+    return Refusal.parameter("page[cursor]", "Invalid cursor provided.")
+
+
+def cursor(position: tuple[int, ...]) -> str:
     """An opaque page cursor that says where the next page starts."""
     return base64.urlsafe_b64encode(orjson.dumps(position)).decode()
 

@@ -59,10 +59,11 @@ def get_events(state: State, call: Call) -> Answer:
         where.append(clause)
         parts.extend(values_)
     down = query.descending or not query.sort
-    if query.cursor is not None:
+    start = query.start(2)
+    if start:
         sign = "<" if down else ">"
         where.append(f"(time, number) {sign} (?, ?)")
-        parts.extend(_keyset(query.cursor))
+        parts.extend(start)
     order = "DESC" if down else "ASC"
     found = state.events.select(
         " AND ".join(where),
@@ -80,12 +81,6 @@ def get_events(state: State, call: Call) -> Answer:
         numbers = dict.fromkeys(event.metric for event in page)
         included += [resources.metric(state.metrics.number(number), call) for number in numbers]
     return resources.collection(data, call, state.options, following, included)
-
-
-def _keyset(cursor: tuple[Any, ...]) -> tuple[Any, ...]:
-    if len(cursor) != 2 or not all(isinstance(part, int) for part in cursor):  # noqa: PLR2004
-        raise Refusal.parameter("page[cursor]", "Invalid cursor provided.")
-    return cursor
 
 
 def _event_clause(state: State, condition: Condition) -> tuple[str, list[object]]:
@@ -199,9 +194,7 @@ def _listing(
     size: int,
 ) -> Answer:
     """One page by position."""
-    cursor = call.query.cursor or (0,)
-    if len(cursor) != 1 or not isinstance(cursor[0], int) or cursor[0] < 0:
-        raise Refusal.parameter("page[cursor]", "Invalid cursor provided.")
-    end = cursor[0] + size
-    data = [render(item, call) for item in items[cursor[0] : end]]
+    (begin,) = call.query.start(1) or (0,)
+    end = begin + size
+    data = [render(item, call) for item in items[begin:end]]
     return resources.collection(data, call, state.options, (end,) if end < len(items) else None)

@@ -7,6 +7,7 @@ import re
 import uuid
 import zlib
 from base64 import b64decode
+from dataclasses import replace
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
@@ -279,11 +280,10 @@ class RecurlySite:
 
     def _late_row(self, entity: Entity) -> tuple[Row, int]:
         """A row as it is now, and when its commit is seen: 0 to `commit_lag` later."""
-        row = self._row(entity)
-        body = self._render(entity.resource, entity.id)
+        row = replace(self._row(entity), body=self._render(entity.resource, entity.id))
         share = zlib.crc32(f"{entity.id}{entity.updated}".encode()) % 1000 / 1000
         lag = int(self.options.commit_lag.total_seconds() * 1e6 * share)
-        return Row(row.id, row.created, row.updated, row.keys, body), row.updated + lag
+        return row, row.updated + lag
 
     def _put_site(self) -> None:
         self.store.put(
