@@ -14,6 +14,8 @@ from recurly_klaviyo_sandbox.remote_control import RemoteControl
 from recurly_klaviyo_sandbox.server import LocalServer, Service
 
 if TYPE_CHECKING:
+    from threading import RLock
+
     from recurly_klaviyo_sandbox.business import Ledger
 
 BEHIND = timedelta(days=7)
@@ -75,6 +77,11 @@ class Sandbox(Service):
     def ledger(self) -> Ledger:
         """What the merchant knows to have happened."""
         return self.business.ledger
+
+    @property
+    def lock(self) -> RLock:
+        """Guards the merchant's life: whoever looks at it from another thread holds this."""
+        return self.recurly.store.lock
 
     @property
     def recurly_url(self) -> str:

@@ -70,9 +70,9 @@ class Registry:
         self.entities[entity.resource].pop(entity.id, None)
         self._changed[entity.resource][entity.id] = entity
 
-    def touch(self, entity: Entity) -> None:
-        """Note a change that moves the entity's updated time."""
-        entity.updated = self._queue.now
+    def touch(self, entity: Entity, time: int | None = None) -> None:
+        """Note a change that moves the entity's updated time to the present, or to `time`."""
+        entity.updated = self._queue.now if time is None else time
         self._changed[entity.resource][entity.id] = entity
 
     def note(self, entity: Entity) -> None:

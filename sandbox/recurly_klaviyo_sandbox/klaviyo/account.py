@@ -176,12 +176,12 @@ class KlaviyoAccount:
             numbers = [event.number for event in self.state.events.select() if event.key in wanted]
             return self.state.events.delete(numbers)
 
-    def add_list(self, name: str) -> str:
-        """A new list's id; names need not differ (assumed)."""
+    def add_list(self, name: str) -> ProfileList:
+        """A new list; names need not differ (assumed)."""
         with self.lock:
             identifier = f"L{len(self.state.lists) + 1:05d}"
-            self.state.lists[identifier] = ProfileList(identifier, name, self.state.now())
-            return identifier
+            made = self.state.lists[identifier] = ProfileList(identifier, name, self.state.now())
+            return made
 
     def add_profile(self, email: str, external_id: str | None = None) -> Profile:
         """The profile with that address, made behind every client's back as a form makes it."""
