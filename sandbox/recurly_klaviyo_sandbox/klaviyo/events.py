@@ -6,10 +6,11 @@ import sqlite3
 import weakref
 from typing import TYPE_CHECKING, NamedTuple
 
+from recurly_klaviyo_sandbox.klaviyo.values import BASE62
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SCHEMA = """
 CREATE TABLE events (
   number INTEGER PRIMARY KEY,
@@ -58,7 +59,7 @@ class StoredEvent(NamedTuple):
         rest = self.number * 0x9E3779B97F4A7C15 % 2**62
         for _ in range(11):
             rest, digit = divmod(rest, 62)
-            digits = _BASE62[digit] + digits
+            digits = BASE62[digit] + digits
         return digits
 
 

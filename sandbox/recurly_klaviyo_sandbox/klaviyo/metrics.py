@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
+from recurly_klaviyo_sandbox.klaviyo.values import BASE62
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 API = "API"  # documented: what comes with a private key belongs to this integration
 RECURLY = "Recurly"  # the native integration, whose metrics bear the same names
@@ -51,7 +51,7 @@ class Metrics:
         metric = self.named(name, integration)
         if metric is None:
             digest = hashlib.sha256(f"{integration}\0{name}".encode()).digest()
-            identifier = "".join(_BASE62[byte % 62] for byte in digest[:6])  # the same in every run
+            identifier = "".join(BASE62[byte % 62] for byte in digest[:6])  # the same in every run
             metric = Metric(len(self._by_number) + 1, identifier, name, integration, now)
             self._by_number[metric.number] = self._by_name[name, integration] = metric
         return metric

@@ -27,6 +27,7 @@ INTEGER = 2**63  # documented: 64-bit integers
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=timezone.utc)  # documented
 LATEST_AHEAD = timedelta(days=366)  # documented: one year at most
+BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # of ids
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 EMAIL_DETAIL = "Invalid email address"  # recorded

@@ -72,14 +72,11 @@ _REDEMPTIONS_OF_INVOICE = (
 )
 
 PARENTS = {
-    "account_id": "accounts",
-    "add_on_id": "add_ons",
-    "coupon_id": "coupons",
-    "external_product_id": "external_products",
-    "external_subscription_id": "external_subscriptions",
-    "invoice_id": "invoices",
-    "subscription_id": "subscriptions",
-    "transaction_id": "transactions",
+    f"{name}_id": f"{name}s"
+    for name in (
+        *("account", "subscription", "add_on", "invoice", "transaction", "coupon"),
+        *("external_product", "external_subscription"),
+    )
 }
 """The resource that each path parameter names."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import sqlite3
 import threading
 import weakref
+from bisect import insort
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -73,8 +73,7 @@ class Store:
         self._render = render
         self._options = options
         self.lock = threading.RLock()
-        self._late: list[tuple[int, int, str, Row]] = []
-        self._late_entered = 0
+        self._late: list[tuple[int, str, Row]] = []
         self._numbers = itertools.count(1)
         self._db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         weakref.finalize(self, self._db.close)
@@ -124,8 +123,7 @@ class Store:
     def write_late(self, resource: str, row: Row, visible_at: int) -> None:
         """Write a row that others can see only from `visible_at` (epoch microseconds) on."""
         with self.lock:
-            self._late_entered += 1
-            heapq.heappush(self._late, (visible_at, self._late_entered, resource, row))
+            insort(self._late, (visible_at, resource, row), key=lambda late: late[0])
 
     def delete(self, resource: str, record_id: str) -> None:
         """Take a record away."""
@@ -137,7 +135,7 @@ class Store:
         with self.lock:
             now = to_micros(self._clock.now())
             while self._late and self._late[0][0] <= now:
-                _, _, resource, row = heapq.heappop(self._late)
+                _, resource, row = self._late.pop(0)
                 self.write(resource, [row])
 
     # Reading -----------------------------------------------------------------------------------
