@@ -119,14 +119,14 @@ class _Fact:
 class Ledger:
     """Facts by the unique id their event must carry.
 
-    `no_longer_shown` are unique ids of what Recurly's lists, which tell the present only, do not
-    show any more; `foreseen` those of renewals and trials' ends, without the lead at their end:
-    who read in time is not wrong to have told of either.
+    `taken_back` are unique ids of payments that proved to be none, `no_longer_shown` of what
+    Recurly's lists, which tell the present only, do not show any more, and `foreseen` of renewals
+    and trials' ends, without the lead at their end: who read in time is not wrong to have told.
     """
 
     def __init__(self) -> None:
         self._facts: dict[str, _Fact] = {}
-        self._taken_back: set[str] = set()
+        self.taken_back: set[str] = set()
         self.no_longer_shown: set[str] = set()
         self.foreseen: set[str] = set()
 
@@ -174,7 +174,7 @@ class Ledger:
         """Money that seemed to have come in had not."""
         key = f"recurly-txn-{payment.id}-succeeded"
         del self._facts[key]
-        self._taken_back.add(key)
+        self.taken_back.add(key)
 
     def payment_dated_anew(self, payment: Transaction) -> None:
         """A slow payment's only date is when its record last moved, and it moved again."""
@@ -240,11 +240,6 @@ class Ledger:
             for key, fact in self._facts.items()
             if fact.metric in metrics
         }
-
-    @property
-    def taken_back(self) -> frozenset[str]:
-        """Unique ids of facts struck since: who read them in time is not wrong to have told."""
-        return frozenset(self._taken_back)
 
     def counts(self, metrics: Collection[str] = METRICS) -> dict[str, int]:
         """Expected events by metric."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 import orjson
@@ -172,8 +172,7 @@ def cursor(position: tuple[int, ...]) -> str:
 
 def query_string(parameters: tuple[tuple[str, str], ...]) -> str:
     """Parameters as the part of a URL after `?`, with its mark."""
-    pairs = [f"{quote(name)}={quote(value)}" for name, value in parameters]
-    return f"?{'&'.join(pairs)}" if pairs else ""
+    return f"?{urlencode(parameters, safe='/', quote_via=quote)}" if parameters else ""
 
 
 def thin(attributes: dict[str, Any], wanted: frozenset[str] | None) -> dict[str, Any]:
