@@ -110,24 +110,13 @@ def _dates(
     """Metric, account, Recurly id, the unique id without its lead, and the date itself."""
     for account in group:
         for each in account.subscriptions:
-            key = f"recurly-sub-{each.id}"
-            in_trial = each.trial_end is not None and each.trial_end > present
-            if in_trial and each.trial_end and each.state in {"active", "canceled"}:
-                yield (
-                    ENDING_TRIAL,
-                    account,
-                    each.id,
-                    f"{key}-trial-ending-{each.trial_end}",
-                    each.trial_end,
-                )
-            elif each.state == "active" and _bills_again(each) and not _pauses_first(each, present):
-                yield (
-                    UPCOMING_RENEWAL,
-                    account,
-                    each.id,
-                    f"{key}-renewal-{each.period_end}",
-                    each.period_end,
-                )
+            metric, what, date = UPCOMING_RENEWAL, "renewal", each.period_end
+            renews = each.state == "active" and _bills_again(each)
+            if each.trial_end and each.trial_end > present and each.state in {"active", "canceled"}:
+                metric, what, date = ENDING_TRIAL, "trial-ending", each.trial_end
+            elif not renews or _pauses_first(each, present):
+                continue
+            yield metric, account, each.id, f"recurly-sub-{each.id}-{what}-{date}", date
     leading = leading_account(group)
     expires = leading.billing.method.expires if leading.billing else None
     if expires and any(_held(account) for account in group):

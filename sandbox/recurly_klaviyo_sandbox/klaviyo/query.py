@@ -78,9 +78,8 @@ def read(parameters: list[tuple[str, str]], allowed: Allowed) -> Query:
     Raises:
         Refusal: 400, naming the parameter.
     """
-    names = [name for name, _ in parameters]
     given = dict(parameters)
-    for name in names:
+    for name in given:
         if name not in _allowed_names(allowed):
             # Reported wording, with the underscore: "'page_size' is not a valid field ...".
             shown = name.replace("[", "_").rstrip("]")
