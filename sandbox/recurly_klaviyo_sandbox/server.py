@@ -62,7 +62,9 @@ class LocalServer(Service):
                 timeout_graceful_shutdown=1,
             )
         )
-        self._thread = threading.Thread(target=self._serve, name=f"sandbox-{self.port}")
+        self._thread = threading.Thread(
+            target=self._server.run, args=([self._socket],), name=f"sandbox-{self.port}"
+        )
 
     @property
     def url(self) -> str:
@@ -79,9 +81,6 @@ class LocalServer(Service):
         if self._thread.is_alive():
             self._thread.join()
         self._socket.close()
-
-    def _serve(self) -> None:
-        self._server.run(sockets=[self._socket])
 
 
 def _listen(port: int) -> socket.socket:

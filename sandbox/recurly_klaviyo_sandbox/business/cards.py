@@ -78,7 +78,8 @@ class Cards(Department):
 
     def _card(self, rng: Random, kind: str) -> PaymentMethod:
         brand = pick(rng, {name: odds for name, (_, odds) in _CARDS.items()})
-        year, month = divmod(self._month() + rng.randrange(1, 48), 12)
+        today = self._queue.today()
+        year, month = divmod(today.year * 12 + today.month - 1 + rng.randrange(1, 48), 12)
         return PaymentMethod(
             kind,
             card_type=brand,
@@ -88,10 +89,6 @@ class Cards(Department):
             exp_year=year,
             bank_country=pick(rng, {"US": 98, "IN": 2}),
         )
-
-    def _month(self) -> int:
-        today = self._queue.today()
-        return today.year * 12 + today.month - 1
 
     def _watch_expiry(self, info: BillingInfo) -> None:
         expires = info.method.expires

@@ -16,6 +16,7 @@ from msgspec import Struct, inspect
 from recurly_klaviyo_sandbox.klaviyo.errors import Problem, Refusal, escaped
 
 T = TypeVar("T", bound=Struct)
+_type = cache(inspect.type_info)
 
 _KINDS: dict[type[inspect.Type], tuple[str, tuple[type, ...]]] = {
     inspect.StrType: ("a string", (str,)),
@@ -82,11 +83,6 @@ def salvage(
         if str(index) not in bad
     ]
     return items, found or [Problem("/data", "The body is not acceptable JSON.")]
-
-
-@cache
-def _type(shape: type[Struct]) -> inspect.Type:
-    return inspect.type_info(shape)
 
 
 def _walk(value: Any, kind: inspect.Type, path: str, resource: str, found: list[Problem]) -> None:

@@ -154,7 +154,8 @@ def _person(
 ) -> Profile | None:
     """The profile that gets the events, created or updated; None when they are dropped."""
     attributes = profile.attributes
-    if _domain(attributes.email or None) in state.options.dropped_domains:
+    domain = (attributes.email or "").rpartition("@")[2].lower()
+    if domain in state.options.dropped_domains:
         return None  # documented: dropped silently
     # Assumed: with an unknown id they are dropped.
     find = state.profiles.get
@@ -186,10 +187,6 @@ def _identified(state: State, attributes: EventProfileAttributes, now: float) ->
         person = book.create(now)
     book.identify(person, identifiers)
     return person
-
-
-def _domain(email: str | None) -> str:
-    return (email or "").rpartition("@")[2].lower()
 
 
 def _new_event(

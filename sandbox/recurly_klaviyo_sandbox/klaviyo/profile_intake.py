@@ -148,7 +148,7 @@ def import_profile(state: State, call: Call) -> Answer:
     except IdentityConflictError as conflict:
         if state.options.conflict_status == 409:  # noqa: PLR2004  (the HTTP status)
             person, *others = conflict.holders.values()
-            raise duplicate(next(each for each in others if each is not person)) from conflict
+            raise _duplicate(next(each for each in others if each is not person)) from conflict
         problem = Problem("/data/attributes/email", _DUPLICATE)
         raise Refusal.invalid([problem]) from conflict
     if profile is None:
@@ -166,9 +166,7 @@ def create_profile(state: State, call: Call) -> Answer:
     """
     attributes = diagnosis.decode(call.body, NewProfileBody).data.attributes
     _refuse(rules.profile_problems(attributes))
-    taken = _holder(state, attributes)
-    if taken is not None:
-        raise duplicate(taken)
+    _refuse_taken(state, attributes)
     profile = state.profiles.create(state.now())
     state.profiles.identify(profile, profiles.identifiers(attributes))
     _write(state, profile, attributes)
@@ -188,9 +186,7 @@ def update_profile(state: State, call: Call) -> Answer:
         problems.append(Problem("/id", "The id differs from the one in the path."))
     _refuse(problems)
     profile = known(state, identifier)
-    taken = _holder(state, sent.attributes, beside=profile)
-    if taken is not None:
-        raise duplicate(taken)
+    _refuse_taken(state, sent.attributes, beside=profile)
     state.profiles.identify(profile, profiles.identifiers(sent.attributes))
     _write(state, profile, sent.attributes, sent.meta)
     return resources.one(resources.profile(profile, call), call)
@@ -260,15 +256,16 @@ def _refuse(problems: list[Problem]) -> None:
         raise Refusal.invalid([problem.below("/data") for problem in problems])
 
 
-def _holder(
+def _refuse_taken(
     state: State, attributes: NewProfileAttributes, beside: Profile | None = None
-) -> Profile | None:
-    """Another profile that has one of these identifiers."""
-    holders = state.profiles.holders(profiles.identifiers(attributes)).values()
-    return next((holder for holder in holders if holder is not beside), None)
+) -> None:
+    """Another profile may not have one of these identifiers."""
+    for holder in state.profiles.holders(profiles.identifiers(attributes)).values():
+        if holder is not beside:
+            raise _duplicate(holder)
 
 
-def duplicate(holder: Profile) -> Refusal:
+def _duplicate(holder: Profile) -> Refusal:
     """409 that names the profile which has the identifier (recorded)."""
     return Refusal.one(
         409,

@@ -105,6 +105,7 @@ def line_item(line: e.LineItem) -> Record:
     """One line of an invoice."""
     invoice = line.invoice
     plan, extra, product = line.plan, line.add_on, line.item
+    sold = product or extra or plan
     return {
         **head(line, "line_item"),
         "type": line.kind,
@@ -127,7 +128,7 @@ def line_item(line: e.LineItem) -> Record:
         "original_line_item_invoice_id": line.original.invoice.id if line.original else None,
         "origin": line.origin,
         "accounting_code": plan.code if plan else None,
-        "product_code": _product_code(line),
+        "product_code": sold.code if sold else None,
         "credit_reason_code": line.credit_reason,
         "currency": invoice.currency,
         "amount": money(line.amount),
@@ -151,11 +152,6 @@ def line_item(line: e.LineItem) -> Record:
         "custom_fields": [],
         **_NO_LINE_HAS,
     }
-
-
-def _product_code(line: e.LineItem) -> str | None:
-    sold = line.item or line.add_on or line.plan
-    return sold.code if sold else None
 
 
 def transaction(payment: e.Transaction) -> Record:
