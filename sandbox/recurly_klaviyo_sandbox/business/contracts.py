@@ -78,9 +78,8 @@ class Contracts(Department):
         """End a subscription at once."""
         if subscription.state == "expired":
             return
-        now = self._queue.now
         subscription.state = "expired"
-        subscription.expires = now
+        subscription.expires = self._queue.now
         subscription.expiration_reason = reason
         subscription.paused = subscription.pause_cycles = None
         subscription.next_plan = None

@@ -46,15 +46,14 @@ class Business:
         seed: int = 1,
         parameters: Parameters | None = None,
     ) -> None:
-        self.seed = seed
-        self.parameters = parameters or Parameters()
+        parameters = parameters or Parameters()
         self.start = start.astimezone(timezone.utc)
         opened = int(start.timestamp())
-        self.queue = EventQueue(opened, self.parameters.time_grain)
+        self.queue = EventQueue(opened, parameters.time_grain)
         self.registry = Registry(seed, self.queue)
         self.ledger = Ledger()
         self.catalog = Catalog(self.registry)
-        world = World(seed, self.parameters, self.registry, self.queue, self.ledger, self.catalog)
+        world = World(seed, parameters, self.registry, self.queue, self.ledger, self.catalog)
         # Each department knows those above it. Only giving up a bill works upwards: it ends the
         # subscriptions.
         self.billing = Billing(world)

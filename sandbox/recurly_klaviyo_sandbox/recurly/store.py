@@ -56,11 +56,8 @@ class Query:
 class Store:
     """All resources' tables behind one lock.
 
-    Args:
-        clock: Stamps records that come without times.
-        options: Say how many line items an invoice's body carries.
-        render: Makes the body of a row that was written without one: a record embeds others, so
-            a change to one may show in many.
+    `render` makes the body of a row that was written without one when it is read: a record embeds
+    others, so a change to one may show in many.
     """
 
     def __init__(
