@@ -61,7 +61,7 @@ def _serve(options: argparse.Namespace) -> None:
     sandbox.recurly.network.latency = sandbox.klaviyo.network.latency = options.latency_ms / 1000
     for name in options.fault:
         for service in ("recurly", "klaviyo"):
-            sandbox.add_fault(FaultOrder(service, name, times=None, every=FAULT_EVERY))
+            sandbox.faults.add(FaultOrder(service, name, times=None, every=FAULT_EVERY))
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())

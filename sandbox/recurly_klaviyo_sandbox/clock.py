@@ -10,24 +10,20 @@ class Clock:
 
     The merchant's history ends at this clock's "now". Starting it some days in the past leaves
     room for `advance`, so that what is read next is new to Recurly and yet never in the real
-    future, where a product would rightly cap or refuse it.
+    future, where a product would rightly cap or refuse it. As much as it is `behind` real time
+    can still be advanced.
     """
 
     def __init__(self, *, behind: timedelta = timedelta(0)) -> None:
-        self._behind = behind
-
-    @property
-    def behind(self) -> timedelta:
-        """How far behind real time it is: as much can still be advanced."""
-        return self._behind
+        self.behind = behind
 
     def now(self) -> datetime:
         """The sandbox's present, in UTC."""
-        return datetime.now(timezone.utc) - self._behind
+        return datetime.now(timezone.utc) - self.behind
 
     def advance(self, step: timedelta) -> datetime:
         """Move the present forward by `step`, at most up to the real present; return it."""
-        self._behind = max(self._behind - step, timedelta(0))
+        self.behind = max(self.behind - step, timedelta(0))
         return self.now()
 
 

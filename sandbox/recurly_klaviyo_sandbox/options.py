@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any, Literal, get_origin, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 import msgspec
 
 from recurly_klaviyo_sandbox.klaviyo import Options as KlaviyoOptions
 from recurly_klaviyo_sandbox.recurly import Options as RecurlyOptions
 
-# A function cannot be typed, and `mode` says already what `sandbox_mode` would.
-_ONLY_FROM_PYTHON = {"before_each_request", "sandbox_mode"}
-
 OPTIONS: dict[str, dict[str, Any]] = {
-    "recurly": {
-        # How the site is built; see `RecurlySite`.
-        "mode": Literal["production", "sandbox", "development"],
-        "embedded_line_items": int,
-        "sub_second": bool,
-        "commit_lag": timedelta,
-        **{
-            name: kind
-            for name, kind in get_type_hints(RecurlyOptions).items()
-            if name not in _ONLY_FROM_PYTHON
-        },
-    },
+    "recurly": get_type_hints(RecurlyOptions),
     "klaviyo": get_type_hints(KlaviyoOptions),
 }
+del OPTIONS["recurly"]["before_each_request"]  # a function cannot be typed
 """Each half's options and their types. Times are seconds, lists are separated by commas."""
 
 

@@ -19,9 +19,11 @@ from recurly_klaviyo_sandbox.server import LOOPBACK
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import Receive, Scope, Send
 
-    from recurly_klaviyo_sandbox.simulation import Simulation
+    from recurly_klaviyo_sandbox.business import Ledger
+    from recurly_klaviyo_sandbox.faults.named import Faults
+    from recurly_klaviyo_sandbox.recurly import RecurlySite
 
 PREFIX = "/_sandbox/"
 FRESH = timedelta(days=3)
@@ -33,17 +35,18 @@ class RemoteControl:
 
     No key is asked for. Every answer is JSON; a 400 or 404 carries a sentence under `error`.
 
-    GET ledger         the merchant's present, and the number of expected events by metric
-    POST advance       `{"days": 7}` or `{"seconds": 3600}` pass: the same, how much time passed and
-                       is left, and what happened meanwhile
-    GET fault        the faults there are at the moment
-    POST fault       a `FaultOrder` as JSON: from now on there is this fault, too
-    DELETE fault     all is well again
+    GET ledger      the merchant's present, and the number of expected events by metric
+    POST advance    `{"days": 7}` or `{"seconds": 3600}` pass: the same, how much time passed and
+                    is left, and what happened meanwhile
+    GET fault       the faults there are at the moment
+    POST fault      a `FaultOrder` as JSON: from now on there is this fault, too
+    DELETE fault    all is well again
     """
 
-    def __init__(self, simulation: Simulation, recurly: ASGIApp) -> None:
-        self._simulation = simulation
-        self._recurly = recurly
+    def __init__(self, site: RecurlySite, ledger: Ledger, faults: Faults) -> None:
+        self._site = site
+        self._ledger = ledger
+        self._orders = faults
         self._routes: dict[tuple[str, str], Callable[[bytes], dict[str, Any]]] = {
             ("GET", "ledger"): lambda _: self._state(),
             ("POST", "advance"): self._advance,
@@ -58,7 +61,7 @@ class RemoteControl:
             response = await self._answer(Request(scope, receive))
             await response(scope, receive, send)
         else:
-            await self._recurly(scope, receive, send)
+            await self._site.app(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
         route = self._routes.get((request.method, request.url.path.removeprefix(PREFIX)))
@@ -67,7 +70,7 @@ class RemoteControl:
             return JSONResponse({"error": f"There are {known}."}, HTTPStatus.NOT_FOUND)
         body = await request.body()
         try:
-            with self._simulation.lock:
+            with self._site.store.lock:
                 return JSONResponse(route(body))
         except ValueError as refusal:
             return JSONResponse({"error": str(refusal)}, HTTPStatus.BAD_REQUEST)
@@ -75,14 +78,13 @@ class RemoteControl:
     # Time ----------------------------------------------------------------------------------------
 
     def _state(self) -> dict[str, Any]:
-        counts = self._simulation.ledger.counts()
-        return {"now": self._simulation.clock.now().isoformat(), "events": counts}
+        return {"now": self._site.clock.now().isoformat(), "events": self._ledger.counts()}
 
     def _advance(self, body: bytes) -> dict[str, Any]:
-        clock, ledger = self._simulation.clock, self._simulation.ledger
+        clock, ledger = self._site.clock, self._ledger
         step = _step(body)
         before, known = clock.behind, ledger.events(clock.now()).keys()
-        self._simulation.advance(step)
+        self._site.advance(step)
         events = ledger.events(clock.now())
         new = [event for key, event in events.items() if key not in known]
         fresh_from = datetime.now(timezone.utc) - FRESH
@@ -97,18 +99,18 @@ class RemoteControl:
     # Faults --------------------------------------------------------------------------------------
 
     def _faults(self) -> dict[str, Any]:
-        return {"faults": [msgspec.to_builtins(order) for order in self._simulation.faults()]}
+        return {"faults": [msgspec.to_builtins(order) for order in self._orders.left()]}
 
     def _add_fault(self, body: bytes) -> dict[str, Any]:
         try:
             order = msgspec.json.decode(body, type=FaultOrder)
         except msgspec.DecodeError as reason:
             raise ValueError(f"That is no fault to be made: {reason}.") from reason
-        self._simulation.add_fault(order)
+        self._orders.add(order)
         return self._faults()
 
     def _clear_faults(self) -> dict[str, Any]:
-        self._simulation.clear_faults()
+        self._orders.clear()
         return self._faults()
 
 

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from starlette.types import ASGIApp
     from typing_extensions import Self
 
@@ -34,12 +32,7 @@ class Service(ABC):
         self.start()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
 
@@ -69,7 +62,9 @@ class LocalServer(Service):
                 timeout_graceful_shutdown=1,
             )
         )
-        self._thread = threading.Thread(target=self._serve, name=f"sandbox-{self.port}")
+        self._thread = threading.Thread(
+            target=self._server.run, args=([self._socket],), name=f"sandbox-{self.port}"
+        )
 
     @property
     def url(self) -> str:
@@ -86,9 +81,6 @@ class LocalServer(Service):
         if self._thread.is_alive():
             self._thread.join()
         self._socket.close()
-
-    def _serve(self) -> None:
-        self._server.run(sockets=[self._socket])
 
 
 def _listen(port: int) -> socket.socket:

@@ -132,7 +132,7 @@ def test_trouble_is_told_and_ends() -> None:
         said = run("fault", "recurly", "502", "--always", "--every", "9", "--method=get", *port)
         assert "Recurly, one request in 9 by GET: a gateway's page" in said.stdout
         assert run("calm", *port).stdout == "All is well: there is no fault.\n"
-        assert sandbox.faults() == []
+        assert sandbox.faults.left() == []
 
 
 def test_a_sandbox_may_have_bad_days_from_the_start() -> None:

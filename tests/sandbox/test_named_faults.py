@@ -36,7 +36,7 @@ def ask(sandbox: Sandbox, service: str) -> requests.Response:
 @pytest.mark.parametrize("service", ["recurly", "klaviyo"])
 def test_a_status_has_the_form_of_who_answers(sandbox: Sandbox, service: Any, name: str) -> None:
     """What the service says itself is its kind of JSON, what a gateway says is a page."""
-    sandbox.add_fault(FaultOrder(service, name))
+    sandbox.faults.add(FaultOrder(service, name))
     response = ask(sandbox, service)
     assert response.status_code == int(name)
     if name == "204":
@@ -56,7 +56,7 @@ def test_a_status_has_the_form_of_who_answers(sandbox: Sandbox, service: Any, na
 @pytest.mark.parametrize("name", ["reset", "lost-reply", "truncated", "hang"])
 def test_a_broken_connection_is_an_error_of_the_network(sandbox: Sandbox, name: str) -> None:
     """No answer comes, or none that is whole."""
-    sandbox.add_fault(FaultOrder("klaviyo", name, seconds=0.05))
+    sandbox.faults.add(FaultOrder("klaviyo", name, seconds=0.05))
     with pytest.raises(requests.RequestException):
         ask(sandbox, "klaviyo")
     assert ask(sandbox, "klaviyo").status_code == 401
@@ -64,7 +64,7 @@ def test_a_broken_connection_is_an_error_of_the_network(sandbox: Sandbox, name: 
 
 def test_a_garbled_answer_is_not_json(sandbox: Sandbox) -> None:
     """The status is the service's, the body nobody's."""
-    sandbox.add_fault(FaultOrder("klaviyo", "garbled"))
+    sandbox.faults.add(FaultOrder("klaviyo", "garbled"))
     response = ask(sandbox, "klaviyo")
     assert response.status_code == 401
     with pytest.raises(json.JSONDecodeError):
@@ -73,7 +73,7 @@ def test_a_garbled_answer_is_not_json(sandbox: Sandbox) -> None:
 
 def test_slowness_changes_nothing_else(sandbox: Sandbox) -> None:
     """The right answer comes, late."""
-    sandbox.add_fault(FaultOrder("recurly", "slow", seconds=0.05))
+    sandbox.faults.add(FaultOrder("recurly", "slow", seconds=0.05))
     response = ask(sandbox, "recurly")
     assert response.status_code == 401
     assert response.elapsed.total_seconds() >= 0.05
@@ -114,14 +114,14 @@ def test_pages_can_lead_astray(merchant: Sandbox, service: Any) -> None:
     first = page(merchant, service).json()
     second = following(first)
     assert second is not None
-    merchant.add_fault(FaultOrder(service, "circle"))
+    merchant.faults.add(FaultOrder(service, "circle"))
     back = following(page(merchant, service, second).json())
     assert back is not None
     assert page(merchant, service, back).json()["data"] == first["data"]
-    merchant.add_fault(FaultOrder(service, "empty-pages"))
+    merchant.faults.add(FaultOrder(service, "empty-pages"))
     empty = page(merchant, service, second).json()
     assert (empty["data"], bool(following(empty))) == ([], True)
-    merchant.add_fault(FaultOrder(service, "short-read"))
+    merchant.faults.add(FaultOrder(service, "short-read"))
     short = page(merchant, service).json()
     assert (short["data"], following(short)) == (first["data"][:5], None)
 
@@ -130,7 +130,7 @@ def test_pages_can_lead_astray(merchant: Sandbox, service: Any) -> None:
 def test_a_text_can_be_broken(merchant: Sandbox, name: str, broken: bytes) -> None:
     """One text of one row, as compressed as any answer; the rest is as it was."""
     whole = page(merchant, "recurly").content
-    merchant.add_fault(FaultOrder("recurly", name))
+    merchant.faults.add(FaultOrder("recurly", name))
     body = page(merchant, "recurly").content
     assert broken in body
     assert body.replace(broken, b"", 1) == whole
@@ -138,7 +138,7 @@ def test_a_text_can_be_broken(merchant: Sandbox, name: str, broken: bytes) -> No
 
 def test_success_can_be_a_portals_page(merchant: Sandbox) -> None:
     """For a share of requests: every second one."""
-    merchant.add_fault(FaultOrder("klaviyo", "200", times=None, every=2))
+    merchant.faults.add(FaultOrder("klaviyo", "200", times=None, every=2))
     kinds = [page(merchant, "klaviyo").headers["Content-Type"] for _ in range(4)]
-    merchant.clear_faults()
+    merchant.faults.clear()
     assert kinds == ["application/vnd.api+json", "text/html"] * 2

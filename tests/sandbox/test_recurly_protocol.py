@@ -94,10 +94,12 @@ def test_each_resource_knows_its_own_prefix_only(open_site: Callable[..., Any]) 
     reader.site.store.put("accounts", {"id": "someone", "code": "bob"})
     assert reader.ask("/accounts/code-bob").status_code == 200
     assert reader.ask("/accounts/uuid-bob").status_code == 404
-    assert reader.ask("/accounts/number-bob/invoices").status_code == 404
+    assert reader.ask("/accounts/number-bob/subscriptions").status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/accounts/unknown/invoices", "/invoices/number-9"])
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/accounts/unknown/subscriptions", "/invoices/number-9"]
+)
 def test_unknown_addresses_are_not_found(open_site: Callable[..., Any], path: str) -> None:
     """404 not_found for unknown paths, parents and records."""
     response = open_site().ask(path)

@@ -55,7 +55,7 @@ def test_every_request_fits_the_published_schema(
     site: Site, sample: Samples, validators: dict[str, Callable[[Any], Any]]
 ) -> None:
     """Events, merged profiles, cleared fields and list members all make valid bodies."""
-    members = site.account.state.lists.create("Customers", 0.0)
+    members = site.account.add_list("Customers")
     person = {
         "email": "Ada@shop.io",
         "phone_number": "+1 (500) 555-0006",

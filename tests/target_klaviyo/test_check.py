@@ -83,7 +83,7 @@ def test_only_scopes_of_the_rows_that_may_come_are_needed(site: Site) -> None:
 
 def test_a_list_that_exists_passes(site: Site) -> None:
     """The list that profiles are to join is looked up."""
-    joined = site.account.state.lists.create("Customers", 0.0)
+    joined = site.account.add_list("Customers")
     assert "lists:read" in site.check(list_id=joined.id)
 
 

@@ -135,7 +135,7 @@ def test_a_null_attribute_is_cleared_one_by_one(site: Site, sample: Samples) -> 
 
 def test_imported_profiles_join_the_list(site: Site, sample: Samples) -> None:
     """With list_id all profiles join the list, also those whose attributes are cleared."""
-    joined = site.account.state.lists.create("Customers", 0.0)
+    joined = site.account.add_list("Customers")
     site.profiles(sample.profile(1), sample.profile(2, first_name=None), list_id=joined.id)
     assert [each.lists for each in site.account.profiles()] == [(joined.id,), (joined.id,)]
     asked = {path for _, path, _ in site.account.network.answered}

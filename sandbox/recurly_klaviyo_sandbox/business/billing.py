@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from recurly_klaviyo_sandbox.business.catalog import TAX_RATES
+from recurly_klaviyo_sandbox.business.department import Department
 from recurly_klaviyo_sandbox.business.entities import (
     CreditPayment,
     Invoice,
@@ -17,7 +19,6 @@ from recurly_klaviyo_sandbox.business.parameters import DAY
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business.entities import Account, CouponRedemption
-    from recurly_klaviyo_sandbox.business.world import World
 
 NOTHING_TO_COLLECT = 3
 """Below three cents Recurly marks an invoice paid without any transaction."""
@@ -27,13 +28,9 @@ NET_TERMS = 30
 _NOT_PRODUCTS = frozenset({"carryforward", "credit", "coupon", "prepayment"})
 
 
-class Billing:
+@dataclass(eq=False)
+class Billing(Department):
     """The department that writes invoices."""
-
-    def __init__(self, world: World) -> None:
-        self._registry = world.registry
-        self._queue = world.queue
-        self._ledger = world.ledger
 
     def line(  # noqa: PLR0913  (what every line has)
         self,
@@ -58,7 +55,7 @@ class Billing:
         discount = round(subtotal * percent / 100)
         payer = account.payer
         return LineItem(
-            *self._registry.long_head(now),
+            *self._registry.long_head(created),
             kind="charge" if unit >= 0 else "credit",
             origin=origin,
             description=description,
@@ -111,7 +108,7 @@ class Billing:
         created = now if created is None else created
         terms = NET_TERMS if manual else 0
         invoice = Invoice(
-            *self._registry.long_head(now, created),
+            *self._registry.long_head(created),
             number=self._registry.new_invoice_number(),
             kind=kind,
             origin=origin,
@@ -143,7 +140,7 @@ class Billing:
             return
         invoice.state = state
         invoice.closed = self._queue.now if state in {"paid", "failed", "closed"} else None
-        self._registry.touch(invoice, self._queue.now)
+        self._registry.touch(invoice)
         owed = invoice.account.owed
         self._ledger.invoice_moved(invoice)
         if state == "past_due":
@@ -172,7 +169,7 @@ class Billing:
         now = self._queue.now
         created = now if created is None else created
         transaction = Transaction(
-            *self._registry.long_head(now, created),
+            *self._registry.long_head(created),
             account=account,
             invoice=invoice,
             kind=kind,
@@ -194,7 +191,7 @@ class Billing:
 
     def touch_payment(self, payment: Transaction) -> None:
         """Note a change to a payment that came in."""
-        self._registry.touch(payment, self._queue.now)
+        self._registry.touch(payment)
         self._ledger.payment_dated_anew(payment)
 
     def credit_payment(
@@ -207,9 +204,8 @@ class Billing:
         refund: Transaction | None = None,
     ) -> None:
         """Let a credit invoice's money go somewhere, and close it once it is used up."""
-        now = self._queue.now
         payment = CreditPayment(
-            *self._registry.long_head(now),
+            *self._registry.long_head(),
             account=credit.account,
             action=action,
             original=credit,
@@ -242,4 +238,4 @@ class Billing:
         if redemption.left == 0:
             redemption.removed = self._queue.now
             redemption.subscription.redemption = None
-        self._registry.touch(redemption, self._queue.now)
+        self._registry.touch(redemption)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.business.chance import pick
+from recurly_klaviyo_sandbox.business.department import Department
 from recurly_klaviyo_sandbox.business.entities import BillingInfo, PaymentMethod
 from recurly_klaviyo_sandbox.business.parameters import DAY
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from random import Random
 
     from recurly_klaviyo_sandbox.business.entities import Account
-    from recurly_klaviyo_sandbox.business.world import World
 
 _CARDS = {
     "Visa": ("411111", 55),
@@ -38,12 +38,9 @@ _WALLETS = {
 _CARD_WALLETS = frozenset({"apple_pay", "google_pay"})
 
 
-class Cards:
+@dataclass(eq=False)
+class Cards(Department):
     """Keeps every account's billing info."""
-
-    def __init__(self, world: World) -> None:
-        self._registry = world.registry
-        self._queue = world.queue
 
     def put_on_file(self, account: Account, persona: str) -> None:
         """A new customer leaves a way to be charged."""
@@ -57,10 +54,7 @@ class Cards:
             method = self._card(rng, kind) if kind in _CARD_WALLETS else PaymentMethod(kind)
         else:
             method = self._card(rng, "credit_card")
-        now = self._queue.now
-        account.billing = self._registry.enter(
-            BillingInfo(*self._registry.head(now), account, method)
-        )
+        account.billing = self._registry.enter(BillingInfo(*self._registry.head(), account, method))
         self._watch_expiry(account.billing)
 
     def replace(self, account: Account) -> None:
@@ -84,7 +78,8 @@ class Cards:
 
     def _card(self, rng: Random, kind: str) -> PaymentMethod:
         brand = pick(rng, {name: odds for name, (_, odds) in _CARDS.items()})
-        year, month = divmod(self._month() + rng.randrange(1, 48), 12)
+        today = self._queue.today()
+        year, month = divmod(today.year * 12 + today.month - 1 + rng.randrange(1, 48), 12)
         return PaymentMethod(
             kind,
             card_type=brand,
@@ -94,10 +89,6 @@ class Cards:
             exp_year=year,
             bank_country=pick(rng, {"US": 98, "IN": 2}),
         )
-
-    def _month(self) -> int:
-        today = self._queue.today()
-        return today.year * 12 + today.month - 1
 
     def _watch_expiry(self, info: BillingInfo) -> None:
         expires = info.method.expires
@@ -119,7 +110,7 @@ class Cards:
 
     def _change(self, info: BillingInfo, method: PaymentMethod) -> None:
         info.method = method
-        self._registry.touch(info, self._queue.now)
+        self._registry.touch(info)
         # The account's own time stands still, as Recurly's webhook docs suggest.
         self._registry.note(info.account)
         self._watch_expiry(info)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from recurly_klaviyo_sandbox.business.entities import AddOn, Coupon, Item, Plan
 
@@ -13,29 +13,6 @@ CURRENCIES = {"USD": 1.0, "EUR": 0.95, "GBP": 0.85}
 TAX_RATES = {"US": 0.0, "DE": 0.19, "FR": 0.20, "NL": 0.21, "FI": 0.24, "GB": 0.20}
 
 
-class _Offer(NamedTuple):
-    code: str
-    name: str
-    cents: int
-    months: int = 1
-    days: int = 0
-    setup_fee: int = 0
-    trial_days: int = 0
-    popularity: float = 1.0
-    ships: bool = False
-
-
-_OFFERS = (
-    _Offer("starter", "Starter", 900, trial_days=14, popularity=18),
-    _Offer("basic", "Basic", 1900, trial_days=14, popularity=22),
-    _Offer("pro", "Pro", 4900, popularity=20),
-    _Offer("pro-yearly", "Pro (yearly)", 49000, months=12, popularity=8),
-    _Offer("team-yearly", "Team (yearly)", 119000, 12, setup_fee=9900, trial_days=30, popularity=4),
-    _Offer("coffee-box", "Coffee Box", 2450, setup_fee=500, popularity=16, ships=True),
-    _Offer("tea_club-quarterly", "Tea Club, quarterly", 6990, months=3, popularity=6, ships=True),
-    _Offer("digest", "Digest, every four weeks", 399, days=28, popularity=5),
-    _Offer("free", "Free", 0, popularity=4),
-)
 _ADD_ONS = {
     "basic": (("extra-seat", "Extra seat", 500, False),),
     "pro": (("extra-seat", "Extra seat", 700, False), ("support", "Priority support", 1200, False)),
@@ -60,13 +37,32 @@ _COUPONS = (
 
 
 class Catalog:
-    """Plans with their add-ons, items and coupons, all there since `opened`."""
+    """Plans with their add-ons, items and coupons, all there from the start."""
 
-    def __init__(self, registry: Registry, opened: int) -> None:
-        self.plans = [self._plan(registry, opened, offer) for offer in _OFFERS]
-        self.items = [registry.enter(Item(*registry.head(opened), *offer)) for offer in _ITEMS]
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self.plans = [
+            self._plan("starter", "Starter", 900, trial_days=14, popularity=18),
+            self._plan("basic", "Basic", 1900, trial_days=14, popularity=22),
+            self._plan("pro", "Pro", 4900, popularity=20),
+            self._plan("pro-yearly", "Pro (yearly)", 49000, 12, popularity=8),
+            self._plan(
+                "team-yearly",
+                "Team (yearly)",
+                119000,
+                12,
+                setup_fee=9900,
+                trial_days=30,
+                popularity=4,
+            ),
+            self._plan("coffee-box", "Coffee Box", 2450, setup_fee=500, popularity=16),
+            self._plan("tea_club-quarterly", "Tea Club, quarterly", 6990, 3, popularity=6),
+            self._plan("digest", "Digest, every four weeks", 399, 28, "days", popularity=5),
+            self._plan("free", "Free", 0, popularity=4),
+        ]
+        self.items = [registry.enter(Item(*registry.head(), *item)) for item in _ITEMS]
         self.coupons = [
-            registry.enter(Coupon(*registry.head(opened), code, name, percent, invoices))
+            registry.enter(Coupon(*registry.head(), code, name, percent, invoices))
             for code, name, percent, invoices in _COUPONS
         ]
         self.popularity = [plan.popularity for plan in self.plans]
@@ -75,25 +71,15 @@ class Catalog:
         """The plan of that code."""
         return next(plan for plan in self.plans if plan.code == code)
 
-    @staticmethod
-    def _plan(registry: Registry, opened: int, offer: _Offer) -> Plan:
-        plan = registry.enter(
-            Plan(
-                *registry.head(opened),
-                offer.code,
-                offer.name,
-                interval_unit="days" if offer.days else "months",
-                interval_length=offer.days or offer.months,
-                prices={currency: price_in(currency, offer.cents) for currency in CURRENCIES},
-                setup_fee=offer.setup_fee,
-                trial_days=offer.trial_days,
-                popularity=offer.popularity,
-                ships=offer.ships,
-            )
-        )
-        for code, name, price, metered in _ADD_ONS.get(offer.code, ()):
-            add_on = AddOn(*registry.head(opened), plan, code, name, price, metered)
-            plan.add_ons.append(registry.enter(add_on))
+    def _plan(
+        self, code: str, name: str, cents: int, length: int = 1, unit: str = "months", **more: Any
+    ) -> Plan:
+        prices = {currency: price_in(currency, cents) for currency in CURRENCIES}
+        head = self._registry.head()
+        plan = self._registry.enter(Plan(*head, code, name, unit, length, prices, **more))
+        for extra_code, extra_name, price, metered in _ADD_ONS.get(code, ()):
+            add_on = AddOn(*self._registry.head(), plan, extra_code, extra_name, price, metered)
+            plan.add_ons.append(self._registry.enter(add_on))
         return plan
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.business.chance import pick
+from recurly_klaviyo_sandbox.business.department import Department
 from recurly_klaviyo_sandbox.business.entities import (
     HELD_STATES,
     CouponRedemption,
@@ -12,42 +14,27 @@ from recurly_klaviyo_sandbox.business.entities import (
     Subscription,
 )
 from recurly_klaviyo_sandbox.business.parameters import DAY
-from recurly_klaviyo_sandbox.business.period_bills import PeriodBills
 from recurly_klaviyo_sandbox.business.periods import day_of_month, months_later
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from recurly_klaviyo_sandbox.business.billing import Billing
     from recurly_klaviyo_sandbox.business.cards import Cards
     from recurly_klaviyo_sandbox.business.customers import Customers
     from recurly_klaviyo_sandbox.business.entities import Account, Plan
-    from recurly_klaviyo_sandbox.business.payments import Payments
-    from recurly_klaviyo_sandbox.business.world import World
+    from recurly_klaviyo_sandbox.business.period_bills import PeriodBills
 
 _ENDS_BY_ITSELF = 0.03
 _HAS_CUSTOM_FIELDS = 0.2
 
 
-class Contracts:
+@dataclass(eq=False)
+class Contracts(Department):
     """The department that keeps subscriptions."""
 
-    def __init__(
-        self,
-        world: World,
-        billing: Billing,
-        payments: Payments,
-        cards: Cards,
-        customers: Customers,
-    ) -> None:
-        self._registry = world.registry
-        self._ledger = world.ledger
-        self._queue = world.queue
-        self._catalog = world.catalog
-        self._parameters = world.parameters
-        self._bills = PeriodBills(world, billing, payments)
-        self._cards = cards
-        self._customers = customers
+    bills: PeriodBills
+    cards: Cards
+    customers: Customers
 
     def start(
         self, account: Account, plan: Plan, *, manual: bool = False, ahead: int = 0
@@ -56,7 +43,7 @@ class Contracts:
         now = self._queue.now
         begin = now + ahead
         subscription = Subscription(
-            *self._registry.long_head(now),
+            *self._registry.long_head(),
             account=account,
             plan=plan,
             state="future",
@@ -69,15 +56,11 @@ class Contracts:
         )
         for add_on in plan.add_ons:
             if pick(account.rng, {True: 3, False: 7}):
-                subscription.add_ons.append(
-                    SubscribedAddOn(
-                        self._registry.new_id(),
-                        add_on,
-                        pick(account.rng, {1: 8, 2: 1, 3: 1}),
-                        add_on.price,
-                        now,
-                    )
+                quantity = pick(account.rng, {1: 8, 2: 1, 3: 1})
+                extra = SubscribedAddOn(
+                    self._registry.new_id(), add_on, quantity, add_on.price, now
                 )
+                subscription.add_ons.append(extra)
         if account.rng.random() < _ENDS_BY_ITSELF:
             subscription.cycles_left = account.rng.randrange(1, 6)
         if account.rng.random() < _HAS_CUSTOM_FIELDS:
@@ -95,9 +78,8 @@ class Contracts:
         """End a subscription at once."""
         if subscription.state == "expired":
             return
-        now = self._queue.now
         subscription.state = "expired"
-        subscription.expires = now
+        subscription.expires = self._queue.now
         subscription.expiration_reason = reason
         subscription.paused = subscription.pause_cycles = None
         subscription.next_plan = None
@@ -118,11 +100,11 @@ class Contracts:
         account.closed = self._queue.now
         if self._parameters.redacts_after is not None:
             days = self._parameters.redacts_after
-            self._queue.after(days * DAY, self._customers.empty_cards, account)
-        self._cards.take_off_file(account)
+            self._queue.after(days * DAY, self.customers.empty_cards, account)
+        self.cards.take_off_file(account)
         for subscription in account.subscriptions:
             self.expire(subscription, "canceled")
-        self._registry.touch(account, self._queue.now)
+        self._registry.touch(account)
 
     # Periods -------------------------------------------------------------------------------------
 
@@ -140,8 +122,8 @@ class Contracts:
             subscription.trial_start = now
             subscription.trial_end = subscription.period_end = now + trial * DAY
             self._ledger.trial_started(subscription)
-            line = self._bills.line(subscription, "plan_trial", f"Trial period for {plan.name}", 0)
-            self._bills.send(subscription, "purchase", [line])
+            line = self.bills.line(subscription, "plan_trial", f"Trial period for {plan.name}", 0)
+            self.bills.send(subscription, "purchase", [line])
             self._changed(subscription)
             self._foresee(subscription)
         else:
@@ -150,7 +132,7 @@ class Contracts:
     def _begin_period(self, subscription: Subscription, origin: str) -> None:
         subscription.period_end = self._end_of_period(subscription)
         self._changed(subscription)
-        self._bills.send(subscription, origin, self._bills.lines_of_period(subscription, origin))
+        self.bills.send(subscription, origin, self.bills.lines_of_period(subscription, origin))
         self._foresee(subscription)
 
     def _renew(self, subscription: Subscription, period_end: int) -> None:
@@ -202,13 +184,13 @@ class Contracts:
             self._change_quantity: parameters.changes_quantity,
         }
         of_account: dict[Callable[[Account], None], float] = {
-            self._customers.sell_items: parameters.buys_items,
+            self.customers.sell_items: parameters.buys_items,
             self._subscribe_again: parameters.subscribes_again,
-            self._cards.replace: parameters.replaces_card,
-            self._customers.move_house: parameters.edits_account,
-            self._customers.change_email: parameters.changes_email,
+            self.cards.replace: parameters.replaces_card,
+            self.customers.move_house: parameters.edits_account,
+            self.customers.change_email: parameters.changes_email,
             self.close: parameters.closes_account,
-            self._customers.give_credit: parameters.gets_credit,
+            self.customers.give_credit: parameters.gets_credit,
         }
         nothing = max(0.05, 1 / months - sum(events.values()) - sum(of_account.values()))
         event = pick(rng, {**events, **of_account, None: nothing})
@@ -229,16 +211,9 @@ class Contracts:
         if not pick(account.rng, {True: 10, False: 90}):
             return
         coupon = account.rng.choice(self._catalog.coupons)
-        now = self._queue.now
-        subscription.redemption = self._registry.enter(
-            CouponRedemption(
-                *self._registry.long_head(now),
-                account,
-                coupon,
-                subscription,
-                left=coupon.invoices,
-            )
-        )
+        head = self._registry.long_head()
+        redemption = CouponRedemption(*head, account, coupon, subscription, coupon.invoices)
+        subscription.redemption = self._registry.enter(redemption)
 
     # What customers do ---------------------------------------------------------------------------
 
@@ -263,7 +238,7 @@ class Contracts:
 
     def _terminate(self, subscription: Subscription) -> None:
         if subscription.state in HELD_STATES:
-            self._bills.refund_unused(subscription, "termination")
+            self.bills.refund_unused(subscription, "termination")
             self.expire(subscription, "canceled")
 
     def _pause(self, subscription: Subscription) -> None:
@@ -283,7 +258,7 @@ class Contracts:
             subscription.change_created = self._queue.now
             self._changed(subscription)
             return
-        self._bills.refund_unused(subscription, "immediate_change")
+        self.bills.refund_unused(subscription, "immediate_change")
         self._switch_plan(subscription, plan)
         subscription.period_start = self._queue.now
         subscription.anchor_day = day_of_month(self._queue.now)
@@ -310,5 +285,5 @@ class Contracts:
         subscription.next_plan = None
 
     def _changed(self, subscription: Subscription) -> None:
-        self._registry.touch(subscription, self._queue.now)
+        self._registry.touch(subscription)
         self._registry.note(subscription.account)

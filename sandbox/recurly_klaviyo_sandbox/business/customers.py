@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.business import people
 from recurly_klaviyo_sandbox.business.catalog import price_in
 from recurly_klaviyo_sandbox.business.chance import pick
+from recurly_klaviyo_sandbox.business.department import Department
 from recurly_klaviyo_sandbox.business.entities import Address, PaymentMethod, Transaction
 from recurly_klaviyo_sandbox.business.parameters import DAY
 
@@ -15,38 +16,34 @@ if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business.billing import Billing
     from recurly_klaviyo_sandbox.business.entities import Account, LineItem
     from recurly_klaviyo_sandbox.business.payments import Payments
-    from recurly_klaviyo_sandbox.business.world import World
 
 
-class Customers:
+@dataclass(eq=False)
+class Customers(Department):
     """The department that looks after those who are there."""
 
-    def __init__(self, world: World, billing: Billing, payments: Payments) -> None:
-        self._world = world
-        self._registry = world.registry
-        self._queue = world.queue
-        self._billing = billing
-        self._payments = payments
+    billing: Billing
+    payments: Payments
 
     def sell_items(self, account: Account) -> None:
         """A one-time purchase, at times a very long one."""
         if account.closed:
             return
         rng = account.rng
-        size = pick(rng, {1: 70, 2: 15, 3: 9, 7: 4, self._world.parameters.largest_purchase: 2})
+        size = pick(rng, {1: 70, 2: 15, 3: 9, 7: 4, self._parameters.largest_purchase: 2})
         lines = [self._item_line(account) for _ in range(size)]
         odd = pick(rng, {"": 90, "prepayment": 5, "tiny": 2, "zero": 3})
         if odd == "prepayment":
-            lines = [self._billing.line(account, "prepayment", "Prepayment", 5000)]
+            lines = [self.billing.line(account, "prepayment", "Prepayment", 5000)]
         elif odd == "tiny":
-            lines = [self._billing.line(account, "debit", "Rounding adjustment", 2)]
+            lines = [self.billing.line(account, "debit", "Rounding adjustment", 2)]
         elif odd == "zero":
-            lines = [self._billing.line(account, "one_time", "Free sample", 0)]
-        invoice = self._billing.bill(account, odd if odd == "prepayment" else "purchase", lines)
+            lines = [self.billing.line(account, "one_time", "Free sample", 0)]
+        invoice = self.billing.bill(account, odd if odd == "prepayment" else "purchase", lines)
         if odd == "" and pick(rng, {True: 1, False: 3}) and not account.parent:
-            self._payments.authorize(invoice)
+            self.payments.authorize(invoice)
         else:
-            self._payments.collect(invoice, "api")
+            self.payments.collect(invoice, "api")
 
     def move_house(self, account: Account) -> None:
         """A customer changes their address."""
@@ -54,7 +51,7 @@ class Customers:
             return
         moved = people.address(account.rng, account.currency)
         account.address = replace(moved, country=account.address.country)
-        self._registry.touch(account, self._queue.now)
+        self._registry.touch(account)
 
     def change_email(self, account: Account) -> None:
         """A customer gets a new address, another's, the same in capitals, or a first one at all."""
@@ -67,7 +64,7 @@ class Customers:
             new = f"new{self._queue.now}.{account.id}@{people.MERCHANT_DOMAIN}"
             ways = {new: 80, account.email.upper(): 10, account.rng.choice(others): 10}
             account.email = pick(account.rng, ways)
-        self._registry.touch(account, self._queue.now)
+        self._registry.touch(account)
 
     def empty_cards(self, account: Account) -> None:
         """Redaction, first part: the card fields of an account that nobody has used for long.
@@ -105,14 +102,14 @@ class Customers:
         """A goodwill credit, used up by the next bills."""
         if account.closed:
             return
-        line = self._billing.line(account, "credit", "Sorry for the delay", -500)
+        line = self.billing.line(account, "credit", "Sorry for the delay", -500)
         line.tax = 0
         line.credit_reason = "service"
-        self._billing.grant_credit(account, "credit", [line])
+        self.billing.grant_credit(account, "credit", [line])
 
     def _item_line(self, account: Account) -> LineItem:
-        item = account.rng.choice(self._world.catalog.items)
-        return self._billing.line(
+        item = account.rng.choice(self._catalog.items)
+        return self.billing.line(
             account,
             "one_time",
             item.name,

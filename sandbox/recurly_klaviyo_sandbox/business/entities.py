@@ -60,7 +60,6 @@ class Plan(Entity):
     setup_fee: int = 0
     trial_days: int = 0
     popularity: float = 1.0
-    ships: bool = False
     add_ons: list[AddOn] = field(default_factory=list)
 
 
@@ -183,7 +182,6 @@ class Account(Entity):
     rng: Random
     reliability: float
     parent: Account | None = None
-    has_children: bool = False
     billing: BillingInfo | None = None
     shipping: ShippingAddress | None = None
     closed: int | None = None

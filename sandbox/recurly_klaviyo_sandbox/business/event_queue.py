@@ -3,44 +3,37 @@
 from __future__ import annotations
 
 import heapq
-from datetime import date, timedelta
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
-
-from recurly_klaviyo_sandbox.business.parameters import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_EPOCH = date(1970, 1, 1)
+    from datetime import date
 
 
 class EventQueue:
     """A queue of events by the second they are due.
 
-    Deeds of one second happen in the order they were entered. The order of all events therefore
+    Events of one second happen in the order they were entered. The order of all events therefore
     depends on nothing but what was entered: working the queue off in one go or in many small
-    steps yields the same world.
-
-    Args:
-        start: Epoch second at which time begins.
-        grain: Deeds happen only at multiples of so many seconds, which puts many on one second.
+    steps yields the same world. They happen only at multiples of `grain` seconds, which puts many
+    on one second.
     """
 
     def __init__(self, start: int, grain: int = 1) -> None:
         self.now = start
         self._grain = grain
         self._entered = 0
-        self._day: tuple[int, date] = (-1, date.min)
         self._queue: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
 
     def at(self, time: float, event: Callable[..., None], *args: object) -> None:
-        """Enter a event; one due in the past happens now."""
+        """Enter an event; one due in the past happens now."""
         due = max(-(-int(time) // self._grain) * self._grain, self.now)
         heapq.heappush(self._queue, (due, self._entered, event, args))
         self._entered += 1
 
     def after(self, seconds: float, event: Callable[..., None], *args: object) -> None:
-        """Enter a event so many seconds from now."""
+        """Enter an event so many seconds from now."""
         self.at(self.now + seconds, event, *args)
 
     def run_until(self, time: int) -> None:
@@ -52,7 +45,4 @@ class EventQueue:
 
     def today(self) -> date:
         """The date it is, in UTC."""
-        number = self.now // DAY
-        if self._day[0] != number:
-            self._day = number, _EPOCH + timedelta(number)
-        return self._day[1]
+        return datetime.fromtimestamp(self.now, timezone.utc).date()

@@ -82,6 +82,30 @@ class ExpectedEvent:
     account_code: str
     email: str | None
 
+    @classmethod
+    def of(
+        cls,
+        account: Account,
+        metric: str,
+        unique_id: str,
+        recurly_id: str,
+        *times: datetime,
+        value: float | None = None,
+    ) -> ExpectedEvent:
+        """An event of an account as it is now."""
+        return cls(
+            metric,
+            unique_id,
+            recurly_id,
+            times[-1],
+            times,
+            value,
+            account.currency,
+            account.id,
+            account.code,
+            account.email,
+        )
+
 
 @dataclass
 class _Fact:
@@ -95,14 +119,14 @@ class _Fact:
 class Ledger:
     """Facts by the unique id their event must carry.
 
-    `no_longer_shown` are unique ids of what Recurly's lists, which tell the present only, do not
-    show any more; `foreseen` those of renewals and trials' ends, without the lead at their end:
-    who read in time is not wrong to have told of either.
+    `taken_back` are unique ids of payments that proved to be none, `no_longer_shown` of what
+    Recurly's lists, which tell the present only, do not show any more, and `foreseen` of renewals
+    and trials' ends, without the lead at their end: who read in time is not wrong to have told.
     """
 
     def __init__(self) -> None:
         self._facts: dict[str, _Fact] = {}
-        self._taken_back: set[str] = set()
+        self.taken_back: set[str] = set()
         self.no_longer_shown: set[str] = set()
         self.foreseen: set[str] = set()
 
@@ -111,17 +135,12 @@ class Ledger:
     def invoice_issued(self, invoice: Invoice) -> None:
         """A customer was sent a bill, perhaps for another period or for a change of plan."""
         self._note_invoice(invoice, "issued", ISSUED_INVOICE, invoice.created)
-        what = _OF_SUBSCRIPTIONS.get(invoice.origin)
-        for subscription in invoice.subscriptions if what else ():
-            word, metric = what or ("", "")
+        word, metric = _OF_SUBSCRIPTIONS.get(invoice.origin, ("", ""))
+        for subscription in invoice.subscriptions if metric else ():
             lines = [line for line in invoice.lines if line.subscription is subscription]
-            self._facts[f"recurly-invoice-{invoice.id}-{word}-{subscription.id}"] = _Fact(
-                metric,
-                invoice.id,
-                [invoice.created],
-                sum(line.amount for line in lines),
-                invoice.account,
-            )
+            key = f"recurly-invoice-{invoice.id}-{word}-{subscription.id}"
+            cents = sum(line.amount for line in lines)
+            self._facts[key] = _Fact(metric, invoice.id, [invoice.created], cents, invoice.account)
 
     def invoice_moved(self, invoice: Invoice) -> None:
         """A bill has become past due, was given up, or is no longer past due."""
@@ -155,7 +174,7 @@ class Ledger:
         """Money that seemed to have come in had not."""
         key = f"recurly-txn-{payment.id}-succeeded"
         del self._facts[key]
-        self._taken_back.add(key)
+        self.taken_back.add(key)
 
     def payment_dated_anew(self, payment: Transaction) -> None:
         """A slow payment's only date is when its record last moved, and it moved again."""
@@ -164,17 +183,9 @@ class Ledger:
             if fact and fact.times[-1] != time:
                 fact.times.append(time)
 
-    def money_given_back(self, refund: Transaction, time: int) -> None:
-        """A refund reached the customer."""
-        self._note_transaction(refund, "refunded", REFUNDED_PAYMENT, time)
-
-    def payment_voided(self, payment: Transaction, time: int) -> None:
-        """A payment was refunded before it had settled."""
-        self._note_transaction(payment, "voided", REFUNDED_PAYMENT, time)
-
-    def payment_charged_back(self, payment: Transaction, time: int) -> None:
-        """The customer's bank took a payment back."""
-        self._note_transaction(payment, "chargeback", REFUNDED_PAYMENT, time)
+    def money_given_back(self, payment: Transaction, what: str, time: int) -> None:
+        """A refund reached the customer, or a payment was `voided`, or their bank took it back."""
+        self._note_transaction(payment, what, REFUNDED_PAYMENT, time)
 
     def subscription_started(self, subscription: Subscription) -> None:
         """A subscription has become active."""
@@ -230,11 +241,6 @@ class Ledger:
             if fact.metric in metrics
         }
 
-    @property
-    def taken_back(self) -> frozenset[str]:
-        """Unique ids of facts struck since: who read them in time is not wrong to have told."""
-        return frozenset(self._taken_back)
-
     def counts(self, metrics: Collection[str] = METRICS) -> dict[str, int]:
         """Expected events by metric."""
         counted = Counter(fact.metric for fact in self._facts.values())
@@ -261,19 +267,9 @@ class Ledger:
 
 
 def _expected(key: str, fact: _Fact, present: int) -> ExpectedEvent:
-    account = fact.account
-    return ExpectedEvent(
-        metric=fact.metric,
-        unique_id=key,
-        recurly_id=fact.record_id,
-        time=_moment(min(fact.times[-1], present)),
-        times=tuple(_moment(min(time, present)) for time in fact.times),
-        value=None if fact.cents is None else fact.cents / 100,
-        currency=account.currency,
-        account_id=account.id,
-        account_code=account.code,
-        email=account.email,
-    )
+    times = [datetime.fromtimestamp(min(time, present), timezone.utc) for time in fact.times]
+    value = None if fact.cents is None else fact.cents / 100
+    return ExpectedEvent.of(fact.account, fact.metric, key, fact.record_id, *times, value=value)
 
 
 def _dated(payment: Transaction) -> int:
@@ -291,7 +287,3 @@ def _settled(payment: Transaction) -> int:
         if payment.method.slow and not payment.refunded and not late
         else payment.created
     )
-
-
-def _moment(epoch: int) -> datetime:
-    return datetime.fromtimestamp(epoch, timezone.utc)

@@ -10,21 +10,22 @@ from recurly_klaviyo_sandbox.business.cards import Cards
 from recurly_klaviyo_sandbox.business.catalog import Catalog
 from recurly_klaviyo_sandbox.business.contracts import Contracts
 from recurly_klaviyo_sandbox.business.customers import Customers
+from recurly_klaviyo_sandbox.business.department import World
 from recurly_klaviyo_sandbox.business.event_queue import EventQueue
 from recurly_klaviyo_sandbox.business.ledger import Ledger
 from recurly_klaviyo_sandbox.business.migration import Migration
 from recurly_klaviyo_sandbox.business.parameters import DAY, Parameters
 from recurly_klaviyo_sandbox.business.payments import Payments
 from recurly_klaviyo_sandbox.business.people_ledger import expected_people, expected_reminders
+from recurly_klaviyo_sandbox.business.period_bills import PeriodBills
 from recurly_klaviyo_sandbox.business.refunds import Refunds
 from recurly_klaviyo_sandbox.business.registry import Registry
-from recurly_klaviyo_sandbox.business.sales import Arrivals, Sales
-from recurly_klaviyo_sandbox.business.world import World
+from recurly_klaviyo_sandbox.business.sales import Sales
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from recurly_klaviyo_sandbox.business.entities import Entity, Subscription
+    from recurly_klaviyo_sandbox.business.entities import Subscription
     from recurly_klaviyo_sandbox.business.ledger import ExpectedEvent
     from recurly_klaviyo_sandbox.business.people_ledger import ExpectedPerson
 
@@ -32,13 +33,8 @@ if TYPE_CHECKING:
 class Business:
     """A subscription merchant's life from `start` on, the same for the same seed.
 
-    Args:
-        start: When the merchant opens.
-        accounts: How many customers sign up within the first `days` days; afterwards they keep
-            coming at about the same pace.
-        days: See `accounts`.
-        seed: What all chance is drawn from. Advancing in one step or in many makes no difference.
-        parameters: Odds and options.
+    Within the first `days` days `accounts` customers sign up, and afterwards they keep coming at
+    about the same pace. Advancing in one step or in many makes no difference.
     """
 
     def __init__(
@@ -50,15 +46,14 @@ class Business:
         seed: int = 1,
         parameters: Parameters | None = None,
     ) -> None:
-        self.seed = seed
-        self.parameters = parameters or Parameters()
+        parameters = parameters or Parameters()
         self.start = start.astimezone(timezone.utc)
         opened = int(start.timestamp())
-        self.registry = Registry(seed)
-        self.queue = EventQueue(opened, self.parameters.time_grain)
+        self.queue = EventQueue(opened, parameters.time_grain)
+        self.registry = Registry(seed, self.queue)
         self.ledger = Ledger()
-        self.catalog = Catalog(self.registry, opened)
-        world = World(seed, self.parameters, self.registry, self.queue, self.ledger, self.catalog)
+        self.catalog = Catalog(self.registry)
+        world = World(seed, parameters, self.registry, self.queue, self.ledger, self.catalog)
         # Each department knows those above it. Only giving up a bill works upwards: it ends the
         # subscriptions.
         self.billing = Billing(world)
@@ -66,11 +61,14 @@ class Business:
         self.cards = Cards(world)
         self.payments = Payments(world, self.billing, self.refunds, self.cards, self._expire)
         self.customers = Customers(world, self.billing, self.payments)
-        self.contracts = Contracts(world, self.billing, self.payments, self.cards, self.customers)
+        bills = PeriodBills(world, self.billing, self.payments)
+        self.contracts = Contracts(world, bills, self.cards, self.customers)
         self.migration = Migration(world, self.billing, self.payments, self.refunds)
         self.sales = Sales(
             world,
-            Arrivals(opened, accounts, days * DAY),
+            opened,
+            accounts,
+            days * DAY,
             self.payments,
             self.cards,
             self.customers,
@@ -94,7 +92,3 @@ class Business:
     def reminders(self, now: datetime, lead_days: Sequence[int] = (3,)) -> dict[str, ExpectedEvent]:
         """The reminders that are due now, by unique id."""
         return expected_reminders(self.registry.accounts(), now, lead_days)
-
-    def take_changes(self) -> Mapping[str, Mapping[str, Entity]]:
-        """What has changed since the last call, by resource and id."""
-        return self.registry.take_changes()

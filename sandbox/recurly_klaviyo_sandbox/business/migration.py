@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.business.chance import pick
+from recurly_klaviyo_sandbox.business.department import Department
 from recurly_klaviyo_sandbox.business.parameters import DAY
 
 if TYPE_CHECKING:
@@ -12,20 +14,15 @@ if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business.entities import Account, LineItem
     from recurly_klaviyo_sandbox.business.payments import Payments
     from recurly_klaviyo_sandbox.business.refunds import Refunds
-    from recurly_klaviyo_sandbox.business.world import World
 
 
-class Migration:
+@dataclass(eq=False)
+class Migration(Department):
     """Legacy invoices, imports and balances carried forward."""
 
-    def __init__(
-        self, world: World, billing: Billing, payments: Payments, refunds: Refunds
-    ) -> None:
-        self._queue = world.queue
-        self._catalog = world.catalog
-        self._billing = billing
-        self._payments = payments
-        self._refunds = refunds
+    billing: Billing
+    payments: Payments
+    refunds: Refunds
 
     def bring_history(self, account: Account) -> None:
         """Some bills of the last year, and now and then a balance."""
@@ -42,7 +39,7 @@ class Migration:
     def _legacy_bill(self, account: Account, time: int) -> None:
         plan = self._catalog.plan("basic")
         unit = plan.prices[account.currency]
-        line = self._billing.line(
+        line = self.billing.line(
             account, "plan", plan.name, unit, plan=plan, created=time, legacy_category="charge"
         )
         lines = [line]
@@ -52,22 +49,22 @@ class Migration:
         elif extra == "carryforward":
             lines.append(self._legacy_line(account, "carryforward", "Carried forward", 100, time))
         origin = pick(account.rng, {"purchase": 1, "renewal": 2})
-        invoice = self._billing.bill(account, origin, lines, kind="legacy", created=time)
-        payment = self._payments.settled_before(invoice, time)
-        self._billing.move_to(invoice, "paid")
+        invoice = self.billing.bill(account, origin, lines, kind="legacy", created=time)
+        payment = self.payments.settled_before(invoice, time)
+        self.billing.move_to(invoice, "paid")
         if not extra and pick(account.rng, {True: 1, False: 4}):
-            self._refunds.legacy_refund(payment, time + 5 * DAY)
+            self.refunds.legacy_refund(payment, time + 5 * DAY)
 
     def _legacy_line(
         self, account: Account, origin: str, description: str, cents: int, time: int
     ) -> LineItem:
         category = "applied_credit" if cents < 0 else "carryforward"
-        return self._billing.line(
+        return self.billing.line(
             account, origin, description, cents, created=time, legacy_category=category
         )
 
     def _not_a_bill(self, account: Account, origin: str, line_origin: str, text: str) -> None:
-        line = self._billing.line(account, line_origin, text, 1500)
-        invoice = self._billing.draw_up(account, "charge", origin, [line], state="pending")
+        line = self.billing.line(account, line_origin, text, 1500)
+        invoice = self.billing.draw_up(account, "charge", origin, [line], state="pending")
         invoice.paid = invoice.total
-        self._billing.move_to(invoice, "paid")
+        self.billing.move_to(invoice, "paid")

@@ -24,33 +24,16 @@ class Parameters:
     closes_account: float = 0.004
     gets_credit: float = 0.004
 
-    declines: float = 0.07
-    """Of first attempts to charge a reliable customer's card."""
-
-    shares_email: float = 0.03
-    """Of sign-ups: another account with the same address exists already."""
-
-    largest_purchase: int = 40
-    """Lines of the largest one-time purchases."""
-
-    changes_email: float = 0.0
-    """New addresses, and now and then another customer's."""
-
-    adds_email: float = 0.0
-    """Of sign-ups without an address: one comes late."""
-
-    closes_superfluous: float = 0.0
-    """Of accounts with an address that another has: one of the two is closed some weeks later."""
-
-    pays_with_new_card: float = 0.0
-    """Of charges to a card: the customer types in another, which touches only the transaction."""
-
-    redacts_after: float | None = None
-    """Days from an account's closing to the emptying of its cards, then its names and addresses."""
-
-    time_grain: int = 1
-    """Everything happens at multiples of so many seconds: same-second clusters."""
-
+    declines: float = 0.07  # of first attempts to charge a reliable customer's card
+    shares_email: float = 0.03  # of sign-ups: another account with the same address exists already
+    largest_purchase: int = 40  # lines of the largest one-time purchases
+    changes_email: float = 0.0  # new addresses, and now and then another customer's
+    adds_email: float = 0.0  # of sign-ups without an address: one comes late
+    closes_superfluous: float = 0.0  # of accounts that share an address: one is closed, weeks later
+    pays_with_new_card: float = 0.0  # of charges to a card: another is typed in, for this payment
+    redacts_after: float | None = None  # days from closing to emptied cards, then names, addresses
+    time_grain: int = 1  # everything happens at multiples of so many seconds: same-second clusters
+    # What kinds of customers sign up, and how often each.
     personas: dict[str, float] = field(
         default_factory=lambda: {
             "card": 62,
@@ -63,7 +46,6 @@ class Parameters:
             "lead": 2,
         }
     )
-    """What kinds of customers sign up, and how often each."""
 
 
 RESTLESS = Parameters(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.business.billing import NOTHING_TO_COLLECT
 from recurly_klaviyo_sandbox.business.chance import pick
+from recurly_klaviyo_sandbox.business.department import Department
 from recurly_klaviyo_sandbox.business.entities import (
     CARDS,
     DEBITS,
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business.cards import Cards
     from recurly_klaviyo_sandbox.business.entities import Account, Invoice, Subscription
     from recurly_klaviyo_sandbox.business.refunds import Refunds
-    from recurly_klaviyo_sandbox.business.world import World
 
 DUNNING_DAYS = (3, 5, 7, 7)
 """Days between the tries to collect a past-due invoice."""
@@ -73,25 +74,14 @@ RETURNED_DEBIT = Decline(
 )
 
 
-class Payments:
+@dataclass(eq=False)
+class Payments(Department):
     """The department that collects."""
 
-    def __init__(
-        self,
-        world: World,
-        billing: Billing,
-        refunds: Refunds,
-        cards: Cards,
-        expire: Callable[[Subscription, str], None],
-    ) -> None:
-        self._world = world
-        self._registry = world.registry
-        self._queue = world.queue
-        self._ledger = world.ledger
-        self._billing = billing
-        self._refunds = refunds
-        self._cards = cards
-        self._expire = expire
+    billing: Billing
+    refunds: Refunds
+    cards: Cards
+    expire: Callable[[Subscription, str], None]
 
     def collect(self, invoice: Invoice, origin: str = "recurring") -> None:
         """Try to get an open bill paid, in the way its payer pays."""
@@ -99,7 +89,7 @@ class Payments:
             return
         payer = invoice.account
         if invoice.balance < NOTHING_TO_COLLECT:
-            self._billing.move_to(invoice, "paid")
+            self.billing.move_to(invoice, "paid")
         elif invoice.manual:
             self._await_payment(invoice)
         elif payer.closed:
@@ -117,12 +107,12 @@ class Payments:
             return
         decline = self._verdict(account, account.billing.method)
         status = "declined" if decline else "success"
-        self._billing.transact(account, None, "verify", "token_api", status, 0, decline=decline)
+        self.billing.transact(account, None, "verify", "token_api", status, 0, decline=decline)
 
     def decline_before_invoice(self, account: Account, amount: int) -> None:
         """A first purchase that is refused leaves a transaction and no invoice."""
         decline = pick(account.rng, DECLINES)
-        payment = self._billing.transact(
+        payment = self.billing.transact(
             account, None, "purchase", "token_api", "declined", amount, decline=decline
         )
         self._ledger.payment_failed(payment)
@@ -133,7 +123,7 @@ class Payments:
         if account.billing is None or account.billing.method.kind in DEBITS:
             self.collect(invoice, "token_api")
             return
-        hold = self._billing.transact(
+        hold = self.billing.transact(
             account, invoice, "authorization", "api", "success", invoice.balance
         )
         capture = pick(account.rng, {True: 88, False: 12})
@@ -143,7 +133,7 @@ class Payments:
     def settled_before(self, invoice: Invoice, time: int) -> Transaction:
         """A payment from the time before the merchant came to Recurly."""
         account = invoice.account
-        payment = self._billing.transact(
+        payment = self.billing.transact(
             account, invoice, "purchase", "recurring", "success", invoice.total, created=time
         )
         invoice.paid += payment.amount
@@ -154,18 +144,18 @@ class Payments:
 
     def _charge(self, invoice: Invoice, method: PaymentMethod, origin: str) -> None:
         account = invoice.account
-        if account.rng.random() < self._world.parameters.pays_with_new_card:
-            self._cards.pay_with_new(account)
+        if account.rng.random() < self._parameters.pays_with_new_card:
+            self.cards.pay_with_new(account)
             method = account.billing.method if account.billing else method
         decline = self._verdict(account, method)
         if decline is None:
-            payment = self._billing.transact(
+            payment = self.billing.transact(
                 account, invoice, "purchase", origin, "success", invoice.balance
             )
             self._received(payment)
             return
         status = "error" if decline.code == "processor_unavailable" else "declined"
-        payment = self._billing.transact(
+        payment = self.billing.transact(
             account, invoice, "purchase", origin, status, invoice.balance, decline=decline
         )
         self._ledger.payment_failed(payment)
@@ -182,22 +172,20 @@ class Payments:
         today = self._queue.today()
         if method.expires and method.expires < today and pick(rng, {True: 6, False: 4}):
             return EXPIRED_CARD
-        odds = self._world.parameters.declines / account.reliability
+        odds = self._parameters.declines / account.reliability
         return pick(rng, DECLINES) if rng.random() < odds * (5 if account.owed else 1) else None
 
     def _capture(self, hold: Transaction) -> None:
         invoice = hold.invoice
         if invoice is None or invoice.state != "pending":
             return
-        payment = self._billing.transact(
+        payment = self.billing.transact(
             hold.account, invoice, "capture", "api", "success", hold.amount, original=hold
         )
         self._received(payment)
 
     def _release(self, hold: Transaction) -> None:
-        hold.status = "void"
-        hold.voided = self._queue.now
-        self._registry.touch(hold, self._queue.now)
+        self._settle(hold, "void")
         if hold.invoice:
             self.collect(hold.invoice, "api")
 
@@ -206,10 +194,8 @@ class Payments:
     def _start_debit(self, invoice: Invoice, method: PaymentMethod, origin: str) -> None:
         account = invoice.account
         status = "scheduled" if method.kind in {"upi_autopay", "pix_automatico"} else "pending"
-        debit = self._billing.transact(
-            account, invoice, "purchase", origin, status, invoice.balance
-        )
-        self._billing.move_to(invoice, "processing")
+        debit = self.billing.transact(account, invoice, "purchase", origin, status, invoice.balance)
+        self.billing.move_to(invoice, "processing")
         rng = account.rng
         self._queue.after(rng.uniform(0.5, 1.5) * DAY, self._debit_submitted, debit)
         end = pick(
@@ -223,28 +209,22 @@ class Payments:
         self._queue.after(rng.uniform(2, 6) * DAY, end, debit)
 
     def _debit_submitted(self, debit: Transaction) -> None:
-        debit.status = "processing"
-        self._registry.touch(debit, self._queue.now)
+        self._settle(debit, "processing")
 
     def _debit_cleared(self, debit: Transaction) -> None:
-        debit.status = "success"
-        self._registry.touch(debit, self._queue.now)
+        self._settle(debit, "success")
         self._received(debit)
 
     def _debit_refused(self, debit: Transaction) -> None:
-        debit.status = "declined"
-        debit.decline = RETURNED_DEBIT
-        self._registry.touch(debit, self._queue.now)
+        self._settle(debit, "declined", RETURNED_DEBIT)
         self._ledger.payment_failed(debit)
         if debit.invoice:
             self._missed(debit.invoice)
 
     def _debit_canceled(self, debit: Transaction) -> None:
-        debit.status = "void"
-        debit.voided = self._queue.now
-        self._registry.touch(debit, self._queue.now)
+        self._settle(debit, "void")
         if debit.invoice:
-            self._billing.move_to(debit.invoice, "pending")
+            self.billing.move_to(debit.invoice, "pending")
             self._queue.after(2 * DAY, self.collect, debit.invoice)
 
     def _debit_returned(self, debit: Transaction) -> None:
@@ -252,9 +232,7 @@ class Payments:
         if debit.status != "success" or debit.refunded or invoice is None:
             return
         self._ledger.payment_returned(debit)
-        debit.status = "declined"
-        debit.decline = RETURNED_DEBIT
-        self._registry.touch(debit, self._queue.now)
+        self._settle(debit, "declined", RETURNED_DEBIT)
         self._ledger.payment_failed(debit)
         invoice.paid -= debit.amount
         self._missed(invoice)
@@ -275,25 +253,22 @@ class Payments:
 
     def _overdue(self, invoice: Invoice) -> None:
         if invoice.state == "pending":
-            self._billing.move_to(invoice, "past_due")
+            self.billing.move_to(invoice, "past_due")
 
     def _record_payment(self, invoice: Invoice, parts_left: int) -> None:
         if invoice.state not in {"pending", "past_due"} or invoice.balance <= 0:
             return
-        payment = self._billing.transact(
-            invoice.account,
+        account = invoice.account
+        ways = {"check": 4, "wire_transfer": 5, "money_order": 1, "other": 1, "eft": 1}
+        payment = self.billing.transact(
+            account,
             invoice,
             "purchase",
             "merchant",
             "success",
             invoice.balance // parts_left,
-            method=PaymentMethod(
-                pick(
-                    invoice.account.rng,
-                    {"check": 4, "wire_transfer": 5, "money_order": 1, "other": 1, "eft": 1},
-                )
-            ),
-            collected=self._typed_date(invoice.account),
+            method=PaymentMethod(pick(account.rng, ways)),
+            collected=self._typed_date(account),
         )
         self._received(payment)
 
@@ -305,19 +280,24 @@ class Payments:
 
     # Whatever the way ----------------------------------------------------------------------------
 
+    def _settle(self, payment: Transaction, status: str, decline: Decline | None = None) -> None:
+        payment.status, payment.decline = status, decline
+        payment.voided = self._queue.now if status == "void" else None
+        self._registry.touch(payment)
+
     def _received(self, payment: Transaction) -> None:
         invoice = payment.invoice
         if invoice is None:
             return
         invoice.paid += payment.amount
-        self._billing.move_to(invoice, "paid" if invoice.balance <= 0 else invoice.state)
+        self.billing.move_to(invoice, "paid" if invoice.balance <= 0 else invoice.state)
         self._ledger.payment_received(payment)
         self._foresee_return(payment)
 
     def _foresee_return(self, payment: Transaction) -> None:
         """Some money goes back: draw whether, how and when."""
         rng = payment.account.rng
-        refunds = self._refunds
+        refunds = self.refunds
         days = rng.uniform(0.8, 25)
         if payment.manual:
             fate = pick(rng, {"kept": 97, "refund": 1, "external": 2})
@@ -341,7 +321,7 @@ class Payments:
 
     def _missed(self, invoice: Invoice) -> None:
         """Payment failed: try again as the dunning campaign says, in the end give up."""
-        self._billing.move_to(invoice, "past_due")
+        self.billing.move_to(invoice, "past_due")
         if invoice.dunning_events < len(DUNNING_DAYS):
             days = DUNNING_DAYS[invoice.dunning_events]
             invoice.dunning_events += 1  # leaves the updated time alone (unverified)
@@ -353,9 +333,9 @@ class Payments:
     def _give_up(self, invoice: Invoice) -> None:
         if invoice.state not in {"pending", "past_due"}:
             return
-        self._refunds.write_off(invoice)
+        self.refunds.write_off(invoice)
         for subscription in invoice.subscriptions:
             unpaid = (
                 "nonpayment_trial" if subscription.trial_end == subscription.period_start else ""
             )
-            self._expire(subscription, unpaid or "nonpayment")
+            self.expire(subscription, unpaid or "nonpayment")

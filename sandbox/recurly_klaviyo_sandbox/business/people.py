@@ -72,14 +72,6 @@ _PLACES = {
         ("Bristol", "", "BS1 5TR", "GB"),
     ),
 }
-_LOCALES = {
-    "US": "en-US",
-    "DE": "de-DE",
-    "FR": "fr-FR",
-    "NL": "nl-NL",
-    "FI": "fi-FI",
-    "GB": "en-GB",
-}
 _STREETS = ("Maple Street", "Station Road", "Mill Lane", "Garden Avenue", "Harbour Street")
 _ASCII = str.maketrans("åäöéëøüñÅÄÖÉ", "aaoeeounAAOE")
 
@@ -93,7 +85,7 @@ def address(rng: Random, currency: str) -> Address:
 
 def locale(country: str) -> str:
     """The language people of a country are written to in."""
-    return _LOCALES[country]
+    return f"en-{country}" if country in {"US", "GB"} else f"{country.lower()}-{country}"
 
 
 def email(rng: Random, number: int, first_name: str, last_name: str) -> str | None:

@@ -99,18 +99,8 @@ def expected_reminders(
             leads = [days for days in sorted(lead_days) if moment - timedelta(days=days) <= now]
             if moment > now and leads:
                 time = moment - timedelta(days=leads[0])
-                due[f"{key}-{leads[0]}"] = ExpectedEvent(
-                    metric=metric,
-                    unique_id=f"{key}-{leads[0]}",
-                    recurly_id=record_id,
-                    time=time,
-                    times=(time,),
-                    value=None,
-                    currency=account.currency,
-                    account_id=account.id,
-                    account_code=account.code,
-                    email=account.email,
-                )
+                unique_id = f"{key}-{leads[0]}"
+                due[unique_id] = ExpectedEvent.of(account, metric, unique_id, record_id, time)
     return due
 
 
@@ -120,24 +110,13 @@ def _dates(
     """Metric, account, Recurly id, the unique id without its lead, and the date itself."""
     for account in group:
         for each in account.subscriptions:
-            key = f"recurly-sub-{each.id}"
-            in_trial = each.trial_end is not None and each.trial_end > present
-            if in_trial and each.trial_end and each.state in {"active", "canceled"}:
-                yield (
-                    ENDING_TRIAL,
-                    account,
-                    each.id,
-                    f"{key}-trial-ending-{each.trial_end}",
-                    each.trial_end,
-                )
-            elif each.state == "active" and _bills_again(each) and not _pauses_first(each, present):
-                yield (
-                    UPCOMING_RENEWAL,
-                    account,
-                    each.id,
-                    f"{key}-renewal-{each.period_end}",
-                    each.period_end,
-                )
+            metric, what, date = UPCOMING_RENEWAL, "renewal", each.period_end
+            renews = each.state == "active" and _bills_again(each)
+            if each.trial_end and each.trial_end > present and each.state in {"active", "canceled"}:
+                metric, what, date = ENDING_TRIAL, "trial-ending", each.trial_end
+            elif not renews or _pauses_first(each, present):
+                continue
+            yield metric, account, each.id, f"recurly-sub-{each.id}-{what}-{date}", date
     leading = leading_account(group)
     expires = leading.billing.method.expires if leading.billing else None
     if expires and any(_held(account) for account in group):

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from recurly_klaviyo_sandbox.business.department import Department
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business.billing import Billing
     from recurly_klaviyo_sandbox.business.entities import Invoice, LineItem, Subscription
     from recurly_klaviyo_sandbox.business.payments import Payments
-    from recurly_klaviyo_sandbox.business.world import World
 
 
-class PeriodBills:
+@dataclass(eq=False)
+class PeriodBills(Department):
     """Writes them."""
 
-    def __init__(self, world: World, billing: Billing, payments: Payments) -> None:
-        self._queue = world.queue
-        self._billing = billing
-        self._payments = payments
+    billing: Billing
+    payments: Payments
 
     def line(
         self, subscription: Subscription, origin: str, description: str, unit: int
     ) -> LineItem:
         """A line for the current period."""
-        return self._billing.line(
+        return self.billing.line(
             subscription.account,
             origin,
             description,
             unit,
             subscription.quantity,
-            start=subscription.period_start,
-            end=subscription.period_end,
-            plan=subscription.plan,
-            subscription=subscription,
             redemption=subscription.redemption if unit else None,
+            **_of_period(subscription),
         )
 
     def lines_of_period(self, subscription: Subscription, origin: str) -> list[LineItem]:
@@ -42,28 +40,24 @@ class PeriodBills:
         lines = [self.line(subscription, "plan", plan.name, subscription.unit)]
         if origin == "purchase" and plan.setup_fee:
             description = f"Set-up fee for {plan.name}"
-            lines.append(
-                self._billing.line(
-                    account,
-                    "setup_fee",
-                    description,
-                    plan.setup_fee,
-                    plan=plan,
-                    subscription=subscription,
-                )
+            fee = self.billing.line(
+                account,
+                "setup_fee",
+                description,
+                plan.setup_fee,
+                plan=plan,
+                subscription=subscription,
             )
+            lines.append(fee)
         lines += [
-            self._billing.line(
+            self.billing.line(
                 account,
                 "add_on",
                 extra.add_on.name,
                 extra.unit,
                 extra.quantity,
-                start=subscription.period_start,
-                end=subscription.period_end,
-                plan=plan,
                 add_on=extra.add_on,
-                subscription=subscription,
+                **_of_period(subscription),
             )
             for extra in subscription.add_ons
         ]
@@ -71,13 +65,11 @@ class PeriodBills:
 
     def send(self, subscription: Subscription, origin: str, lines: list[LineItem]) -> Invoice:
         """Send the bill and collect it."""
-        invoice = self._billing.bill(
-            subscription.account, origin, lines, manual=subscription.manual
-        )
+        invoice = self.billing.bill(subscription.account, origin, lines, manual=subscription.manual)
         way = "recurring" if origin == "renewal" else "token_api"
         if origin == "immediate_change":
             way = "api_sub_change"
-        self._payments.collect(invoice, way)
+        self.payments.collect(invoice, way)
         return invoice
 
     def refund_unused(self, subscription: Subscription, origin: str) -> None:
@@ -87,15 +79,22 @@ class PeriodBills:
         cents = round(subscription.unit * subscription.quantity * unused)
         if cents <= 0 or subscription.state in {"paused", "future"} or subscription.trial_end:
             return
-        line = self._billing.line(
+        line = self.billing.line(
             subscription.account,
             "plan",
             f"Unused time on {subscription.plan.name}",
             -cents,
-            start=self._queue.now,
-            end=subscription.period_end,
-            plan=subscription.plan,
-            subscription=subscription,
+            **{**_of_period(subscription), "start": self._queue.now},
         )
         line.credit_reason = "general"
-        self._billing.grant_credit(subscription.account, origin, [line])
+        self.billing.grant_credit(subscription.account, origin, [line])
+
+
+def _of_period(subscription: Subscription) -> dict[str, Any]:
+    """What a line for the current period says of it."""
+    return {
+        "start": subscription.period_start,
+        "end": subscription.period_end,
+        "plan": subscription.plan,
+        "subscription": subscription,
+    }

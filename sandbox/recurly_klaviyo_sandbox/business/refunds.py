@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from recurly_klaviyo_sandbox.business.chance import pick
+from recurly_klaviyo_sandbox.business.department import Department
 from recurly_klaviyo_sandbox.business.entities import DEBITS, PaymentMethod
 from recurly_klaviyo_sandbox.business.parameters import DAY, HOUR
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business.billing import Billing
     from recurly_klaviyo_sandbox.business.entities import Account, Invoice, LineItem, Transaction
-    from recurly_klaviyo_sandbox.business.world import World
 
 _SMALLEST_PARTIAL = 200
 
 
-class Refunds:
+@dataclass(eq=False)
+class Refunds(Department):
     """The department that gives back."""
 
-    def __init__(self, world: World, billing: Billing) -> None:
-        self._registry = world.registry
-        self._queue = world.queue
-        self._ledger = world.ledger
-        self._billing = billing
+    billing: Billing
 
     def void(self, payment: Transaction) -> None:
         """Refund a payment before it has settled: no refund transaction, the payment is void."""
@@ -35,9 +32,9 @@ class Refunds:
         payment.voided = self._queue.now
         payment.voided_by = credit
         payment.refunded = payment.amount
-        self._billing.touch_payment(payment)
-        self._ledger.payment_voided(payment, self._queue.now)
-        self._billing.credit_payment(credit, payment.amount, "refund")
+        self.billing.touch_payment(payment)
+        self._ledger.money_given_back(payment, "voided", self._queue.now)
+        self.billing.credit_payment(credit, payment.amount, "refund")
 
     def refund(self, payment: Transaction) -> None:
         """Refund a settled payment through its gateway, whole or in part."""
@@ -83,8 +80,8 @@ class Refunds:
         if payment.status != "success" or payment.refunded:
             return
         payment.status = "chargeback"
-        self._billing.touch_payment(payment)
-        self._ledger.payment_charged_back(payment, payment.updated)
+        self.billing.touch_payment(payment)
+        self._ledger.money_given_back(payment, "chargeback", payment.updated)
 
     def write_off(self, invoice: Invoice) -> None:
         """Give a bill up: it has failed, and a credit invoice takes it off the registry."""
@@ -92,11 +89,11 @@ class Refunds:
         line = self._open_amount(
             invoice.account, f"Write-off of invoice #{invoice.number}", balance, "write_off"
         )
-        credit = self._billing.draw_up(
+        credit = self.billing.draw_up(
             invoice.account, "credit", "write_off", [line], state="open", previous=invoice
         )
-        self._billing.credit_payment(credit, balance, "write_off", applied_to=invoice)
-        self._billing.move_to(invoice, "failed")
+        self.billing.credit_payment(credit, balance, "write_off", applied_to=invoice)
+        self.billing.move_to(invoice, "failed")
 
     def legacy_refund(self, payment: Transaction, time: int) -> None:
         """A refund from before credit invoices: a legacy invoice with a negative total."""
@@ -105,34 +102,34 @@ class Refunds:
         lines = [self._mirror(line) for line in payment.invoice.lines]
         for line in lines:
             line.legacy_category = "credit"
-        credit = self._billing.draw_up(
+        credit = self.billing.draw_up(
             payment.account, "legacy", "refund", lines, state="closed", created=time
         )
         refund = self._enter_refund(payment, credit, payment.amount, "success", created=time)
         credit.paid = credit.total
-        self._ledger.money_given_back(refund, time)
+        self._ledger.money_given_back(refund, "refunded", time)
 
     def _refund_settled(self, refund: Transaction, outcome: str) -> None:
         refund.status = outcome
-        self._registry.touch(refund, self._queue.now)
+        self._registry.touch(refund)
         credit, payment = refund.invoice, refund.original
         if credit is None or payment is None:
             return
         if outcome == "success":
             time = refund.created if refund.collected is None else refund.collected
-            self._ledger.money_given_back(refund, time)
-            self._billing.credit_payment(credit, refund.amount, "refund", refund=refund)
+            self._ledger.money_given_back(refund, "refunded", time)
+            self.billing.credit_payment(credit, refund.amount, "refund", refund=refund)
         else:
             payment.refunded -= refund.amount
-            self._billing.touch_payment(payment)
+            self.billing.touch_payment(payment)
 
     def _enter_refund(
         self, payment: Transaction, credit: Invoice, amount: int, status: str, **details: Any
     ) -> Transaction:
         payment.refunded += amount
-        self._billing.touch_payment(payment)
+        self.billing.touch_payment(payment)
         made = {"origin": "api", "method": payment.method, "manual": payment.manual}
-        return self._billing.transact(
+        return self.billing.transact(
             payment.account,
             credit,
             kind="refund",
@@ -153,16 +150,15 @@ class Refunds:
             lines = [self._mirror(same[0])] if same else lines
         elif amount == bill.total:
             lines = [self._mirror(line) for line in bill.lines]
-        return self._billing.draw_up(
+        return self.billing.draw_up(
             payment.account, "credit", origin, lines, state="open", previous=bill
         )
 
     def _mirror(self, line: LineItem) -> LineItem:
         """The credit of a charge; it keeps the charge's origin."""
-        now = self._queue.now
         line.refunded_quantity = line.quantity
-        self._registry.touch(line, now)
-        new_id, created, updated, uuid = self._registry.long_head(now)
+        self._registry.touch(line)
+        new_id, created, updated, uuid = self._registry.long_head()
         return replace(
             line,
             id=new_id,
@@ -184,7 +180,7 @@ class Refunds:
     def _open_amount(
         self, account: Account, description: str, amount: int, reason: str
     ) -> LineItem:
-        line = self._billing.line(account, "credit", description, -amount)
+        line = self.billing.line(account, "credit", description, -amount)
         line.tax = 0
         line.credit_reason = reason
         return line

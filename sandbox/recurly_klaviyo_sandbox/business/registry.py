@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business.entities import Account, Entity
+    from recurly_klaviyo_sandbox.business.event_queue import EventQueue
 
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 _IDS = 36**11
@@ -22,7 +23,8 @@ SomeEntity = TypeVar("SomeEntity", bound="Entity")
 class Registry:
     """Registers of all entities by resource and id, and the ids Recurly would hand out."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, queue: EventQueue) -> None:
+        self._queue = queue
         self._drawn = seed * 1_000_003 % _IDS
         self._invoices = 1000
         self.entities: defaultdict[str, dict[str, Entity]] = defaultdict(dict)
@@ -43,13 +45,14 @@ class Registry:
         self._drawn += 1
         return f"{self._drawn * _UUID_STEP % _UUIDS:032x}"
 
-    def head(self, now: int, created: int | None = None) -> tuple[str, int, int]:
+    def head(self, created: int | None = None) -> tuple[str, int, int]:
         """What every new entity begins with: its id, when it was created, and when updated."""
+        now = self._queue.now
         return self.new_id(), now if created is None else created, now
 
-    def long_head(self, now: int, created: int | None = None) -> tuple[str, int, int, str]:
+    def long_head(self, created: int | None = None) -> tuple[str, int, int, str]:
         """The same of a `UuidEntity`: with its uuid."""
-        return (*self.head(now, created), self.new_uuid())
+        return (*self.head(created), self.new_uuid())
 
     def new_invoice_number(self) -> str:
         """The next number of the site's one invoice sequence."""
@@ -67,9 +70,9 @@ class Registry:
         self.entities[entity.resource].pop(entity.id, None)
         self._changed[entity.resource][entity.id] = entity
 
-    def touch(self, entity: Entity, time: int) -> None:
-        """Note a change that moves the entity's updated time."""
-        entity.updated = time
+    def touch(self, entity: Entity, time: int | None = None) -> None:
+        """Note a change that moves the entity's updated time to the present, or to `time`."""
+        entity.updated = self._queue.now if time is None else time
         self._changed[entity.resource][entity.id] = entity
 
     def note(self, entity: Entity) -> None:

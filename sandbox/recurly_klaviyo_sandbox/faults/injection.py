@@ -17,6 +17,9 @@ from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from starlette.requests import Request
+from starlette.responses import Response
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -124,8 +127,9 @@ class FaultInjection:
             await asyncio.sleep(fault.seconds)
             await self._app(scope, receive, reply.forward)
         elif fault.trouble is Trouble.ANSWER:
-            await _drain(receive)
-            await reply.answer(fault.status, fault.headers, fault.body)
+            await Request(scope, receive).body()  # to its end, as a server reads before it answers
+            answer = Response(fault.body, fault.status, fault.headers)
+            await answer(scope, receive, reply.forward)
         elif fault.trouble is Trouble.RESET_BEFORE:
             reply.reset()
         elif fault.trouble is Trouble.HANG:
@@ -134,9 +138,11 @@ class FaultInjection:
         else:
             await self._app(scope, receive, reply.hold)
             if fault.trouble is Trouble.REPLACE_BODY:
-                await reply.answer(reply.held_status, fault.headers, fault.body)
+                answer = Response(fault.body, reply.held_status, fault.headers)
+                await answer(scope, receive, reply.forward)
             elif fault.trouble is Trouble.REWRITE and fault.rewrite:
-                await reply.rewrite(partial(fault.rewrite, address))
+                answer = reply.rewritten(partial(fault.rewrite, address))
+                await answer(scope, receive, reply.forward)
             elif fault.trouble is Trouble.TRUNCATE:
                 await reply.send_half()
                 reply.reset()
@@ -164,19 +170,13 @@ class _Reply:
     def held_status(self) -> int:
         return int(self._held[0]["status"])
 
-    async def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
-        lines = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        lines.append((b"content-length", str(len(body)).encode()))
-        await self.forward({"type": "http.response.start", "status": status, "headers": lines})
-        await self.forward({"type": "http.response.body", "body": body})
-
-    async def rewrite(self, change: Callable[[bytes], bytes]) -> None:
+    def rewritten(self, change: Callable[[bytes], bytes]) -> Response:
         headers = {name.decode(): value.decode() for name, value in self._held[0]["headers"]}
         body = self._held_body()
         if headers.pop("content-encoding", "") == "gzip":
             body = gzip.decompress(body)
         headers.pop("content-length", None)
-        await self.answer(self.held_status, headers, change(body))
+        return Response(change(body), self.held_status, headers)
 
     def _held_body(self) -> bytes:
         return b"".join(message.get("body", b"") for message in self._held[1:])
@@ -194,9 +194,3 @@ class _Reply:
         self._count(0)
         cycle: Any = getattr(self._send, "__self__")  # noqa: B009  (the protocol does not declare it)
         cycle.transport.abort()
-
-
-async def _drain(receive: Receive) -> None:
-    """Read the request to its end, as a server does before it answers."""
-    while (await receive()).get("more_body"):
-        pass

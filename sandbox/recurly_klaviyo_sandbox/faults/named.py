@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from recurly_klaviyo_sandbox.faults import Fault, Trouble, rewriting
+from recurly_klaviyo_sandbox.faults import Fault, FaultInjection, Trouble, rewriting
 from recurly_klaviyo_sandbox.klaviyo.errors import Refusal as KlaviyoRefusal
 from recurly_klaviyo_sandbox.recurly.errors import Refusal as RecurlyRefusal
 
@@ -104,6 +104,38 @@ class FaultOrder(msgspec.Struct, forbid_unknown_fields=True):
         status = int(self.name)
         headers, body = _answer(self.service, status)
         return Fault(Trouble.ANSWER, status=status, headers=headers, body=body, **aim)
+
+
+class Faults:
+    """What has been ordered to befall the services, whose networks these are."""
+
+    def __init__(self, **networks: FaultInjection) -> None:
+        self._networks = networks
+        self._ordered: list[tuple[FaultOrder, Fault]] = []
+
+    def add(self, order: FaultOrder) -> None:
+        """From now on, let this befall requests to one of the services.
+
+        Raises:
+            ValueError: With a sentence, when the order makes no sense.
+        """
+        fault = order.fault()
+        self._networks[order.service].faults.append(fault)
+        self._ordered.append((order, fault))
+
+    def clear(self) -> None:
+        """End all that has been ordered."""
+        for order, fault in self._ordered:
+            self._networks[order.service].faults.remove(fault)
+        self._ordered.clear()
+
+    def left(self) -> list[FaultOrder]:
+        """What may still befall requests; `times` says how often."""
+        return [
+            msgspec.structs.replace(order, times=fault.left)
+            for order, fault in self._ordered
+            if fault.left != 0
+        ]
 
 
 def _answer(service: Service, status: int) -> tuple[dict[str, str], bytes]:

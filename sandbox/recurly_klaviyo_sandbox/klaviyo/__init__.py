@@ -1,11 +1,6 @@
 """Klaviyo's API on localhost, revision 2026-07-15, as far as events and profiles go."""
 
-from recurly_klaviyo_sandbox.klaviyo.account import (
-    DEFAULT_KEY,
-    KlaviyoAccount,
-    SeenEvent,
-    TriggeredFlow,
-)
+from recurly_klaviyo_sandbox.klaviyo.account import KlaviyoAccount
 from recurly_klaviyo_sandbox.klaviyo.options import Options
 
-__all__ = ["DEFAULT_KEY", "KlaviyoAccount", "Options", "SeenEvent", "TriggeredFlow"]
+__all__ = ["KlaviyoAccount", "Options"]

@@ -7,23 +7,27 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, Router
 
 from recurly_klaviyo_sandbox.faults import FaultInjection
 from recurly_klaviyo_sandbox.klaviyo import background, endpoints
 from recurly_klaviyo_sandbox.klaviyo.events import StoredEvent
-from recurly_klaviyo_sandbox.klaviyo.feed import render_feed
+from recurly_klaviyo_sandbox.klaviyo.feed import feed_routes, render_feed
 from recurly_klaviyo_sandbox.klaviyo.http import Http
 from recurly_klaviyo_sandbox.klaviyo.limits import RateLimiter
 from recurly_klaviyo_sandbox.klaviyo.metrics import API, RECURLY
 from recurly_klaviyo_sandbox.klaviyo.options import Options
 from recurly_klaviyo_sandbox.klaviyo.profiles import Identifiers
-from recurly_klaviyo_sandbox.klaviyo.sandbox_pages import SandboxPages
-from recurly_klaviyo_sandbox.klaviyo.state import State
+from recurly_klaviyo_sandbox.klaviyo.state import ProfileList, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from starlette.requests import Request
+
     from recurly_klaviyo_sandbox.clock import Clock
+    from recurly_klaviyo_sandbox.klaviyo.events import Flow
     from recurly_klaviyo_sandbox.klaviyo.jobs import ImportJob
     from recurly_klaviyo_sandbox.klaviyo.profiles import Profile
 
@@ -45,15 +49,6 @@ class SeenEvent(NamedTuple):
     backfill: bool
     received: float
     properties: dict[str, Any]
-
-
-class TriggeredFlow(NamedTuple):
-    """An event that would have started flows, since it came without `backfill`."""
-
-    metric: str
-    email: str | None
-    unique_id: str | None
-    time: int
 
 
 class KlaviyoAccount:
@@ -82,7 +77,9 @@ class KlaviyoAccount:
         limiter = RateLimiter(real_time, self.options)
         self.http = Http(self.state, self._keys, limiter)
         self.network = FaultInjection(self.http)
-        self.app = SandboxPages(self.network, self.state, self.summary)
+        # What the real API does not have, and then the API.
+        pages = [Route("/_sandbox/summary", self._show_summary), *feed_routes(self.state)]
+        self.app = Router(pages, default=self.network)
 
     def add_key(self, key: str, scopes: Iterable[str]) -> None:
         """A further private key that may do less."""
@@ -143,25 +140,23 @@ class KlaviyoAccount:
             background.settle(self.state, everything=True)
             return self.state.profiles.holder("email", email)
 
+    def _known(self, email: str) -> Profile:
+        profile = self.profile(email)
+        if profile is None:
+            raise KeyError(email)
+        return profile
+
     @property
     def jobs(self) -> list[ImportJob]:
         """All import jobs, expired ones too."""
         with self.lock:
-            return list(self.state.jobs)
+            return list(self.state.jobs.sent)
 
     @property
-    def flows_triggered(self) -> list[TriggeredFlow]:
-        """Events stored without `backfill`, in order; deleting an event does not unsend mail."""
+    def flows_triggered(self) -> list[Flow]:
+        """What the events stored without `backfill` have started, in order."""
         with self.lock:
-            return [
-                TriggeredFlow(
-                    self.state.metrics.number(flow.metric).name,
-                    self.state.profiles.number(flow.profile).email,
-                    flow.key if isinstance(flow.key, str) else None,
-                    flow.time,
-                )
-                for flow in self.state.events.flows()
-            ]
+            return self.state.events.flows()
 
     def cancel_jobs(self, count: int = 1) -> None:
         """The next `count` import jobs end as cancelled, with nothing imported."""
@@ -181,6 +176,13 @@ class KlaviyoAccount:
             numbers = [event.number for event in self.state.events.select() if event.key in wanted]
             return self.state.events.delete(numbers)
 
+    def add_list(self, name: str) -> ProfileList:
+        """A new list; names need not differ (assumed)."""
+        with self.lock:
+            identifier = f"L{len(self.state.lists) + 1:05d}"
+            made = self.state.lists[identifier] = ProfileList(identifier, name, self.state.now())
+            return made
+
     def add_profile(self, email: str, external_id: str | None = None) -> Profile:
         """The profile with that address, made behind every client's back as a form makes it."""
         with self.lock:
@@ -192,9 +194,7 @@ class KlaviyoAccount:
 
     def delete_profile(self, email: str) -> None:
         """Let a person be forgotten with all events, as an erasure asked for by them does."""
-        profile = self.profile(email)
-        if profile is None:
-            raise KeyError(email)
+        profile = self._known(email)
         with self.lock:
             self.state.profiles.remove(profile)
             self.state.events.delete(
@@ -203,9 +203,7 @@ class KlaviyoAccount:
 
     def alter_profile(self, email: str, **properties: Any) -> None:
         """Overwrite custom properties behind every client's back; None removes one."""
-        profile = self.profile(email)
-        if profile is None:
-            raise KeyError(email)
+        profile = self._known(email)
         with self.lock:
             for name, value in properties.items():
                 if value is None:
@@ -255,5 +253,8 @@ class KlaviyoAccount:
                 "events": sum(self.metric_counts().values()),
                 "profiles": len(profiles),
                 "flows_triggered": self.state.events.flow_count(),
-                "jobs": len(self.state.jobs),
+                "jobs": len(self.state.jobs.sent),
             }
+
+    async def _show_summary(self, _: Request) -> Response:
+        return JSONResponse(self.summary())

@@ -13,9 +13,10 @@ import msgspec
 import orjson
 from msgspec import Struct, inspect
 
-from recurly_klaviyo_sandbox.klaviyo.errors import Problem, Refusal
+from recurly_klaviyo_sandbox.klaviyo.errors import Problem, Refusal, escaped
 
 T = TypeVar("T", bound=Struct)
+_type = cache(inspect.type_info)
 
 _KINDS: dict[type[inspect.Type], tuple[str, tuple[type, ...]]] = {
     inspect.StrType: ("a string", (str,)),
@@ -84,11 +85,6 @@ def salvage(
     return items, found or [Problem("/data", "The body is not acceptable JSON.")]
 
 
-@cache
-def _type(shape: type[Struct]) -> inspect.Type:
-    return inspect.type_info(shape)
-
-
 def _walk(value: Any, kind: inspect.Type, path: str, resource: str, found: list[Problem]) -> None:
     if isinstance(kind, inspect.Metadata):
         if value is None and (kind.extra or {}).get("nullable"):
@@ -114,14 +110,14 @@ def _walk_object(
         resource = str(fields["type"].type.values[0])
     for name, member in value.items():
         if name in fields:
-            _walk(member, fields[name].type, f"{path}/{_escape(name)}", resource, found)
+            _walk(member, fields[name].type, f"{path}/{escaped(name)}", resource, found)
         else:
             detail = f"'{name}' is not a valid field for the resource '{resource}'."
-            found.append(Problem(f"{path}/{_escape(name)}", detail))
+            found.append(Problem(f"{path}/{escaped(name)}", detail))
     for name, field in fields.items():
         if field.required and name not in value:
             detail = f"'{name}' is a required field for the resource '{resource}'."
-            found.append(Problem(f"{path}/{_escape(name)}", detail))
+            found.append(Problem(f"{path}/{escaped(name)}", detail))
 
 
 def _fits(value: Any, kind: inspect.Type) -> bool:
@@ -139,8 +135,3 @@ def _name(kind: inspect.Type) -> str:
     if isinstance(kind, inspect.LiteralType):
         return " or ".join(f"'{value}'" for value in kind.values)
     return _KINDS[type(kind)][0]
-
-
-def _escape(name: str) -> str:
-    """A member's name inside a JSON pointer (RFC 6901)."""
-    return name.replace("~", "~0").replace("/", "~1")

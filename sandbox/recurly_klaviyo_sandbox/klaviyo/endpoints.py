@@ -8,18 +8,33 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from recurly_klaviyo_sandbox.klaviyo import fields, reads, writes
+from recurly_klaviyo_sandbox.klaviyo import fields
+from recurly_klaviyo_sandbox.klaviyo.event_intake import bulk_create_events, create_event
 from recurly_klaviyo_sandbox.klaviyo.limits import Budget
+from recurly_klaviyo_sandbox.klaviyo.profile_intake import (
+    bulk_import_profiles,
+    create_profile,
+    import_profile,
+    merge_profiles,
+    update_profile,
+)
 from recurly_klaviyo_sandbox.klaviyo.query import Allowed
+from recurly_klaviyo_sandbox.klaviyo.reads import (
+    get_accounts,
+    get_events,
+    get_import_errors,
+    get_import_job,
+    get_list,
+    get_metrics,
+    get_profile,
+    get_profiles,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from recurly_klaviyo_sandbox.klaviyo.calls import Answer, Call
     from recurly_klaviyo_sandbox.klaviyo.state import State
-
-BODY_BYTES = 5_000_000  # documented: 5 MB; assumed: the smaller megabyte
-PROFILE_BODY_BYTES = 100_000  # documented: 100 KB for single profiles
 
 _EQUALS = frozenset({"equals"})
 _EQUALS_ANY = frozenset({"equals", "any"})
@@ -35,6 +50,8 @@ _METRICS = Allowed(
     include=frozenset({"flow-triggers"}),
     paged=True,
 )
+_EVENT = Allowed("event")
+_EVENT_JOB = Allowed("event-bulk-create-job")
 _EVENTS = Allowed(
     "event",
     {
@@ -75,7 +92,12 @@ _PROFILES = Allowed(
     page_size_limit=100,
     paged=True,
 )
-_PROFILE = Allowed("profile", {"profile": fields.PROFILE}, additional=fields.UNLISTED)
+_PROFILE = Allowed(
+    "profile",
+    {"profile": fields.PROFILE},
+    additional=fields.UNLISTED,
+    body_bytes=100_000,  # documented: 100 KB for single profiles
+)
 _MERGE = Allowed("profile-merge", {"profile": frozenset({"id"})})
 _JOB = Allowed("profile-bulk-import-job", {"profile-bulk-import-job": fields.JOB})
 _ERRORS = Allowed(
@@ -97,7 +119,6 @@ class Endpoint(NamedTuple):
     budget: Budget
     handler: Callable[[State, Call], Answer]
     allowed: Allowed
-    body_bytes: int = BODY_BYTES
 
     @property
     def name(self) -> str:
@@ -115,70 +136,28 @@ _READ_PROFILES, _WRITE_PROFILES = ("profiles:read",), ("profiles:write",)
 _READ_JOBS, _WRITE_JOBS = ("lists:read", "profiles:read"), ("lists:write", "profiles:write")
 _EVENT_JOBS = "/api/event-bulk-create-jobs"
 _IMPORT_JOBS = "/api/profile-bulk-import-jobs"
+_IMPORT_ERRORS = "/api/profile-bulk-import-jobs/{id}/import-errors"
 
 ENDPOINTS = (
-    Endpoint("GET", "/api/accounts", ("accounts:read",), _ONE, reads.get_accounts, _ACCOUNT),
-    Endpoint("GET", "/api/metrics", ("metrics:read",), _TEN, reads.get_metrics, _METRICS),
-    Endpoint("GET", "/api/events", _READ_EVENTS, _THREE_HUNDRED_FIFTY, reads.get_events, _EVENTS),
+    Endpoint("GET", "/api/accounts", ("accounts:read",), _ONE, get_accounts, _ACCOUNT),
+    Endpoint("GET", "/api/metrics", ("metrics:read",), _TEN, get_metrics, _METRICS),
+    Endpoint("GET", "/api/events", _READ_EVENTS, _THREE_HUNDRED_FIFTY, get_events, _EVENTS),
+    Endpoint("POST", "/api/events", _WRITE_EVENTS, _THREE_HUNDRED_FIFTY, create_event, _EVENT),
+    Endpoint("POST", _EVENT_JOBS, _WRITE_EVENTS, _TEN, bulk_create_events, _EVENT_JOB),
+    Endpoint("GET", "/api/profiles", _READ_PROFILES, _SEVENTY_FIVE, get_profiles, _PROFILES),
+    Endpoint("POST", "/api/profiles", _WRITE_PROFILES, _SEVENTY_FIVE, create_profile, _PROFILE),
+    Endpoint("GET", "/api/profiles/{id}", _READ_PROFILES, _SEVENTY_FIVE, get_profile, _PROFILE),
     Endpoint(
-        "POST",
-        "/api/events",
-        _WRITE_EVENTS,
-        _THREE_HUNDRED_FIFTY,
-        writes.create_event,
-        Allowed("event"),
+        "PATCH", "/api/profiles/{id}", _WRITE_PROFILES, _SEVENTY_FIVE, update_profile, _PROFILE
     ),
     Endpoint(
-        "POST",
-        _EVENT_JOBS,
-        _WRITE_EVENTS,
-        _TEN,
-        writes.bulk_create_events,
-        Allowed("event-bulk-create-job"),
+        "POST", "/api/profile-import", _WRITE_PROFILES, _SEVENTY_FIVE, import_profile, _PROFILE
     ),
-    Endpoint("GET", "/api/profiles", _READ_PROFILES, _SEVENTY_FIVE, reads.get_profiles, _PROFILES),
-    Endpoint(
-        "POST",
-        "/api/profiles",
-        _WRITE_PROFILES,
-        _SEVENTY_FIVE,
-        writes.create_profile,
-        _PROFILE,
-        PROFILE_BODY_BYTES,
-    ),
-    Endpoint(
-        "GET", "/api/profiles/{id}", _READ_PROFILES, _SEVENTY_FIVE, reads.get_profile, _PROFILE
-    ),
-    Endpoint(
-        "PATCH",
-        "/api/profiles/{id}",
-        _WRITE_PROFILES,
-        _SEVENTY_FIVE,
-        writes.update_profile,
-        _PROFILE,
-        PROFILE_BODY_BYTES,
-    ),
-    Endpoint(
-        "POST",
-        "/api/profile-import",
-        _WRITE_PROFILES,
-        _SEVENTY_FIVE,
-        writes.import_profile,
-        _PROFILE,
-        PROFILE_BODY_BYTES,
-    ),
-    Endpoint("POST", "/api/profile-merge", _WRITE_PROFILES, _TEN, writes.merge_profiles, _MERGE),
-    Endpoint("POST", _IMPORT_JOBS, _WRITE_JOBS, _TEN, writes.bulk_import_profiles, _JOB),
-    Endpoint("GET", f"{_IMPORT_JOBS}/{{id}}", _READ_JOBS, _TEN, reads.get_import_job, _JOB),
-    Endpoint(
-        "GET",
-        f"{_IMPORT_JOBS}/{{id}}/import-errors",
-        _READ_PROFILES,
-        _TEN,
-        reads.get_import_errors,
-        _ERRORS,
-    ),
-    Endpoint("GET", "/api/lists/{id}", ("lists:read",), _SEVENTY_FIVE, reads.get_list, _LIST),
+    Endpoint("POST", "/api/profile-merge", _WRITE_PROFILES, _TEN, merge_profiles, _MERGE),
+    Endpoint("POST", _IMPORT_JOBS, _WRITE_JOBS, _TEN, bulk_import_profiles, _JOB),
+    Endpoint("GET", f"{_IMPORT_JOBS}/{{id}}", _READ_JOBS, _TEN, get_import_job, _JOB),
+    Endpoint("GET", _IMPORT_ERRORS, _READ_PROFILES, _TEN, get_import_errors, _ERRORS),
+    Endpoint("GET", "/api/lists/{id}", ("lists:read",), _SEVENTY_FIVE, get_list, _LIST),
 )
 
 SCOPES = frozenset(scope for endpoint in ENDPOINTS for scope in endpoint.scopes)

@@ -26,6 +26,11 @@ class Problem(NamedTuple):
         return Problem(base + self.pointer, self.detail)
 
 
+def escaped(name: str) -> str:
+    """A member's name inside a JSON pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
 class Refusal(Exception):  # noqa: N818  (what Klaviyo does, not what went wrong in here)
     """An answer with a status of 400 or more and a list of error objects."""
 

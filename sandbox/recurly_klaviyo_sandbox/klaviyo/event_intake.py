@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from recurly_klaviyo_sandbox.klaviyo import diagnosis, profiles, rules, values
+from recurly_klaviyo_sandbox.klaviyo.calls import Answer
 from recurly_klaviyo_sandbox.klaviyo.errors import Problem, Refusal
 from recurly_klaviyo_sandbox.klaviyo.events import StoredEvent
 from recurly_klaviyo_sandbox.klaviyo.metrics import API
@@ -27,6 +28,7 @@ from recurly_klaviyo_sandbox.klaviyo.shapes import (
 )
 
 if TYPE_CHECKING:
+    from recurly_klaviyo_sandbox.klaviyo.calls import Call
     from recurly_klaviyo_sandbox.klaviyo.profiles import Profile
     from recurly_klaviyo_sandbox.klaviyo.shapes import EventProfileAttributes
     from recurly_klaviyo_sandbox.klaviyo.state import State
@@ -38,17 +40,17 @@ _decode_job = msgspec.json.Decoder(EventJobBody).decode
 _META_BESIDE = "2026-10-15"  # documented: since then for single events, too
 
 
-def take_bulk(state: State, body: bytes) -> None:
-    """Validate and store a bulk request.
+def bulk_create_events(state: State, call: Call) -> Answer:
+    """POST /api/event-bulk-create-jobs: 202 without body, job id or status (documented).
 
     Raises:
         Refusal: 400 with every problem, and then nothing is stored.
     """
     found: list[Problem] = []
     try:
-        entries = list(enumerate(_decode_job(body).data.attributes.events.data))
+        entries = list(enumerate(_decode_job(call.body).data.attributes.events.data))
     except (msgspec.DecodeError, UnicodeDecodeError):
-        entries, found = diagnosis.salvage(body, EventJobBody, _WAY, BulkEntry)
+        entries, found = diagnosis.salvage(call.body, EventJobBody, _WAY, BulkEntry)
     found.extend(_entry_problems(entries, state))
     if found:
         raise Refusal.invalid(found, bulk=True)
@@ -57,8 +59,7 @@ def take_bulk(state: State, body: bytes) -> None:
     for _, entry in entries:
         attributes = entry.attributes
         profile = attributes.profile.data
-        meta = None if profile.meta is msgspec.UNSET else profile.meta
-        person = _person(state, profile, meta, now)
+        person = _person(state, profile, profile.meta, now)
         if person is not None:
             always = attributes.backfill is True
             stored.extend(
@@ -66,24 +67,25 @@ def take_bulk(state: State, body: bytes) -> None:
                 for event in attributes.events.data
             )
     state.events.add(stored)
+    return Answer(202)
 
 
-def take_single(state: State, body: bytes, revision: str) -> None:
-    """Validate and store one event.
+def create_event(state: State, call: Call) -> Answer:
+    """POST /api/events: 202 without a body (documented).
 
     Raises:
         Refusal: 400 with every problem.
     """
     event: EventAttributes
     profile: SingleEventProfile | BulkEventProfile
-    if revision >= _META_BESIDE:
-        event = latest = diagnosis.decode(body, LatestEventBody).data.attributes
+    if call.revision >= _META_BESIDE:
+        event = latest = diagnosis.decode(call.body, LatestEventBody).data.attributes
         profile = latest.profile.data
-        sent = latest.profile.data.meta
+        meta = latest.profile.data.meta
     else:
-        event = single = diagnosis.decode(body, EventBody).data.attributes
+        event = single = diagnosis.decode(call.body, EventBody).data.attributes
         profile = single.profile.data
-        sent = single.profile.data.attributes.meta
+        meta = single.profile.data.attributes.meta
     now = state.now()
     base = "/data/attributes"
     found = [problem.below(base) for problem in rules.event_problems(event, now)]
@@ -92,10 +94,10 @@ def take_single(state: State, body: bytes, revision: str) -> None:
     ]
     if found:
         raise Refusal.invalid(found)
-    meta = None if sent is msgspec.UNSET else sent
     person = _person(state, profile, meta, now)
     if person is not None:
         state.events.add([_new_event(state, event, person, now, backfill=False)])
+    return Answer(202)
 
 
 def _entry_problems(entries: list[tuple[int, BulkEntry]], state: State) -> list[Problem]:
@@ -147,12 +149,13 @@ def _identity(profile: BulkEventProfile) -> str | None:
 def _person(
     state: State,
     profile: BulkEventProfile | SingleEventProfile,
-    meta: ProfileMeta | None,
+    meta: ProfileMeta | msgspec.UnsetType,
     now: float,
 ) -> Profile | None:
     """The profile that gets the events, created or updated; None when they are dropped."""
     attributes = profile.attributes
-    if _domain(attributes.email or None) in state.options.dropped_domains:
+    domain = (attributes.email or "").rpartition("@")[2].lower()
+    if domain in state.options.dropped_domains:
         return None  # documented: dropped silently
     # Assumed: with an unknown id they are dropped.
     find = state.profiles.get
@@ -160,10 +163,9 @@ def _person(
     if person is None:
         return None
     if attributes.anonymous_id:
-        state.profiles.remember_browser(person, attributes.anonymous_id)
+        state.profiles.browsers[attributes.anonymous_id] = person
     profiles.merge(person, attributes, nulls_clear=False)
-    if meta is not None and meta.patch_properties:
-        profiles.patch(person, meta.patch_properties, unset=True)
+    profiles.patch(person, meta, unset=True)
     return person
 
 
@@ -178,17 +180,13 @@ def _identified(state: State, attributes: EventProfileAttributes, now: float) ->
             return None
         person, identifiers = conflict.decide(identifiers, options.event_conflict)
     if person is None and attributes.anonymous_id and not identifiers:
-        person = book.with_anonymous_id(attributes.anonymous_id)
+        person = book.browsers.get(attributes.anonymous_id)
     if person is None:
         if not (identifiers or attributes.anonymous_id):
             return None  # assumed: nothing but an invalid phone number or an unknown _kx
         person = book.create(now)
     book.identify(person, identifiers)
     return person
-
-
-def _domain(email: str | None) -> str:
-    return (email or "").rpartition("@")[2].lower()
 
 
 def _new_event(

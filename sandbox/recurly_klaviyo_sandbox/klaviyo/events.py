@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import weakref
 from typing import TYPE_CHECKING, NamedTuple
+
+from recurly_klaviyo_sandbox.klaviyo.values import BASE62
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SCHEMA = """
 CREATE TABLE events (
   number INTEGER PRIMARY KEY,
@@ -26,11 +28,9 @@ CREATE TABLE events (
 CREATE UNIQUE INDEX once ON events (first_profile, metric, key);
 CREATE INDEX people ON events (profile);
 CREATE INDEX timeline ON events (metric, time);
-CREATE TABLE flows (
-  event INTEGER PRIMARY KEY, metric INTEGER, profile INTEGER, key BLOB, time INTEGER
-);
+CREATE TABLE flows (event INTEGER PRIMARY KEY, key BLOB, time INTEGER);
 CREATE TRIGGER flow AFTER INSERT ON events WHEN NEW.backfill = 0 BEGIN
-  INSERT INTO flows VALUES (NEW.number, NEW.metric, NEW.profile, NEW.key, NEW.time);
+  INSERT INTO flows VALUES (NEW.number, NEW.key, NEW.time);
 END;
 """
 
@@ -59,7 +59,7 @@ class StoredEvent(NamedTuple):
         rest = self.number * 0x9E3779B97F4A7C15 % 2**62
         for _ in range(11):
             rest, digit = divmod(rest, 62)
-            digits = _BASE62[digit] + digits
+            digits = BASE62[digit] + digits
         return digits
 
 
@@ -69,10 +69,7 @@ _COLUMNS = ", ".join(StoredEvent._fields)
 class Flow(NamedTuple):
     """A flow that an event without `backfill` would have started, had one been live."""
 
-    event: int
-    metric: int
-    profile: int
-    key: str | int
+    unique_id: str | int
     time: int
 
 
@@ -91,6 +88,7 @@ class EventLog:
     def __init__(self) -> None:
         # The empty name is a temporary file of SQLite's own; tests read from another thread.
         self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        weakref.finalize(self, self._database.close)
         self._database.execute("PRAGMA journal_mode = OFF")
         self._database.execute("PRAGMA synchronous = OFF")
         self._database.execute("PRAGMA cache_size = -65536")
@@ -116,15 +114,13 @@ class EventLog:
         )
         return [StoredEvent(*row) for row in rows]
 
-    def timeline(
-        self, metric: int, start: int, end: int, received_by: float
-    ) -> list[tuple[int, float | None, int, str | None]]:
-        """(time, value, profile, currency) of a metric's events in [start, end), in order."""
-        return self._database.execute(
-            "SELECT time, value, profile, currency FROM events"
-            " WHERE metric = ? AND time >= ? AND time < ? AND received <= ? ORDER BY time",
-            (metric, start, end, received_by),
-        ).fetchall()
+    def times(self, metric: int, start: int, end: int) -> list[int]:
+        """When a metric's events in [start, end) were."""
+        rows = self._database.execute(
+            "SELECT time FROM events WHERE metric = ? AND time >= ? AND time < ?",
+            (metric, start, end),
+        )
+        return [time for (time,) in rows]
 
     def counts(self) -> dict[int, int]:
         """Number of events by metric number."""
@@ -177,13 +173,12 @@ class EventLog:
         return self._database.total_changes - before
 
     def flows(self) -> list[Flow]:
-        """Every flow start, in order."""
-        return [Flow(*row) for row in self._database.execute("SELECT * FROM flows ORDER BY event")]
+        """Every flow start, in order; deleting an event does not unsend mail."""
+        return [
+            Flow(*row)
+            for row in self._database.execute("SELECT key, time FROM flows ORDER BY event")
+        ]
 
     def flow_count(self) -> int:
         """How many flow starts there were."""
         return int(self._database.execute("SELECT count(*) FROM flows").fetchone()[0])
-
-    def close(self) -> None:
-        """Let the temporary file go."""
-        self._database.close()

@@ -1,4 +1,4 @@
-r"""The filter grammar of GET requests and aggregates.
+r"""The filter grammar of GET requests.
 
 Documented: strings stand in double quotes, with `"` and `\` escaped; conditions are joined by
 `and(...)` or by commas; lists stand in brackets. As in
@@ -8,6 +8,7 @@ Documented: strings stand in double quotes, with `"` and `\` escaped; conditions
 from __future__ import annotations
 
 import re
+from collections import deque
 from typing import NamedTuple, TypeAlias
 
 from recurly_klaviyo_sandbox.klaviyo.errors import Refusal
@@ -44,31 +45,7 @@ class Condition(NamedTuple):
         return str(self.values[0])
 
 
-class _Tokens:
-    def __init__(self, text: str) -> None:
-        self._tokens: list[tuple[str, str]] = []
-        self._at = 0
-        place = 0
-        text = text.strip()
-        while place < len(text):
-            match = _TOKEN.match(text, place)
-            if match is None:
-                raise _invalid(f"Unexpected character at position {place}.")
-            self._tokens.append((str(match.lastgroup), match.group(str(match.lastgroup))))
-            place = match.end()
-
-    def peek(self) -> tuple[str, str]:
-        return self._tokens[self._at] if self._at < len(self._tokens) else ("end", "")
-
-    def next(self) -> tuple[str, str]:
-        token = self.peek()
-        self._at += 1
-        return token
-
-    def expect(self, mark: str) -> None:
-        kind, text = self.next()
-        if (kind, text) != ("mark", mark):
-            raise _invalid(f"Expected '{mark}' and found '{text or 'the end'}'.")
+_Tokens: TypeAlias = deque[tuple[str, str]]  # kind and text; a mark's kind is the mark itself
 
 
 def parse(text: str) -> list[Condition]:
@@ -77,59 +54,74 @@ def parse(text: str) -> list[Condition]:
     Raises:
         Refusal: 400 when the text is not a filter.
     """
-    tokens = _Tokens(text)
+    tokens = _tokens(text.strip())
     conditions = _conditions(tokens)
-    if tokens.peek()[0] != "end":
-        raise _invalid(f"Unexpected '{tokens.peek()[1]}'.")
+    _take(tokens, "end")
     return conditions
+
+
+def _tokens(text: str) -> _Tokens:
+    found: _Tokens = deque()
+    place = 0
+    while place < len(text):
+        match = _TOKEN.match(text, place)
+        if match is None:
+            raise _invalid(f"Unexpected character at position {place}.")
+        kind, token = str(match.lastgroup), match[str(match.lastgroup)]
+        found.append((token if kind == "mark" else kind, token))
+        place = match.end()
+    found.append(("end", "the end"))
+    return found
+
+
+def _take(tokens: _Tokens, kind: str) -> str:
+    """The text of the next token, which is to be of that kind."""
+    found, text = tokens[0]
+    if found != kind:
+        raise _invalid(f"Expected '{kind}' and found '{text}'.")
+    tokens.popleft()
+    return text
 
 
 def _conditions(tokens: _Tokens) -> list[Condition]:
     found = _condition(tokens)
-    while tokens.peek() == ("mark", ","):
-        tokens.next()
+    while tokens[0][0] == ",":
+        tokens.popleft()
         found += _condition(tokens)
     return found
 
 
 def _condition(tokens: _Tokens) -> list[Condition]:
-    kind, operator = tokens.next()
-    if kind != "word":
-        raise _invalid(f"Expected an operator and found '{operator or 'the end'}'.")
-    tokens.expect("(")
+    operator = _take(tokens, "word")
+    _take(tokens, "(")
     if operator == "and":
-        inner = _conditions(tokens)
-        tokens.expect(")")
-        return inner
-    kind, field = tokens.next()
-    if kind != "word":
-        raise _invalid(f"Expected a field and found '{field or 'the end'}'.")
-    values: tuple[Scalar, ...] = ()
-    if operator != "has":
-        tokens.expect(",")
-        values = _values(tokens)
-    tokens.expect(")")
-    return [Condition(operator, field, values)]
+        found = _conditions(tokens)
+    else:
+        field = _take(tokens, "word")
+        values: tuple[Scalar, ...] = ()
+        if operator != "has":
+            _take(tokens, ",")
+            values = _values(tokens)
+        found = [Condition(operator, field, values)]
+    _take(tokens, ")")
+    return found
 
 
 def _values(tokens: _Tokens) -> tuple[Scalar, ...]:
-    if tokens.peek() != ("mark", "["):
+    if tokens[0][0] != "[":
         return (_scalar(tokens),)
-    tokens.next()
-    found = [_scalar(tokens)]
-    while tokens.peek() == ("mark", ","):
-        tokens.next()
+    found: list[Scalar] = []
+    while not found or tokens[0][0] == ",":
+        tokens.popleft()  # the bracket or a comma
         found.append(_scalar(tokens))
-    tokens.expect("]")
+    _take(tokens, "]")
     return tuple(found)
 
 
 def _scalar(tokens: _Tokens) -> Scalar:
-    kind, text = tokens.next()
-    if kind == "string":
-        return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL)
-    if kind != "word":
-        raise _invalid(f"Expected a value and found '{text or 'the end'}'.")
+    if tokens[0][0] == "string":
+        return re.sub(r"\\(.)", r"\1", tokens.popleft()[1][1:-1], flags=re.DOTALL)
+    text = _take(tokens, "word")
     if text in _WORDS:
         return _WORDS[text]
     return float(text) if _NUMBER.fullmatch(text) else text

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
 import orjson
+from starlette.requests import Request
+from starlette.responses import Response
 
 from recurly_klaviyo_sandbox.klaviyo import background, endpoints, query, revisions
 from recurly_klaviyo_sandbox.klaviyo.calls import Call
@@ -53,7 +55,7 @@ class Http:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         headers = {name.decode("latin-1"): value for name, value in scope["headers"]}
-        body = await _body(receive)
+        body = await Request(scope, receive).body()
         if self.before_each_request is not None:
             self.before_each_request(scope["method"], scope["path"])
         extra: dict[str, str] = {}
@@ -64,7 +66,10 @@ class Http:
             status, document = refusal.status, {"errors": refusal.errors}
             # Recorded: a 429 carries Retry-After and none of the RateLimit headers.
             extra.update(refusal.headers)
-        await _send(send, status, document, extra)
+        if document is not None and status != 429:  # noqa: PLR2004  (recorded: a 429 has no type)
+            extra["Content-Type"] = JSON_API
+        content = b"" if document is None else orjson.dumps(document)
+        await Response(content, status, extra)(scope, receive, send)
 
     def _answer(
         self, scope: Scope, headers: dict[str, bytes], body: bytes, extra: dict[str, str]
@@ -83,7 +88,7 @@ class Http:
         self._pace(endpoint, extra)
         _authorize(scopes, endpoint)
         if endpoint.method in _BODY_METHODS:
-            body = self._readable(headers, body, endpoint)
+            body = self._readable(headers, body, endpoint.allowed.body_bytes)
         parameters = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         base = f"{scope['scheme']}://{headers.get('host', b'127.0.0.1').decode('latin-1')}"
         asked = query.read(parameters, endpoint.allowed)
@@ -94,25 +99,17 @@ class Http:
 
     def _authenticate(self, header: str) -> frozenset[str]:
         """The scopes of the key; recorded: 401 without a valid one."""
+        known = header.startswith(_PREFIX)
+        scopes = self._keys.get(header.removeprefix(_PREFIX)) if known else None
+        if scopes is not None:
+            return scopes
+        title = detail = "Incorrect authentication credentials."
         if not header:
-            raise Refusal.one(
-                401,
-                "not_authenticated",
-                "Authentication credentials were not provided.",
-                "Missing or invalid private key.",
-                headers=_CHALLENGE,
-            )
-        key = header.removeprefix(_PREFIX) if header.startswith(_PREFIX) else ""
-        scopes = self._keys.get(key)
-        if scopes is None:
-            raise Refusal.one(
-                401,
-                "not_authenticated" if header.startswith(_PREFIX) else "authentication_failed",
-                "Incorrect authentication credentials.",
-                "Incorrect authentication credentials.",
-                headers=_CHALLENGE if header.startswith(_PREFIX) else None,
-            )
-        return scopes
+            title = "Authentication credentials were not provided."
+            detail = "Missing or invalid private key."
+        elif not known:
+            raise Refusal.one(401, "authentication_failed", title, detail)
+        raise Refusal.one(401, "not_authenticated", title, detail, headers=_CHALLENGE)
 
     def _pace(self, endpoint: Endpoint, extra: dict[str, str]) -> None:
         if not self._state.options.limits:
@@ -129,7 +126,7 @@ class Http:
             )
         extra.update(headers)
 
-    def _readable(self, headers: dict[str, bytes], body: bytes, endpoint: Endpoint) -> bytes:
+    def _readable(self, headers: dict[str, bytes], body: bytes, limit: int) -> bytes:
         """The body, unpacked; 415 for other forms than JSON:API and 413 when it is too large."""
         options = self._state.options
         kind = headers.get("content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
@@ -138,17 +135,17 @@ class Http:
         coding = headers.get("content-encoding", b"identity").decode("latin-1").lower()
         if coding == "gzip" and options.accept_gzip:
             # Documented: sizes count decompressed.
-            body = _unpack(body, endpoint.body_bytes)
+            body = _unpack(body, limit)
         elif coding != "identity":
             raise _unsupported(f"Unsupported content encoding '{coding}' in request.")
         if not body.isascii():
             _check_text(body)  # what is kept as raw JSON is not looked at again
-        if len(body) > endpoint.body_bytes:
+        if len(body) > limit:
             raise Refusal.one(
                 413,
                 "payload_too_large",
                 "Payload too large.",
-                f"The request has more than the {endpoint.body_bytes:,} bytes it may have.",
+                f"The request has more than the {limit:,} bytes it may have.",
             )
         return body
 
@@ -188,40 +185,18 @@ def _unsupported(detail: str) -> Refusal:
 
 
 def _unpack(body: bytes, limit: int) -> bytes:
-    unpacker = zlib.decompressobj(wbits=31)
     try:
-        return unpacker.decompress(body, limit + 1)
+        return zlib.decompressobj(wbits=31).decompress(body, limit + 1)
     except zlib.error as reason:
-        raise Refusal.one(
-            400, "parse_error", "Malformed request.", "The body is not gzip."
-        ) from reason
+        raise _malformed("The body is not gzip.") from reason
 
 
 def _check_text(body: bytes) -> None:
     try:
         body.decode()
     except UnicodeDecodeError as reason:
-        raise Refusal.one(
-            400, "parse_error", "Malformed request.", f"The body is not UTF-8: {reason.reason}."
-        ) from reason
+        raise _malformed(f"The body is not UTF-8: {reason.reason}.") from reason
 
 
-async def _body(receive: Receive) -> bytes:
-    parts = []
-    while True:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(parts) if len(parts) > 1 else parts[0]
-
-
-async def _send(
-    send: Send, status: int, document: dict[str, Any] | None, extra: dict[str, str]
-) -> None:
-    body = b"" if document is None else orjson.dumps(document)
-    headers = [(name.lower().encode(), value.encode()) for name, value in extra.items()]
-    if document is not None and status != 429:  # noqa: PLR2004  (recorded: a 429 has no type)
-        headers.append((b"content-type", JSON_API.encode()))
-    headers.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def _malformed(detail: str) -> Refusal:
+    return Refusal.one(400, "parse_error", "Malformed request.", detail)

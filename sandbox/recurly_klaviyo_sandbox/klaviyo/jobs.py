@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from recurly_klaviyo_sandbox.klaviyo.options import Options
     from recurly_klaviyo_sandbox.klaviyo.shapes import ImportedProfile
 
@@ -18,10 +16,8 @@ class ImportError_(NamedTuple):  # noqa: N801  (the built-in has Klaviyo's name 
     """Why one row was not imported."""
 
     id: str
-    code: str
-    title: str
-    detail: str
     pointer: str
+    detail: str
     payload: dict[str, Any]
 
 
@@ -68,32 +64,26 @@ class ImportJobs:
     reason for which their rows fail.
     """
 
+    sent: list[ImportJob] = field(default_factory=list)
     cancel_next: int = 0
     refusals: dict[str, str] = field(default_factory=dict)
-    _by_id: dict[str, ImportJob] = field(default_factory=dict)
-
-    def __iter__(self) -> Iterator[ImportJob]:
-        return iter(self._by_id.values())
-
-    def __len__(self) -> int:
-        return len(self._by_id)
 
     def get(self, identifier: str, now: float) -> ImportJob | None:
         """The job, unless it has expired."""
-        job = self._by_id.get(identifier)
-        return None if job is None or job.expires <= now else job
+        found = (job for job in self.sent if job.id == identifier and job.expires > now)
+        return next(found, None)
 
     def add(self, rows: list[ImportedProfile], lists: tuple[str, ...], now: float) -> ImportJob:
         """Queue a job."""
-        job = ImportJob(f"01SANDB0XJ0B{len(self._by_id) + 1:014d}", now, len(rows), lists, rows)
+        job = ImportJob(f"01SANDB0XJ0B{len(self.sent) + 1:014d}", now, len(rows), lists, rows)
         if self.cancel_next:
             self.cancel_next -= 1
             job.doomed = True
-        self._by_id[job.id] = job
+        self.sent.append(job)
         return job
 
     def due(self, options: Options, now: float) -> list[ImportJob]:
         """The open jobs whose time is up, in the order in which they end."""
         ready = now - options.job_duration.total_seconds()
-        due = [job for job in self._by_id.values() if job.open and job.created <= ready]
+        due = [job for job in self.sent if job.open and job.created <= ready]
         return due[::-1] if options.import_order == "reversed" else due

@@ -23,14 +23,16 @@ class Budget(NamedTuple):
 
 @dataclass
 class _Window:
-    start: float = -math.inf
+    length: float
+    limit: int
+    end: float = -math.inf
     used: int = 0
 
-
-@dataclass
-class _Windows:
-    burst: _Window = field(default_factory=_Window)
-    steady: _Window = field(default_factory=_Window)
+    def roll(self, now: float) -> None:
+        """Begin anew once the time is over."""
+        if now >= self.end:
+            self.used = 0
+            self.end = now - now % self.length + self.length  # assumed: with the clock's minute
 
 
 @dataclass
@@ -42,7 +44,7 @@ class RateLimiter:
 
     real_time: Callable[[], float]
     options: Options
-    _windows: dict[str, _Windows] = field(default_factory=dict)
+    _windows: dict[str, tuple[_Window, _Window]] = field(default_factory=dict)
 
     def admit(self, endpoint: str, budget: Budget) -> tuple[int | None, dict[str, str]]:
         """Count one request: (seconds to wait or None, headers of the answer).
@@ -53,36 +55,20 @@ class RateLimiter:
         Assumed: refused requests do not count.
         """
         now = self.real_time()
-        windows = self._windows.setdefault(endpoint, _Windows())
-        self._roll(windows.burst, SECOND, now)
-        self._roll(windows.steady, MINUTE, now)
-        waits = [
-            window.start + length - now
-            for window, length, limit in (
-                (windows.burst, SECOND, budget.burst),
-                (windows.steady, MINUTE, budget.steady),
-            )
-            if window.used >= limit
-        ]
+        new = _Window(SECOND, budget.burst), _Window(MINUTE, budget.steady)
+        windows = burst, steady = self._windows.setdefault(endpoint, new)
+        for window in windows:
+            window.roll(now)
+        waits = [window.end - now for window in windows if window.used >= window.limit]
         if waits:
             return max(1, math.ceil(max(waits))), {}
-        windows.burst.used += 1
-        windows.steady.used += 1
-        steady = self.options.first_window == "steady" or (
-            self.options.first_window == "alternating" and windows.steady.used % 2 == 0
-        )
-        window, length, limit = (
-            (windows.steady, MINUTE, budget.steady)
-            if steady
-            else (windows.burst, SECOND, budget.burst)
-        )
+        for window in windows:
+            window.used += 1
+        way = self.options.first_window
+        alternate = way == "alternating" and steady.used % 2 == 0
+        first = steady if way == "steady" or alternate else burst
         return None, {
-            "RateLimit-Limit": f"{limit}, {budget.burst};w=1, {budget.steady};w=60",
-            "RateLimit-Remaining": str(limit - window.used),
-            "RateLimit-Reset": str(int(window.start + length - now)),
+            "RateLimit-Limit": f"{first.limit}, {budget.burst};w=1, {budget.steady};w=60",
+            "RateLimit-Remaining": str(first.limit - first.used),
+            "RateLimit-Reset": str(int(first.end - now)),
         }
-
-    def _roll(self, window: _Window, length: float, now: float) -> None:
-        if now >= window.start + length:
-            window.used = 0
-            window.start = now - now % length  # assumed: with the clock's second and minute

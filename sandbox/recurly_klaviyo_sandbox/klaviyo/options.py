@@ -12,13 +12,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-ImportOrder = Literal["sent", "reversed"]
-FirstWindow = Literal["burst", "steady", "alternating"]
-AbsentLinks = Literal["null", "omitted"]
-ImportConflict = Literal["error", "email", "external_id"]
-EventConflict = Literal["email", "external_id", "drop"]
-OriginalPayload = Literal["resource", "attributes"]
-
 
 @dataclass(slots=True)
 class Options:
@@ -32,14 +25,20 @@ class Options:
 
     # Pace.
     limits: bool = True  # documented: a burst and a steady window per endpoint
-    first_window: FirstWindow = "burst"  # recorded: what the RateLimit headers speak of
+    first_window: Literal["burst", "steady", "alternating"] = (
+        "burst"  # recorded: what the RateLimit headers speak of
+    )
     visibility_lag: timedelta = timedelta(0)  # documented: up to minutes; zero keeps tests short
 
     # Import jobs.
     job_polls: int = 1  # status reads that still find a job unfinished
     job_duration: timedelta = timedelta(seconds=2)  # after it a job ends, polled or not
-    import_order: ImportOrder = "sent"  # documented: order is not guaranteed, so try "reversed"
-    original_payload: OriginalPayload = "resource"  # assumed: an import error shows the row as sent
+    import_order: Literal["sent", "reversed"] = (
+        "sent"  # documented: order is not guaranteed, so try "reversed"
+    )
+    original_payload: Literal["resource", "attributes"] = (
+        "resource"  # assumed: an import error shows the row as sent
+    )
     bulk_unset_effective: bool = True  # assumed: the schema allows it, its effect is unverified
 
     # What is accepted.
@@ -52,13 +51,16 @@ class Options:
     # Who is who.
     external_id_merges: bool = True  # documented in a guide; an older page says the contrary
     conflict_status: Literal[400, 409] = 409  # recorded 409, documented 400, on profile-import
-    import_conflict: ImportConflict = "error"  # assumed for rows in bulk; others: who wins
-    event_conflict: EventConflict = "email"  # assumed: the address wins; "drop" loses the event
+    import_conflict: Literal["error", "email", "external_id"] = (
+        "error"  # assumed for rows in bulk; others: who wins
+    )
+    event_conflict: Literal["email", "external_id", "drop"] = (
+        "email"  # assumed: the address wins; "drop" loses the event
+    )
     merge_duration: timedelta = timedelta(seconds=2)  # documented: merges are asynchronous
     merged_ids_resolve: bool = True  # recorded: a merged profile's id leads on "for a while"
     merged_keys_known: bool = True  # assumed: its unique_ids are known when they are sent again
 
     # What is shown.
     show_event_id: bool = True  # recorded: `$event_id` is among an API event's properties
-
-    absent_links: AbsentLinks = "null"  # recorded null; the OpenAPI document has strings only
+    absent_links: Literal["null", "omitted"] = "null"  # recorded; OpenAPI knows strings only

@@ -1,4 +1,4 @@
-"""From the body of a request to stored profiles: bulk import, profile-import, create, update."""
+"""The endpoints that change profiles: bulk import, profile-import, create, update, merge."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import orjson
 
-from recurly_klaviyo_sandbox.klaviyo import diagnosis, profiles, rules, values
+from recurly_klaviyo_sandbox.klaviyo import diagnosis, profiles, resources, rules, values
 from recurly_klaviyo_sandbox.klaviyo.errors import INVALID, Problem, Refusal
 from recurly_klaviyo_sandbox.klaviyo.jobs import ImportError_, ImportJob
 from recurly_klaviyo_sandbox.klaviyo.profiles import Identifiers, IdentityConflictError, Profile
@@ -23,19 +23,21 @@ from recurly_klaviyo_sandbox.klaviyo.shapes import (
 from recurly_klaviyo_sandbox.klaviyo.state import Merge
 
 if TYPE_CHECKING:
-    from recurly_klaviyo_sandbox.klaviyo.shapes import NewProfileAttributes
+    from recurly_klaviyo_sandbox.klaviyo.calls import Answer, Call
+    from recurly_klaviyo_sandbox.klaviyo.shapes import NewProfileAttributes, ProfileMeta
     from recurly_klaviyo_sandbox.klaviyo.state import State
 
 PROFILES_PER_REQUEST = 10_000  # documented
 _WAY = ("data", "attributes", "profiles", "data")
 _ROWS = f"/{'/'.join(_WAY)}"
+_DUPLICATE = "Duplicate email found."  # documented wording
 _ID = re.compile("[0-9A-Z]{26}")  # recorded: a ULID
 _decode_job = msgspec.json.Decoder(ImportJobBody).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def take_import(state: State, body: bytes) -> ImportJob:
-    """Validate a bulk import and queue its job.
+def bulk_import_profiles(state: State, call: Call) -> Answer:
+    """POST /api/profile-bulk-import-jobs: 202 and the queued job.
 
     Documented: the synchronous validation is all or nothing; an invalid phone number passes.
 
@@ -45,12 +47,12 @@ def take_import(state: State, body: bytes) -> ImportJob:
     found: list[Problem] = []
     lists: tuple[str, ...] = ()
     try:
-        job = _decode_job(body).data
-        rows = list(enumerate(job.attributes.profiles.data))
-        if job.relationships and job.relationships.lists and job.relationships.lists.data:
-            lists = tuple(reference.id for reference in job.relationships.lists.data)
+        sent = _decode_job(call.body).data
+        rows = list(enumerate(sent.attributes.profiles.data))
+        if sent.relationships and sent.relationships.lists and sent.relationships.lists.data:
+            lists = tuple(reference.id for reference in sent.relationships.lists.data)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        rows, found = diagnosis.salvage(body, ImportJobBody, _WAY, ImportedProfile)
+        rows, found = diagnosis.salvage(call.body, ImportJobBody, _WAY, ImportedProfile)
     for index, row in rows:
         problems = rules.imported_profile_problems(row, refuse_phones=False)
         found += [problem.below(f"{_ROWS}/{index}") for problem in problems]
@@ -62,7 +64,8 @@ def take_import(state: State, body: bytes) -> ImportJob:
     for identifier in lists:
         if state.lists.get(identifier) is None:
             raise Refusal.not_found("list", identifier)
-    return state.jobs.add([row for _, row in rows], lists, state.now())
+    job = state.jobs.add([row for _, row in rows], lists, state.now())
+    return resources.one(resources.import_job(job, call), call, status=202)
 
 
 def work(state: State, job: ImportJob) -> None:
@@ -70,57 +73,45 @@ def work(state: State, job: ImportJob) -> None:
     order = list(enumerate(job.rows))
     if state.options.import_order == "reversed":
         order.reverse()
-    now = state.now()
     for index, row in order:
-        failure = _import_row(state, job, row, now)
-        if failure is not None:
-            place, detail = failure
-            job.errors.append(
-                ImportError_(
-                    f"{job.id}-{index}",
-                    "invalid",
-                    "Invalid input.",
-                    detail,
-                    f"{_ROWS}/{index}{place}",
-                    _payload(state, row),
-                )
-            )
+        problem = _import_row(state, job, row)
+        if problem is not None:
+            identifier, pointer = f"{job.id}-{index}", f"{_ROWS}/{index}{problem.pointer}"
+            payload: dict[str, Any] = orjson.loads(_encode(row))
+            if state.options.original_payload == "attributes":
+                payload = payload["attributes"]
+            job.errors.append(ImportError_(identifier, pointer, problem.detail, payload))
 
 
-def _import_row(
-    state: State, job: ImportJob, row: ImportedProfile, now: float
-) -> tuple[str, str] | None:
+def _import_row(state: State, job: ImportJob, row: ImportedProfile) -> Problem | None:
     """Write one row; what is wrong with it, if it cannot be written."""
     attributes = row.attributes
     identifiers = profiles.identifiers(attributes)
     if identifiers.email:
         reason = state.jobs.refusals.get(identifiers.email.lower())
         if reason is not None:
-            return "/attributes/email", reason
+            return Problem("/attributes/email", reason)
     try:
-        profile = _profile_for(state, row.id or None, identifiers, now)
+        profile = _profile_for(state, row.id or None, identifiers)
     except IdentityConflictError as conflict:
         winner = state.options.import_conflict
         if winner == "error":
-            return "/attributes/email", "Duplicate email found."  # documented wording
+            return Problem("/attributes/email", _DUPLICATE)
         profile, own = conflict.decide(identifiers, "id" if row.id else winner)
         state.profiles.identify(profile, own)
     if profile is None:
         if row.id:
-            return "/id", f"A profile with id {row.id} does not exist."  # assumed
-        return "/attributes/phone_number", values.PHONE_DETAIL  # assumed: nothing else identifies
+            return Problem("/id", f"A profile with id {row.id} does not exist.")  # assumed
+        return Problem("/attributes/phone_number", values.PHONE_DETAIL)  # assumed: its only one
     profiles.merge(profile, attributes, nulls_clear=False)
-    if row.meta and row.meta.patch_properties:
-        profiles.patch(profile, row.meta.patch_properties, unset=state.options.bulk_unset_effective)
-    profile.updated = now
+    profiles.patch(profile, row.meta, unset=state.options.bulk_unset_effective)
+    profile.updated = state.now()
     profile.lists += tuple(name for name in job.lists if name not in profile.lists)
     job.profiles.append(profile.number)
     return None
 
 
-def _profile_for(
-    state: State, identifier: str | None, identifiers: Identifiers, now: float
-) -> Profile | None:
+def _profile_for(state: State, identifier: str | None, identifiers: Identifiers) -> Profile | None:
     """The profile to write to, found or created; None when nothing identifies one.
 
     Raises:
@@ -129,111 +120,85 @@ def _profile_for(
     book = state.profiles
     if identifier:
         profile = book.get(identifier)
-        if profile is None:
-            return None
-        holders = {"id": profile, **book.holders(identifiers)}
+        holders = {"id": profile, **book.holders(identifiers)} if profile else {}
         if len(set(holders.values())) > 1:
             raise IdentityConflictError(holders)
-        book.identify(profile, identifiers)
-        return profile
-    found = book.find(identifiers, external_id_merges=state.options.external_id_merges)
-    if found is None:
-        if not identifiers:
-            return None
-        profile = book.create(now)
     else:
-        profile = found
-    book.identify(profile, identifiers)
+        profile = book.find(identifiers, external_id_merges=state.options.external_id_merges)
+        if profile is None and identifiers:
+            profile = book.create(state.now())
+    if profile is not None:
+        book.identify(profile, identifiers)
     return profile
 
 
-def _payload(state: State, row: ImportedProfile) -> dict[str, Any]:
-    payload: dict[str, Any] = orjson.loads(_encode(row))
-    return payload["attributes"] if state.options.original_payload == "attributes" else payload
-
-
-def upsert(state: State, body: bytes) -> tuple[Profile, bool]:
-    """POST /api/profile-import: the profile and whether it is new.
+def import_profile(state: State, call: Call) -> Answer:
+    """POST /api/profile-import: 201 for a new profile, 200 for an updated one.
 
     Raises:
         Refusal: 400 for what is wrong, 404 for an unknown id, and for identifiers of two people
             409 (recorded) or 400 "Duplicate email found" (documented), as switched.
     """
-    sent = diagnosis.decode(body, ImportedProfileBody).data
+    sent = diagnosis.decode(call.body, ImportedProfileBody).data
     _refuse(rules.imported_profile_problems(sent, refuse_phones=True))
     attributes = sent.attributes
-    identifiers = profiles.identifiers(attributes)
-    now = state.now()
     known = len(state.profiles)
     try:
-        profile = _profile_for(state, sent.id or None, identifiers, now)
+        profile = _profile_for(state, sent.id or None, profiles.identifiers(attributes))
     except IdentityConflictError as conflict:
         if state.options.conflict_status == 409:  # noqa: PLR2004  (the HTTP status)
             person, *others = conflict.holders.values()
-            raise duplicate(next(each for each in others if each is not person)) from conflict
-        problem = Problem("/data/attributes/email", "Duplicate email found.")
+            raise _duplicate(next(each for each in others if each is not person)) from conflict
+        problem = Problem("/data/attributes/email", _DUPLICATE)
         raise Refusal.invalid([problem]) from conflict
     if profile is None:
         raise Refusal.not_found("profile", sent.id or attributes.kx or "")
-    state.profiles.clear_identifiers(profile, attributes)
-    profiles.merge(profile, attributes, nulls_clear=True)
-    if sent.meta and sent.meta.patch_properties:
-        profiles.patch(profile, sent.meta.patch_properties, unset=True)
-    profile.updated = now
-    return profile, len(state.profiles) > known
+    _write(state, profile, attributes, sent.meta)
+    status = 201 if len(state.profiles) > known else 200
+    return resources.one(resources.profile(profile, call), call, status=status)
 
 
-def create(state: State, body: bytes) -> Profile:
-    """POST /api/profiles: a new profile.
+def create_profile(state: State, call: Call) -> Answer:
+    """POST /api/profiles: 201 and a new profile.
 
     Raises:
         Refusal: 400 for what is wrong, 409 when an identifier is taken (documented).
     """
-    attributes = diagnosis.decode(body, NewProfileBody).data.attributes
+    attributes = diagnosis.decode(call.body, NewProfileBody).data.attributes
     _refuse(rules.profile_problems(attributes))
-    taken = _holder(state, attributes)
-    if taken is not None:
-        raise duplicate(taken)
-    now = state.now()
-    profile = state.profiles.create(now)
-    identifiers = profiles.identifiers(attributes)
-    state.profiles.identify(profile, identifiers)
-    profiles.merge(profile, attributes, nulls_clear=True)
-    return profile
+    _refuse_taken(state, attributes)
+    profile = state.profiles.create(state.now())
+    state.profiles.identify(profile, profiles.identifiers(attributes))
+    _write(state, profile, attributes)
+    return resources.one(resources.profile(profile, call), call, status=201)
 
 
-def change(state: State, identifier: str, body: bytes) -> Profile:
-    """PATCH /api/profiles/{id}: null clears, what is absent stays (documented).
+def update_profile(state: State, call: Call) -> Answer:
+    """PATCH /api/profiles/{id}: 200 and the profile as it is now.
 
     Raises:
         Refusal: 400, 404, or 409 when an identifier is another's (recorded).
     """
-    sent = diagnosis.decode(body, ChangedProfileBody).data
-    problems = rules.profile_problems(sent.attributes, identified=True)
+    identifier = call.path["id"]
+    sent = diagnosis.decode(call.body, ChangedProfileBody).data
+    problems = rules.profile_problems(sent.attributes, sent.id)
     if sent.id != identifier:
         problems.append(Problem("/id", "The id differs from the one in the path."))
     _refuse(problems)
     profile = known(state, identifier)
-    taken = _holder(state, sent.attributes, beside=profile)
-    if taken is not None:
-        raise duplicate(taken)
-    identifiers = profiles.identifiers(sent.attributes)
-    state.profiles.identify(profile, identifiers)
-    state.profiles.clear_identifiers(profile, sent.attributes)
-    profiles.merge(profile, sent.attributes, nulls_clear=True)
-    if sent.meta and sent.meta.patch_properties:
-        profiles.patch(profile, sent.meta.patch_properties, unset=True)
-    profile.updated = state.now()
-    return profile
+    _refuse_taken(state, sent.attributes, beside=profile)
+    state.profiles.identify(profile, profiles.identifiers(sent.attributes))
+    _write(state, profile, sent.attributes, sent.meta)
+    return resources.one(resources.profile(profile, call), call)
 
 
-def take_merge(state: State, body: bytes) -> Profile:
-    """POST /api/profile-merge: queue the merge of one source, return the destination.
+def merge_profiles(state: State, call: Call) -> Answer:
+    """POST /api/profile-merge: 201 before anything is merged (documented).
 
     Raises:
         Refusal: 400 unless there is one other profile to merge, 404 for unknown ids.
     """
-    sent = diagnosis.decode(body, MergeBody).data
+    sent = diagnosis.decode(call.body, MergeBody).data
     sources = sent.relationships.profiles.data or []
     if len(sources) != 1 or sources[0].id == sent.id:
         pointer = "/data/relationships/profiles/data"
@@ -241,7 +206,9 @@ def take_merge(state: State, body: bytes) -> Profile:
     _, destination = (known(state, identifier) for identifier in (sources[0].id, sent.id))
     due = state.now() + state.options.merge_duration.total_seconds()
     state.merges.append(Merge(sources[0].id, sent.id, due))
-    return destination
+    here = f"{call.base}/api/profiles/{destination.id}/"
+    data = {"type": "profile", "id": destination.id, "links": {"self": here}}
+    return resources.one(data, call, status=201)
 
 
 def merge(state: State, source_id: str, destination_id: str) -> None:
@@ -271,20 +238,34 @@ def known(state: State, identifier: str) -> Profile:
     return profile
 
 
+def _write(
+    state: State,
+    profile: Profile,
+    attributes: NewProfileAttributes,
+    meta: ProfileMeta | msgspec.UnsetType = msgspec.UNSET,
+) -> None:
+    """Null clears, what is absent stays (documented)."""
+    state.profiles.clear_identifiers(profile, attributes)
+    profiles.merge(profile, attributes, nulls_clear=True)
+    profiles.patch(profile, meta, unset=True)
+    profile.updated = state.now()
+
+
 def _refuse(problems: list[Problem]) -> None:
     if problems:
         raise Refusal.invalid([problem.below("/data") for problem in problems])
 
 
-def _holder(
+def _refuse_taken(
     state: State, attributes: NewProfileAttributes, beside: Profile | None = None
-) -> Profile | None:
-    """Another profile that has one of these identifiers."""
-    holders = state.profiles.holders(profiles.identifiers(attributes)).values()
-    return next((holder for holder in holders if holder is not beside), None)
+) -> None:
+    """Another profile may not have one of these identifiers."""
+    for holder in state.profiles.holders(profiles.identifiers(attributes)).values():
+        if holder is not beside:
+            raise _duplicate(holder)
 
 
-def duplicate(holder: Profile) -> Refusal:
+def _duplicate(holder: Profile) -> Refusal:
     """409 that names the profile which has the identifier (recorded)."""
     return Refusal.one(
         409,

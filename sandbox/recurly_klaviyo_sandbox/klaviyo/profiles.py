@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from recurly_klaviyo_sandbox.klaviyo import values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from recurly_klaviyo_sandbox.klaviyo.shapes import NewProfileAttributes, PatchProperties
+    from recurly_klaviyo_sandbox.klaviyo.shapes import NewProfileAttributes, ProfileMeta
 
 ATTRIBUTES = ("first_name", "last_name", "organization", "locale", "title", "image")
 LOCATION = (
@@ -86,7 +86,7 @@ class ProfileBook:
         self._holders: dict[str, defaultdict[str, list[Profile]]] = {
             name: defaultdict(list) for name in Identifiers._fields
         }
-        self._by_anonymous_id: dict[str, Profile] = {}
+        self.browsers: dict[str, Profile] = {}  # who was identified in one, by its anonymous_id
         self._gone: set[int] = set()  # numbers of profiles that were merged or deleted
 
     def __len__(self) -> int:
@@ -110,10 +110,6 @@ class ProfileBook:
     def holder(self, name: str, value: str) -> Profile | None:
         """The first of them."""
         return next(iter(self.sharing(name, value)), None)
-
-    def with_anonymous_id(self, anonymous_id: str) -> Profile | None:
-        """The profile a browser was once identified as."""
-        return self._by_anonymous_id.get(anonymous_id)
 
     def holders(self, identifiers: Identifiers) -> dict[str, Profile]:
         """Who has which of these identifiers, by the identifier's name, the address first."""
@@ -151,10 +147,6 @@ class ProfileBook:
                 setattr(profile, name, _alike(name, value))
                 self._holders[name][_alike(name, value)].append(profile)
 
-    def remember_browser(self, profile: Profile, anonymous_id: str) -> None:
-        """Tie an anonymous_id to a profile."""
-        self._by_anonymous_id[anonymous_id] = profile
-
     def clear_identifiers(self, profile: Profile, attributes: NewProfileAttributes) -> None:
         """Take away what the payload sets to null, except the last identifier (assumed)."""
         for name in Identifiers._fields:
@@ -169,14 +161,10 @@ class ProfileBook:
         Documented: the source is deleted. Recorded: its id leads to the destination for a while,
         here for ever or, unless `ids_resolve`, not at all.
         """
-        own, left = _of(destination), _of(source)
+        lacking = [name for name in Identifiers._fields if getattr(destination, name) is None]
+        gained = {name: getattr(source, name) for name in lacking}
         self.remove(source)
-        self.identify(
-            destination,
-            Identifiers(
-                *(new if old is None else None for old, new in zip(own, left, strict=True))
-            ),
-        )
+        self.identify(destination, Identifiers(**gained))
         self._by_number[source.number] = destination
         if ids_resolve:
             self._by_id[source.id] = destination
@@ -207,43 +195,38 @@ def _alike(name: str, value: str) -> str:
     return value.strip().lower() if name == "email" else value
 
 
-def _of(profile: Profile) -> Identifiers:
-    return Identifiers(profile.email, profile.phone_number, profile.external_id)
-
-
 def merge(profile: Profile, attributes: NewProfileAttributes, *, nulls_clear: bool) -> None:
     """Write attributes and custom properties into a profile.
 
     Documented: what is absent stays; null clears in profile-import and PATCH, and is ignored in
     a bulk import.
     """
-    for name in ATTRIBUTES:
-        value = getattr(attributes, name)
-        if value is not UNSET:
-            _put(profile.attributes, name, value, nulls_clear=nulls_clear)
+    own = {name: getattr(attributes, name) for name in ATTRIBUTES}
+    _write(profile.attributes, own, nulls_clear=nulls_clear)
     if attributes.location is not UNSET:
-        for name in LOCATION:
-            value = getattr(attributes.location, name)
-            if value is not UNSET:
-                _put(profile.location, name, value, nulls_clear=nulls_clear)
+        place = {name: getattr(attributes.location, name) for name in LOCATION}
+        _write(profile.location, place, nulls_clear=nulls_clear)
     raw = bytes(attributes.properties)
     if raw == b"null":
         if nulls_clear:
             profile.properties = {}
     elif raw:
-        for name, value in msgspec.json.decode(raw).items():
-            _put(profile.properties, name, value, nulls_clear=nulls_clear)
+        _write(profile.properties, msgspec.json.decode(raw), nulls_clear=nulls_clear)
 
 
-def _put(target: dict[str, Any], name: str, value: Any, *, nulls_clear: bool) -> None:
-    if value is not None:
-        target[name] = value
-    elif nulls_clear:
-        target.pop(name, None)
+def _write(target: dict[str, Any], changes: dict[str, Any], *, nulls_clear: bool) -> None:
+    for name, value in changes.items():
+        if value is None and nulls_clear:
+            target.pop(name, None)
+        elif value is not None and value is not UNSET:
+            target[name] = value
 
 
-def patch(profile: Profile, changes: PatchProperties, *, unset: bool) -> None:
+def patch(profile: Profile, meta: ProfileMeta | UnsetType, *, unset: bool) -> None:
     """Append to, take from and remove custom properties (documented)."""
+    if not meta or not meta.patch_properties:
+        return
+    changes = meta.patch_properties
     for name, value in (changes.append or {}).items():
         items = _as_list(profile.properties.get(name))
         items.extend(item for item in _as_list(value) if item not in items)

@@ -7,10 +7,10 @@ opaque cursor; `fields[...]` thins the attributes, `include` adds related resour
 from __future__ import annotations
 
 import base64
-import binascii
-from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias
+from urllib.parse import quote, urlencode
 
+import msgspec
 import orjson
 
 from recurly_klaviyo_sandbox.klaviyo import filters
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.klaviyo.filters import Condition
 
 
+_Natural: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
+
+
 class Allowed(NamedTuple):
-    """What an endpoint's query string may hold.
+    """What a request to an endpoint may hold.
 
     `fields` maps a resource type to its fields, `filters` a field to its operators.
     """
@@ -38,6 +41,7 @@ class Allowed(NamedTuple):
     page_size: int | None = None
     page_size_limit: int | None = None
     paged: bool = False
+    body_bytes: int = 5_000_000  # documented: 5 MB; assumed: the smaller megabyte
 
 
 class Query(NamedTuple):
@@ -49,13 +53,23 @@ class Query(NamedTuple):
     fields: Mapping[str, frozenset[str]] = {}
     additional: frozenset[str] = frozenset()
     page_size: int = 0
-    cursor: tuple[Any, ...] | None = None
+    cursor: tuple[int, ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
 
     @property
     def descending(self) -> bool:
         """Whether the sort runs downwards."""
         return self.sort.startswith("-")
+
+    def start(self, length: int) -> tuple[int, ...]:
+        """Where the page starts, in so many numbers; nothing for the first page.
+
+        Raises:
+            Refusal: 400 when the cursor is another endpoint's.
+        """
+        if self.cursor and len(self.cursor) != length:
+            raise _invalid_cursor()
+        return self.cursor
 
 
 def read(parameters: list[tuple[str, str]], allowed: Allowed) -> Query:
@@ -64,9 +78,8 @@ def read(parameters: list[tuple[str, str]], allowed: Allowed) -> Query:
     Raises:
         Refusal: 400, naming the parameter.
     """
-    names = [name for name, _ in parameters]
     given = dict(parameters)
-    for name in names:
+    for name in given:
         if name not in _allowed_names(allowed):
             # Reported wording, with the underscore: "'page_size' is not a valid field ...".
             shown = name.replace("[", "_").rstrip("]")
@@ -89,7 +102,7 @@ def read(parameters: list[tuple[str, str]], allowed: Allowed) -> Query:
         fields,
         _subset(given.get(additional, ""), allowed.additional, additional),
         _page_size(given.get("page[size]"), allowed),
-        _cursor(given.get("page[cursor]")),
+        _cursor(given["page[cursor]"]) if "page[cursor]" in given else (),
         tuple(parameters),
     )
 
@@ -140,27 +153,25 @@ def _page_size(text: str | None, allowed: Allowed) -> int:
     return int(text)
 
 
-def _cursor(text: str | None) -> tuple[Any, ...] | None:
-    if text is None:
-        return None
+def _cursor(text: str) -> tuple[int, ...]:
     try:
-        decoded = orjson.loads(base64.urlsafe_b64decode(text.encode()))
-    except (binascii.Error, ValueError) as reason:
-        raise Refusal.parameter("page[cursor]", "Invalid cursor provided.") from reason
-    if not isinstance(decoded, list):
-        raise Refusal.parameter("page[cursor]", "Invalid cursor provided.")
-    return tuple(decoded)
+        return msgspec.json.decode(base64.urlsafe_b64decode(text), type=tuple[_Natural, ...])
+    except (msgspec.DecodeError, ValueError) as reason:
+        raise _invalid_cursor() from reason
 
 
-def cursor(position: tuple[Any, ...]) -> str:
+def _invalid_cursor() -> Refusal:
+    return Refusal.parameter("page[cursor]", "Invalid cursor provided.")
+
+
+def cursor(position: tuple[int, ...]) -> str:
     """An opaque page cursor that says where the next page starts."""
     return base64.urlsafe_b64encode(orjson.dumps(position)).decode()
 
 
 def query_string(parameters: tuple[tuple[str, str], ...]) -> str:
     """Parameters as the part of a URL after `?`, with its mark."""
-    pairs = [f"{quote(name)}={quote(value)}" for name, value in parameters]
-    return f"?{'&'.join(pairs)}" if pairs else ""
+    return f"?{urlencode(parameters, safe='/', quote_via=quote)}" if parameters else ""
 
 
 def thin(attributes: dict[str, Any], wanted: frozenset[str] | None) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from recurly_klaviyo_sandbox.klaviyo import background, profile_intake, resources, values
 from recurly_klaviyo_sandbox.klaviyo.errors import Refusal
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.klaviyo.jobs import ImportJob
     from recurly_klaviyo_sandbox.klaviyo.profiles import Profile
     from recurly_klaviyo_sandbox.klaviyo.state import State
+
+Item = TypeVar("Item")
 
 METRICS_PER_PAGE = 200  # documented, not to be chosen
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
@@ -43,25 +45,25 @@ def get_metrics(state: State, call: Call) -> Answer:
         for metric in state.metrics
         if all(metric.integration == condition.text for condition in names)
     ]
-    page, following = _page(wanted, call, METRICS_PER_PAGE)
-    data = [resources.metric(metric, call) for metric in page]
-    return resources.collection(data, call, state.options, following)
+    return _listing(state, call, wanted, resources.metric, METRICS_PER_PAGE)
 
 
 def get_events(state: State, call: Call) -> Answer:
     """GET /api/events: newest first unless sorted otherwise (assumed)."""
     query = call.query
-    where, arguments = ["received <= ?"], [state.visible_until()]
-    parts: list[object] = list(arguments)
+    where = ["received <= ?"]
+    # Documented: for up to minutes an event is not visible yet.
+    parts: list[object] = [state.now() - state.options.visibility_lag.total_seconds()]
     for condition in query.conditions:
         clause, values_ = _event_clause(state, condition)
         where.append(clause)
         parts.extend(values_)
     down = query.descending or not query.sort
-    if query.cursor is not None:
+    start = query.start(2)
+    if start:
         sign = "<" if down else ">"
         where.append(f"(time, number) {sign} (?, ?)")
-        parts.extend(_keyset(query.cursor))
+        parts.extend(start)
     order = "DESC" if down else "ASC"
     found = state.events.select(
         " AND ".join(where),
@@ -79,12 +81,6 @@ def get_events(state: State, call: Call) -> Answer:
         numbers = dict.fromkeys(event.metric for event in page)
         included += [resources.metric(state.metrics.number(number), call) for number in numbers]
     return resources.collection(data, call, state.options, following, included)
-
-
-def _keyset(cursor: tuple[Any, ...]) -> tuple[Any, ...]:
-    if len(cursor) != 2 or not all(isinstance(part, int) for part in cursor):  # noqa: PLR2004
-        raise Refusal.parameter("page[cursor]", "Invalid cursor provided.")
-    return cursor
 
 
 def _event_clause(state: State, condition: Condition) -> tuple[str, list[object]]:
@@ -115,16 +111,13 @@ def _number(condition: Condition) -> float:
 def get_profiles(state: State, call: Call) -> Answer:
     """GET /api/profiles: sorted by id unless told otherwise (assumed)."""
     query = call.query
-    tests = [_test(condition) for condition in query.conditions]
     found = [
         profile
         for profile in _candidates(state, query.conditions)
-        if all(test(profile) for test in tests)
+        if all(_meets(profile, condition) for condition in query.conditions)
     ]
     found.sort(key=_profile_key(query.sort.lstrip("-")), reverse=query.descending)
-    page, following = _page(found, call, query.page_size)
-    data = [resources.profile(profile, call) for profile in page]
-    return resources.collection(data, call, state.options, following)
+    return _listing(state, call, found, resources.profile, query.page_size)
 
 
 def _candidates(state: State, conditions: Sequence[Condition]) -> list[Profile]:
@@ -142,25 +135,20 @@ def _candidates(state: State, conditions: Sequence[Condition]) -> list[Profile]:
     return list(book)
 
 
-def _test(condition: Condition) -> Callable[[Profile], bool]:
-    """Whether a profile meets a condition."""
+def _meets(profile: Profile, condition: Condition) -> bool:
     field = condition.field
     if field in {"created", "updated"}:
-        compare, number = _COMPARISONS[condition.operator], _number(condition)
-        return lambda profile: compare(getattr(profile, field), number)
+        return _COMPARISONS[condition.operator](getattr(profile, field), _number(condition))
     wanted = {str(value) for value in condition.values}
     if field == "email":
         wanted = {address.strip().lower() for address in wanted}
-    if field == "id":
-        return lambda _profile: True  # found by it, perhaps by the id of one merged into it
-    return lambda profile: getattr(profile, field, None) in wanted
+    # By an id it was found, perhaps by that of one merged into it.
+    return field == "id" or getattr(profile, field, None) in wanted
 
 
 def _profile_key(name: str) -> Callable[[Profile], Any]:
-    if name in {"created", "updated"}:
-        return lambda profile: (getattr(profile, name), profile.number)
-    if name == "email":
-        return lambda profile: (profile.email or "", profile.number)
+    if name in {"created", "updated", "email"}:
+        return lambda profile: (getattr(profile, name) or "", profile.number)
     return lambda profile: profile.number
 
 
@@ -187,9 +175,7 @@ def get_import_job(state: State, call: Call) -> Answer:
 def get_import_errors(state: State, call: Call) -> Answer:
     """GET /api/profile-bulk-import-jobs/{id}/import-errors, in pages of 20 to 100."""
     job = _job(state, call.path["id"])
-    page, following = _page(job.errors, call, call.query.page_size)
-    data = [resources.import_error(error, call) for error in page]
-    return resources.collection(data, call, state.options, following)
+    return _listing(state, call, job.errors, resources.import_error, call.query.page_size)
 
 
 def get_list(state: State, call: Call) -> Answer:
@@ -200,13 +186,15 @@ def get_list(state: State, call: Call) -> Answer:
     return resources.one(resources.profile_list(found, call), call)
 
 
-def _page(items: Sequence[Any], call: Call, size: int) -> tuple[Sequence[Any], tuple[int] | None]:
-    """One page by position, and where the next begins."""
-    cursor = call.query.cursor
-    start = 0
-    if cursor is not None:
-        if len(cursor) != 1 or not isinstance(cursor[0], int) or cursor[0] < 0:
-            raise Refusal.parameter("page[cursor]", "Invalid cursor provided.")
-        start = cursor[0]
-    end = start + size
-    return items[start:end], (end,) if end < len(items) else None
+def _listing(
+    state: State,
+    call: Call,
+    items: Sequence[Item],
+    render: Callable[[Item, Call], dict[str, Any]],
+    size: int,
+) -> Answer:
+    """One page by position."""
+    (begin,) = call.query.start(1) or (0,)
+    end = begin + size
+    data = [render(item, call) for item in items[begin:end]]
+    return resources.collection(data, call, state.options, (end,) if end < len(items) else None)

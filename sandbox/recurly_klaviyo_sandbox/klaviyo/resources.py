@@ -16,11 +16,10 @@ if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.klaviyo.calls import Call
     from recurly_klaviyo_sandbox.klaviyo.events import StoredEvent
     from recurly_klaviyo_sandbox.klaviyo.jobs import ImportError_, ImportJob
-    from recurly_klaviyo_sandbox.klaviyo.lists import ProfileList
     from recurly_klaviyo_sandbox.klaviyo.metrics import Metric
     from recurly_klaviyo_sandbox.klaviyo.options import Options
     from recurly_klaviyo_sandbox.klaviyo.profiles import Profile
-    from recurly_klaviyo_sandbox.klaviyo.state import State
+    from recurly_klaviyo_sandbox.klaviyo.state import ProfileList, State
 
 
 def account(options: Options, call: Call) -> dict[str, Any]:
@@ -131,8 +130,8 @@ def import_job(stored: ImportJob, call: Call) -> dict[str, Any]:
 def import_error(stored: ImportError_, call: Call) -> dict[str, Any]:
     """Why a row was not imported."""
     attributes = {
-        "code": stored.code,
-        "title": stored.title,
+        "code": "invalid",
+        "title": "Invalid input.",
         "detail": stored.detail,
         "source": {"pointer": stored.pointer},
         "original_payload": stored.payload,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         ImportedProfile,
         NewProfileAttributes,
         SingleEventProfile,
+        Text,
     )
 
 PROFILE_BYTES = 100_000  # documented: 100 KB per imported profile
@@ -44,11 +45,7 @@ def event_problems(event: EventAttributes, now: float) -> list[Problem]:
     if isinstance(event.value, int) and not -values.INTEGER <= event.value < values.INTEGER:
         found.append(Problem("/value", "An integer leaves the 64 bits it may have."))
     raw = bytes(event.properties)
-    if raw[:1] != b"{":
-        found.append(Problem("/properties", "Invalid value: send an object."))
-    else:
-        found.extend(Problem(f"/properties{flaw.path}", flaw.detail) for flaw in values.flaws(raw))
-    return found
+    return found + _property_problems(raw, "/properties", count=values.PROPERTIES)
 
 
 def _time_problems(text: str, now: float) -> list[Problem]:
@@ -67,8 +64,7 @@ def event_profile_problems(profile: BulkEventProfile | SingleEventProfile) -> li
 
     An invalid phone number is dropped, as in bulk imports (assumed).
     """
-    identified = bool(profile.id)
-    found = profile_problems(profile.attributes, identified=identified, refuse_phones=False)
+    found = profile_problems(profile.attributes, profile.id, refuse_phones=False)
     if len(_encode(profile)) > EVENT_PROFILE_BYTES:
         found.append(Problem("", "The profile of an event has at most 95 KB."))
     return found
@@ -76,29 +72,19 @@ def event_profile_problems(profile: BulkEventProfile | SingleEventProfile) -> li
 
 def imported_profile_problems(profile: ImportedProfile, *, refuse_phones: bool) -> list[Problem]:
     """What is wrong with a profile to import; pointers are relative to the profile."""
-    found = profile_problems(
-        profile.attributes, identified=bool(profile.id), refuse_phones=refuse_phones
-    )
+    found = profile_problems(profile.attributes, profile.id, refuse_phones=refuse_phones)
     if len(_encode(profile)) > PROFILE_BYTES:
         found.append(Problem("", "A profile has at most 100 KB."))
     return found
 
 
 def profile_problems(
-    attributes: NewProfileAttributes, *, identified: bool = False, refuse_phones: bool = True
+    attributes: NewProfileAttributes, identifier: Text = None, *, refuse_phones: bool = True
 ) -> list[Problem]:
     """What is wrong with a profile's attributes; pointers are relative to the profile.
 
-    `identified` says that something beside the attributes identifies it.
+    `identifier` is the profile's id, which stands beside the attributes.
     """
-    found = _attribute_problems(attributes, refuse_phones=refuse_phones)
-    if not identified and not any(attributes.identifiers):
-        detail = "One of 'id', 'email', 'phone_number' or 'external_id' must identify the profile."
-        found.append(Problem("/attributes", detail))
-    return found
-
-
-def _attribute_problems(attributes: NewProfileAttributes, *, refuse_phones: bool) -> list[Problem]:
     found: list[Problem] = []
     if isinstance(attributes.email, str) and not values.is_email(attributes.email):
         found.append(Problem("/attributes/email", values.EMAIL_DETAIL))
@@ -110,11 +96,14 @@ def _attribute_problems(attributes: NewProfileAttributes, *, refuse_phones: bool
         found.append(Problem("/attributes/external_id", detail))
     raw = bytes(attributes.properties)
     if raw and raw != b"null":
-        if raw[:1] != b"{":
-            found.append(Problem("/attributes/properties", "Invalid value: send an object."))
-        else:
-            found.extend(
-                Problem(f"/attributes/properties{flaw.path}", flaw.detail)
-                for flaw in values.flaws(raw, count=None)
-            )
+        found += _property_problems(raw, "/attributes/properties", count=None)
+    if not identifier and not any(attributes.identifiers):
+        detail = "One of 'id', 'email', 'phone_number' or 'external_id' must identify the profile."
+        found.append(Problem("/attributes", detail))
     return found
+
+
+def _property_problems(raw: bytes, pointer: str, *, count: int | None) -> list[Problem]:
+    if raw[:1] != b"{":
+        return [Problem(pointer, "Invalid value: send an object.")]
+    return [problem.below(pointer) for problem in values.property_problems(raw, count=count)]

@@ -20,6 +20,7 @@ Object: TypeAlias = Annotated[Raw, Meta(extra={"object": True})]
 NullableObject: TypeAlias = Annotated[Raw, Meta(extra={"object": True, "nullable": True})]
 ABSENT = Raw()
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -31,6 +32,26 @@ class Data(Shape, Generic[T]):
     """`{"data": ...}`, in which JSON:API wraps bodies and what belongs to them."""
 
     data: T
+
+
+class Resource(Shape, Generic[K, T]):
+    """A JSON:API resource to be made: its type, and attributes of one kind."""
+
+    type: K
+    attributes: T
+
+
+class Reference(Shape, Generic[K]):
+    """A resource that is there, by its id."""
+
+    type: K
+    id: str
+
+
+class References(Shape, Generic[K]):
+    """A relationship to resources of one type."""
+
+    data: list[Reference[K]] | UnsetType = UNSET
 
 
 class Location(Shape, omit_defaults=True):
@@ -119,13 +140,6 @@ class SingleEventProfileAttributes(EventProfileAttributes, omit_defaults=True):
     meta: ProfileMeta | UnsetType = UNSET
 
 
-class NewProfile(Shape):
-    """A profile of POST /api/profiles."""
-
-    type: Literal["profile"]
-    attributes: NewProfileAttributes
-
-
 class ChangedProfile(Shape):
     """A profile of PATCH /api/profiles/{id}."""
 
@@ -163,18 +177,11 @@ class MetricAttributes(Shape):
     service: Text = UNSET
 
 
-class MetricReference(Shape):
-    """The metric of an event."""
-
-    type: Literal["metric"]
-    attributes: MetricAttributes
-
-
 class EventAttributes(Shape):
     """An event of the bulk endpoint."""
 
     properties: Object
-    metric: Data[MetricReference]
+    metric: Data[Resource[Literal["metric"], MetricAttributes]]
     time: Text = UNSET
     value: Number = UNSET
     value_currency: Text = UNSET
@@ -182,26 +189,15 @@ class EventAttributes(Shape):
     backfill: Flag = UNSET
 
 
-class BulkEvent(Shape):
-    """One event of an entry."""
-
-    type: Literal["event"]
-    attributes: EventAttributes
-
-
 class BulkEntryAttributes(Shape):
     """One profile and its events."""
 
     profile: Data[BulkEventProfile]
-    events: Data[list[BulkEvent]]
+    events: Data[list[Resource[Literal["event"], EventAttributes]]]
     backfill: Flag = UNSET
 
 
-class BulkEntry(Shape):
-    """An entry of the bulk endpoint."""
-
-    type: Literal["event-bulk-create"]
-    attributes: BulkEntryAttributes
+BulkEntry: TypeAlias = Resource[Literal["event-bulk-create"], BulkEntryAttributes]
 
 
 class EventJobAttributes(Shape):
@@ -210,43 +206,16 @@ class EventJobAttributes(Shape):
     events: Data[list[BulkEntry]] = field(name="events-bulk-create")
 
 
-class EventJob(Shape):
-    """The event job."""
-
-    type: Literal["event-bulk-create-job"]
-    attributes: EventJobAttributes
-
-
 class OwnedEventAttributes(EventAttributes, Generic[T], kw_only=True):
     """A single event carries its profile."""
 
     profile: Data[T]
 
 
-class OwnedEvent(Shape, Generic[T]):
-    """The event of POST /api/events."""
-
-    type: Literal["event"]
-    attributes: OwnedEventAttributes[T]
-
-
-class SourceProfile(Shape):
-    """A profile that is merged into another."""
-
-    type: Literal["profile"]
-    id: str
-
-
-class SourceProfiles(Shape):
-    """`profiles: {data}`."""
-
-    data: list[SourceProfile] | UnsetType = UNSET
-
-
 class MergeRelationships(Shape):
     """What a merge takes its data from."""
 
-    profiles: SourceProfiles
+    profiles: References[Literal["profile"]]
 
 
 class ProfileMerge(Shape):
@@ -263,23 +232,10 @@ class ImportJobAttributes(Shape):
     profiles: Data[list[ImportedProfile]]
 
 
-class ListReference(Shape):
-    """A list that profiles join."""
-
-    type: Literal["list"]
-    id: str
-
-
-class ListReferences(Shape):
-    """`lists: {data}`."""
-
-    data: list[ListReference] | UnsetType = UNSET
-
-
 class ImportJobRelationships(Shape):
     """Lists that all profiles of the job join."""
 
-    lists: ListReferences | UnsetType = UNSET
+    lists: References[Literal["list"]] | UnsetType = UNSET
 
 
 class ImportJob(Shape):
@@ -290,10 +246,13 @@ class ImportJob(Shape):
     relationships: ImportJobRelationships | UnsetType = UNSET
 
 
-EventBody: TypeAlias = Data[OwnedEvent[SingleEventProfile]]
-LatestEventBody: TypeAlias = Data[OwnedEvent[BulkEventProfile]]  # since revision 2026-10-15
-EventJobBody: TypeAlias = Data[EventJob]
-NewProfileBody: TypeAlias = Data[NewProfile]
+EventBody: TypeAlias = Data[Resource[Literal["event"], OwnedEventAttributes[SingleEventProfile]]]
+# Since revision 2026-10-15.
+LatestEventBody: TypeAlias = Data[
+    Resource[Literal["event"], OwnedEventAttributes[BulkEventProfile]]
+]
+EventJobBody: TypeAlias = Data[Resource[Literal["event-bulk-create-job"], EventJobAttributes]]
+NewProfileBody: TypeAlias = Data[Resource[Literal["profile"], NewProfileAttributes]]
 ChangedProfileBody: TypeAlias = Data[ChangedProfile]
 ImportedProfileBody: TypeAlias = Data[ImportedProfile]
 ImportJobBody: TypeAlias = Data[ImportJob]

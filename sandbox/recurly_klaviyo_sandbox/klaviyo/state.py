@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from recurly_klaviyo_sandbox.klaviyo.events import EventLog
 from recurly_klaviyo_sandbox.klaviyo.jobs import ImportJobs
-from recurly_klaviyo_sandbox.klaviyo.lists import Lists
 from recurly_klaviyo_sandbox.klaviyo.metrics import Metrics
 from recurly_klaviyo_sandbox.klaviyo.profiles import ProfileBook
 
@@ -25,6 +24,14 @@ class Merge(NamedTuple):
     due: float
 
 
+class ProfileList(NamedTuple):
+    """A named group that profiles join by import, without consent; `created` since 1970."""
+
+    id: str
+    name: str
+    created: float
+
+
 @dataclass
 class State:
     """Everything stored, the clock it is stored by, and the options that rule it.
@@ -38,14 +45,10 @@ class State:
     profiles: ProfileBook = field(default_factory=ProfileBook)
     metrics: Metrics = field(default_factory=Metrics)
     events: EventLog = field(default_factory=EventLog)
-    lists: Lists = field(default_factory=Lists)
+    lists: dict[str, ProfileList] = field(default_factory=dict)
     jobs: ImportJobs = field(default_factory=ImportJobs)
     merges: list[Merge] = field(default_factory=list)
 
     def now(self) -> float:
         """The present in seconds since 1970."""
         return self.clock.now().timestamp()
-
-    def visible_until(self) -> float:
-        """Events received later are not visible yet (documented: up to minutes)."""
-        return self.now() - self.options.visibility_lag.total_seconds()

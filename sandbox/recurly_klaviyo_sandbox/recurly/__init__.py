@@ -6,6 +6,5 @@
 
 from recurly_klaviyo_sandbox.recurly.options import Options
 from recurly_klaviyo_sandbox.recurly.site import RecurlySite
-from recurly_klaviyo_sandbox.recurly.store import Row, Store
 
-__all__ = ["Options", "RecurlySite", "Row", "Store"]
+__all__ = ["Options", "RecurlySite"]

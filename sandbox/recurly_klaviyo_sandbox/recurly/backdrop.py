@@ -6,14 +6,14 @@ change.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from recurly_klaviyo_sandbox.recurly.moments import shown
 from recurly_klaviyo_sandbox.recurly.records import catalog, customers
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business import Business
-    from recurly_klaviyo_sandbox.business.entities import Account, Subscription
+    from recurly_klaviyo_sandbox.business.entities import Account
     from recurly_klaviyo_sandbox.recurly.store import Store
 
 _HOUR = 3600
@@ -27,6 +27,7 @@ class Backdrop:
         self._registry = business.registry
         self._plans = business.catalog.plans
         self._time = int(business.start.timestamp())
+        self._times = {"created_at": shown(self._time), "updated_at": shown(self._time)}
         self._accounts = business.registry.accounts()[:5]
 
     def put(self) -> None:
@@ -137,8 +138,7 @@ class Backdrop:
                     "fail_invoice": True,
                     "total_dunning_days": 22,
                     "version": 1,
-                    "created_at": shown(self._time),
-                    "updated_at": shown(self._time),
+                    **self._times,
                 }
             ],
         )
@@ -187,14 +187,13 @@ class Backdrop:
 
     def _app_store(self) -> None:
         plan = self._plans[0]
-        reference = {
-            "id": "reference001",
-            "object": "external_product_reference_mini",
-            "reference_code": "dev.sandbox-merchant.starter",
-            "external_connection_type": "AppleAppStore",
-            "created_at": shown(self._time),
-            "updated_at": shown(self._time),
-        }
+        reference = self._row(
+            "external_product_references",
+            "reference001",
+            _product_id="product00001",
+            reference_code="dev.sandbox-merchant.starter",
+            external_connection_type="AppleAppStore",
+        )
         self._row(
             "external_products",
             "product00001",
@@ -202,26 +201,22 @@ class Backdrop:
             plan=catalog.plan_mini(plan),
             external_product_references=[reference],
         )
-        self._store.put("external_product_references", {"_product_id": "product00001", **reference})
         for number, account in enumerate(self._accounts[:3], 1):
-            subscription = {
-                "id": f"extsub{number:06}",
-                "object": "external_subscription",
-                "account": customers.account_mini(account),
-                "external_product_reference": reference,
-                "external_id": f"4700000{number}",
-                "auto_renew": True,
-                "in_grace_period": False,
-                "app_identifier": "dev.sandbox-merchant",
-                "quantity": 1,
-                "state": "active",
-                "activated_at": shown(self._time),
-                "test": False,
-                "imported": True,
-                "created_at": shown(self._time),
-                "updated_at": shown(self._time),
-            }
-            self._store.put("external_subscriptions", subscription)
+            subscription = self._row(
+                "external_subscriptions",
+                f"extsub{number:06}",
+                account=customers.account_mini(account),
+                external_product_reference=reference,
+                external_id=f"4700000{number}",
+                auto_renew=True,
+                in_grace_period=False,
+                app_identifier="dev.sandbox-merchant",
+                quantity=1,
+                state="active",
+                activated_at=shown(self._time),
+                test=False,
+                imported=True,
+            )
             self._row(
                 "external_invoices",
                 f"extinv{number:06}",
@@ -247,12 +242,10 @@ class Backdrop:
             )
 
     def _metered(self) -> None:
-        subscriptions = cast(
-            "list[Subscription]", list(self._registry.entities["subscriptions"].values())
-        )
         metered = [
             (subscription, extra.add_on)
-            for subscription in subscriptions
+            for account in self._registry.accounts()
+            for subscription in account.subscriptions
             for extra in subscription.add_ons
             if extra.add_on.metered
         ]
@@ -275,6 +268,7 @@ class Backdrop:
                     updated_at=shown(time),
                 )
 
-    def _row(self, resource: str, record_id: str, **fields: Any) -> None:
-        times = {"created_at": shown(self._time), "updated_at": shown(self._time)}
-        self._store.put(resource, {**times, "id": record_id, **fields})
+    def _row(self, resource: str, record_id: str, **fields: Any) -> dict[str, Any]:
+        """A row as others embed it: what begins with an underscore only files it."""
+        row = self._store.put(resource, {**self._times, "id": record_id, **fields})
+        return {name: value for name, value in row.items() if not name.startswith("_")}

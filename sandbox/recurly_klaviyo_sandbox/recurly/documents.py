@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from recurly_klaviyo_sandbox.recurly.endpoints import Endpoint
-from recurly_klaviyo_sandbox.recurly.errors import not_found
 from recurly_klaviyo_sandbox.recurly.store import Query
 
 if TYPE_CHECKING:
@@ -49,42 +48,13 @@ def balance(store: Store, scope: Mapping[str, str], _: datetime) -> Any:
     }
 
 
-def subscription_change(store: Store, scope: Mapping[str, str], _: datetime) -> Any:
-    """The change a subscription will see at its next renewal."""
-    body = store.get("subscriptions", "id", scope["subscription_id"]) or b"{}"
-    change = orjson.loads(body).get("pending_change")
-    if change is None:
-        raise not_found("a pending change of this subscription")
-    return change
-
-
 def export_dates(_: Store, __: Mapping[str, str], now: datetime) -> Any:
     """The days for which there are automated exports."""
     days = [(now - timedelta(days=back)).date() for back in range(1, _EXPORT_DAYS + 1)]
     return {"object": "export_dates", "dates": [day.isoformat() for day in days]}
 
 
-def export_files(store: Store, scope: Mapping[str, str], now: datetime) -> Any:
-    """The files of one day's automated exports."""
-    day = scope["export_date"]
-    if day not in export_dates(store, scope, now)["dates"]:
-        raise not_found(f"exports of {day}")
-    return {
-        "object": "export_files",
-        "files": [
-            {
-                "name": f"{name}.csv.gz",
-                "md5sum": "d41d8cd98f00b204e9800998ecf8427e",
-                "href": f"https://exports.sandbox-merchant.dev/{day}/{name}.csv.gz",
-            }
-            for name in ("accounts", "invoices_summary")
-        ],
-    }
-
-
 DOCUMENTS = (
     Document("/accounts/{account_id}/balance", "account_balance", balance),
-    Document("/subscriptions/{subscription_id}/change", "subscription_change", subscription_change),
     Document("/export_dates", "export_dates", export_dates),
-    Document("/export_dates/{export_date}/export_files", "export_files", export_files),
 )

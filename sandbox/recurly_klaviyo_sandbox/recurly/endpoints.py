@@ -1,4 +1,4 @@
-"""Every list endpoint of Recurly's API v2021-02-25 as data.
+"""The list endpoints of Recurly's API v2021-02-25 that the tap reads, as data.
 
 Each names exactly the query parameters its documentation declares: any other is answered with 400.
 """
@@ -67,28 +67,16 @@ _RELATED_TYPES = _one_of("related_type", "account", "item", "plan", "subscriptio
 _USAGE_FILTERS: dict[str, Filter] = {
     "billing_status": {"unbilled": "billed IS NULL", "billed": "billed IS NOT NULL", "all": "TRUE"}
 }
-_INVOICES_OF_SUBSCRIPTION = (
-    "id IN (SELECT invoice_id FROM line_items WHERE subscription_id = :subscription_id)"
-)
 _REDEMPTIONS_OF_INVOICE = (
     "subscription_id IN (SELECT subscription_id FROM line_items WHERE invoice_id = :invoice_id)"
 )
-_RELATED_INVOICES = (
-    "(previous_id = :invoice_id OR id = (SELECT previous_id FROM invoices WHERE id = :invoice_id))"
-)
 
 PARENTS = {
-    "account_id": "accounts",
-    "add_on_id": "add_ons",
-    "business_entity_id": "business_entities",
-    "coupon_id": "coupons",
-    "external_product_id": "external_products",
-    "external_subscription_id": "external_subscriptions",
-    "invoice_id": "invoices",
-    "invoice_template_id": "invoice_templates",
-    "plan_id": "plans",
-    "subscription_id": "subscriptions",
-    "transaction_id": "transactions",
+    f"{name}_id": f"{name}s"
+    for name in (
+        *("account", "subscription", "add_on", "invoice", "transaction", "coupon"),
+        *("external_product", "external_subscription"),
+    )
 }
 """The resource that each path parameter names."""
 
@@ -142,28 +130,11 @@ LISTINGS = (
         _UNORDERED,
         {"state": _ACTIVITY},
     ),
-    Listing(
-        "/accounts/{account_id}/coupon_redemptions/active",
-        "coupon_redemptions",
-        scope="account_id = :account_id AND state = 'active'",
-    ),
-    Listing("/accounts/{account_id}/credit_payments", "credit_payments", _TIMED),
     Listing("/accounts/{account_id}/external_accounts", "external_accounts"),
-    Listing("/accounts/{account_id}/external_invoices", "external_invoices", _NO_IDS),
-    Listing("/accounts/{account_id}/invoices", "invoices", _WINDOWED, _INVOICE_FILTERS),
-    Listing("/accounts/{account_id}/line_items", "line_items", _WINDOWED, _LINE_ITEM_FILTERS),
     Listing("/accounts/{account_id}/notes", "account_notes", ("ids",)),
     Listing("/accounts/{account_id}/shipping_addresses", "shipping_addresses", _WINDOWED),
     Listing(
         "/accounts/{account_id}/subscriptions", "subscriptions", _WINDOWED, _SUBSCRIPTION_FILTERS
-    ),
-    Listing("/accounts/{account_id}/transactions", "transactions", _WINDOWED, _TRANSACTION_FILTERS),
-    Listing(
-        "/accounts/{account_id}/accounts",
-        "accounts",
-        _WINDOWED,
-        _ACCOUNT_FILTERS,
-        "parent_id = :account_id",
     ),
     Listing("/acquisitions", "account_acquisitions", _WINDOWED),
     Listing("/coupons", "coupons", _WINDOWED),
@@ -187,9 +158,6 @@ LISTINGS = (
         {"account_type": _one_of("account_type", "liability", "revenue")},
     ),
     Listing("/performance_obligations", "performance_obligations"),
-    Listing(
-        "/invoice_templates/{invoice_template_id}/accounts", "accounts", _WINDOWED, _ACCOUNT_FILTERS
-    ),
     Listing("/items", "items", _WINDOWED, {"state": _ACTIVITY}),
     Listing("/measured_units", "measured_units", _WINDOWED, {"state": _ACTIVITY}),
     Listing("/external_products", "external_products", ("sort",)),
@@ -199,11 +167,6 @@ LISTINGS = (
         ("sort",),
     ),
     Listing("/external_subscriptions", "external_subscriptions", ("sort",)),
-    Listing(
-        "/external_subscriptions/{external_subscription_id}/external_invoices",
-        "external_invoices",
-        _NO_IDS,
-    ),
     Listing("/invoices", "invoices", _WINDOWED, _INVOICE_FILTERS),
     Listing("/invoices/{invoice_id}/line_items", "line_items", _WINDOWED, _LINE_ITEM_FILTERS),
     Listing(
@@ -213,27 +176,12 @@ LISTINGS = (
         {},
         _REDEMPTIONS_OF_INVOICE,
     ),
-    Listing("/invoices/{invoice_id}/related_invoices", "invoices", scope=_RELATED_INVOICES),
     Listing("/line_items", "line_items", _WINDOWED, _LINE_ITEM_FILTERS),
     Listing("/plans", "plans", _WINDOWED, {"state": _ACTIVITY}),
-    Listing("/plans/{plan_id}/add_ons", "add_ons", _WINDOWED, {"state": _ACTIVITY}),
     Listing("/price_segments", "price_segments", ("ids", "limit", "order")),
     Listing("/add_ons", "add_ons", _WINDOWED, {"state": _ACTIVITY}),
     Listing("/shipping_methods", "shipping_methods", _WINDOWED),
     Listing("/subscriptions", "subscriptions", _WINDOWED, _SUBSCRIPTION_FILTERS),
-    Listing(
-        "/subscriptions/{subscription_id}/invoices",
-        "invoices",
-        _WINDOWED,
-        _INVOICE_FILTERS,
-        _INVOICES_OF_SUBSCRIPTION,
-    ),
-    Listing(
-        "/subscriptions/{subscription_id}/line_items", "line_items", _WINDOWED, _LINE_ITEM_FILTERS
-    ),
-    Listing(
-        "/subscriptions/{subscription_id}/coupon_redemptions", "coupon_redemptions", _UNORDERED
-    ),
     Listing(
         "/subscriptions/{subscription_id}/add_ons/{add_on_id}/usage",
         "usages",
@@ -253,12 +201,8 @@ LISTINGS = (
     Listing(
         "/accounts/{account_id}/entitlements", "entitlements", (), {"state": _SUBSCRIPTION_STATES}
     ),
-    Listing("/accounts/{account_id}/external_subscriptions", "external_subscriptions", ("sort",)),
     Listing("/business_entities", "business_entities"),
     Listing("/gift_cards", "gift_cards"),
-    Listing(
-        "/business_entities/{business_entity_id}/invoices", "invoices", _WINDOWED, _INVOICE_FILTERS
-    ),
 )
 
 SINGLES = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,15 +15,10 @@ class Limiter:
 
     Documented: production sites may make 1,000 GET requests a minute and sandbox sites 400 of any
     kind, counted over five minutes, so that a burst is fine after a quiet spell.
-
-    Args:
-        clock: Whose minutes count.
-        per_minute: A fifth of the window's budget.
     """
 
     def __init__(self, clock: Clock, per_minute: int) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
         self._buckets: dict[int, int] = {}
         self.per_minute = per_minute
 
@@ -35,41 +29,35 @@ class Limiter:
 
     def admit(self, *, counts: bool = True) -> bool:
         """Whether a request may pass; if so it is counted. Refused ones are not."""
-        with self._lock:
-            minute = self._minute()
-            if self._used(minute) >= self.budget:
-                return False
-            if counts:
-                self._buckets[minute] = self._buckets.get(minute, 0) + 1
-            return True
+        if self._used() >= self.budget:
+            return False
+        if counts:
+            self.spend(1)
+        return True
 
     def spend(self, requests: int) -> None:
-        """Use up budget as the merchant's own systems do, which share the site's limit."""
-        with self._lock:
-            minute = self._minute()
-            self._buckets[minute] = self._buckets.get(minute, 0) + requests
+        """Use up budget, as the merchant's own systems do too, which share the site's limit."""
+        minute = self._minute()
+        self._buckets[minute] = self._buckets.get(minute, 0) + requests
 
     def headers(self) -> dict[str, str]:
         """The three headers: budget, what is left, and the second the window would be all clear."""
-        with self._lock:
-            minute = self._minute()
-            return {
-                "X-RateLimit-Limit": str(self.budget),
-                "X-RateLimit-Remaining": str(max(self.budget - self._used(minute), 0)),
-                "X-RateLimit-Reset": str((minute + WINDOW_MINUTES) * 60),
-            }
+        return {
+            "X-RateLimit-Limit": str(self.budget),
+            "X-RateLimit-Remaining": str(max(self.budget - self._used(), 0)),
+            "X-RateLimit-Reset": str((self._minute() + WINDOW_MINUTES) * 60),
+        }
 
     def seconds_until_capacity(self) -> int:
         """How long until the oldest counted minute leaves the window."""
-        with self._lock:
-            self._used(self._minute())
-            oldest = min(self._buckets, default=self._minute())
-            return max(int((oldest + WINDOW_MINUTES) * 60 - self._clock.now().timestamp()), 0) + 1
+        self._used()
+        oldest = min(self._buckets, default=self._minute())
+        return max(int((oldest + WINDOW_MINUTES) * 60 - self._clock.now().timestamp()), 0) + 1
 
     def _minute(self) -> int:
         return int(self._clock.now().timestamp()) // 60
 
-    def _used(self, minute: int) -> int:
-        for old in [bucket for bucket in self._buckets if bucket <= minute - WINDOW_MINUTES]:
-            del self._buckets[old]
+    def _used(self) -> int:
+        begin = self._minute() - WINDOW_MINUTES
+        self._buckets = {minute: n for minute, n in self._buckets.items() if minute > begin}
         return sum(self._buckets.values())

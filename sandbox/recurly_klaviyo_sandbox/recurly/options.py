@@ -12,41 +12,26 @@ from typing import Literal
 class Options:
     """What Recurly leaves open or sites differ in. All may be changed while the site serves."""
 
-    per_minute: int = 1000
-    """A fifth of the five-minute budget: 1,000 for production sites, 400 for sandbox sites."""
+    # Pace.
+    mode: Literal["production", "sandbox", "development"] = "production"
+    per_minute: int = 1000  # documented: a fifth of five minutes' budget; 400 for sandbox sites
+    head_counts: bool = True  # assumed: HEAD counts as GET does
+    retry_after: bool = True  # whether a 429 carries Retry-After: Recurly's pages disagree
+    errors_carry_limits: bool = True  # assumed: errors carry the X-RateLimit headers
 
-    sandbox_mode: bool = False
-    """A sandbox site counts requests of every kind, a production site only GET."""
+    # Records.
+    embedded_line_items: int = 500  # how many an invoice embeds; the others have their own list
+    sub_second: bool = True  # assumed: times are stored finer than they are shown
+    commit_lag: timedelta = timedelta(0)  # a row is seen up to so much later than its time says
+    advance_per_request: timedelta = timedelta(0)  # how far each request moves the clock
 
-    head_counts: bool = True
-    """Whether HEAD counts as GET does (unverified)."""
+    # Answers.
+    absolute_next: bool = False  # `next` is a URL, as the prose says, not a path as clients expect
+    wrong_key_status: Literal[401, 403] = 401  # assumed: unauthorized, not invalid_api_key
+    compress: bool = True  # gzip for those who accept it
+    deprecated: bool = False  # answers announce that the API version will be switched off
+    missing_features: set[str] = field(default_factory=set)  # path templates that answer 422
+    forbidden: set[str] = field(default_factory=set)  # path templates that the key may not read
 
-    retry_after: bool = True
-    """Whether a 429 carries Retry-After (Recurly's pages disagree)."""
-
-    errors_carry_limits: bool = True
-    """Whether error answers carry the X-RateLimit headers."""
-
-    absolute_next: bool = False
-    """Whether `next` is a whole URL, as the prose says, or a path, as the clients expect."""
-
-    wrong_key_status: Literal[401, 403] = 401
-    """401 unauthorized or 403 invalid_api_key for a key that does not exist (unverified)."""
-
-    compress: bool = True
-    """Whether gzip is answered to those who accept it."""
-
-    deprecated: bool = False
-    """Whether answers announce that the API version will be switched off."""
-
-    missing_features: set[str] = field(default_factory=set)
-    """Path templates, as `/gift_cards`, of features the site does not have."""
-
-    forbidden: set[str] = field(default_factory=set)
-    """Path templates that the key may not read."""
-
-    advance_per_request: timedelta = timedelta(0)
-    """How far the clock is moved by each request."""
-
+    # Called before each request is answered: a hand that changes records between pages.
     before_each_request: Callable[[], None] | None = None
-    """Called before each request is answered: a hand that changes records between pages."""

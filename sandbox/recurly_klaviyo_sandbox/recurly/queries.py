@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
@@ -45,11 +46,8 @@ def read_query(
 ) -> ListRequest:
     """Check a query string against what the endpoint declares.
 
-    Args:
-        listing: The endpoint.
-        query_string: As it stands in the address.
-        scope: Ids of the path's parents by path parameter.
-        now: The present as Recurly shows times, for filters that depend on it.
+    `scope` has the ids of the path's parents by path parameter; `now` is the present as Recurly
+    shows times, for filters that depend on it.
 
     Raises:
         Refusal: 400, when a parameter is not declared for the endpoint, or its value not admitted.
@@ -68,7 +66,8 @@ def read_query(
         others = sorted(set(given) - {"ids"})
         if others:
             raise bad_parameter(others[0], f"ids cannot be combined with {others[0]}")
-        conditions.append(_ids(given["ids"], values))
+        conditions.append("id IN (SELECT value FROM json_each(:ids))")
+        values["ids"] = _ids(given["ids"])
     for name, admitted in listing.filters.items():
         if name in given:
             conditions.append(_condition(name, given[name], admitted))
@@ -104,15 +103,11 @@ def _condition(name: str, value: str, admitted: Filter) -> str:
     return admitted[value]
 
 
-def _ids(text: str, values: dict[str, str | int]) -> str:
+def _ids(text: str) -> str:
     ids = text.split(",")
     if len(ids) > MAX_IDS:
         raise bad_parameter("ids", f"at most {MAX_IDS} ids can be given at once")
-    marks = []
-    for number, record_id in enumerate(ids):
-        values[f"id_{number}"] = record_id
-        marks.append(f":id_{number}")
-    return f"id IN ({', '.join(marks)})"
+    return json.dumps(ids)
 
 
 def _limit(given: Mapping[str, str]) -> int:

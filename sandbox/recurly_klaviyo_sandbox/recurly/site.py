@@ -7,10 +7,9 @@ import re
 import uuid
 import zlib
 from base64 import b64decode
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import replace
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 import orjson
@@ -32,8 +31,9 @@ from recurly_klaviyo_sandbox.recurly.tables import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
 
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import Receive, Scope, Send
 
     from recurly_klaviyo_sandbox.business import Business
     from recurly_klaviyo_sandbox.business.entities import Entity
@@ -46,75 +46,61 @@ _PREFIX = re.compile(r"(code|uuid|number)-(.*)", re.DOTALL)
 _GZIP_FROM_BYTES = 500
 
 
-@dataclass(frozen=True)
-class Answer:
+class Asked(NamedTuple):
+    """What a request says; its path and query are still percent-encoded."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    base_url: str
+
+
+class Answer(NamedTuple):
     """Status, body and headers."""
 
     status: int
     body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
 
 
 class RecurlySite:
-    """The site as an ASGI application: `app`, with injected fault from `network`.
+    """The site as an ASGI application: `app`, which is also there as `network`, to inject faults.
 
-    Args:
-        clock: Its present.
-        business: Whose records it serves; None for a site whose records are put by hand.
-        api_key: The one private key.
-        subdomain: The site's name.
-        mode: `production`, `sandbox` or `development`, as the sites endpoint says.
-        embedded_line_items: How many line items an invoice's body carries.
-        sub_second: Store updated and created times with fractions of a second, which are not
-            shown, as a database would.
-        commit_lag: A row becomes visible up to so long after the time it bears.
-        options: See `Options`.
+    Without a business its records are put by hand. `options` are the fields of `Options`.
     """
 
-    def __init__(  # noqa: PLR0913  (all but the clock have defaults)
+    def __init__(
         self,
         clock: Clock,
         business: Business | None = None,
         *,
         api_key: str = SANDBOX_KEY,
-        subdomain: str = "sandbox-merchant",
-        mode: str = "production",
-        embedded_line_items: int = 500,
-        sub_second: bool = True,
-        commit_lag: timedelta = timedelta(0),
         **options: Any,
     ) -> None:
         self.clock = clock
         self.business = business
         self.api_key = api_key
-        self.options = Options(sandbox_mode=mode == "sandbox", **options)
-        self.commit_lag = commit_lag
-        self._embedded_line_items = embedded_line_items
-        self._sub_second = sub_second
-        self.store = Store(clock, self._render, embedded_line_items=embedded_line_items)
+        self.options = Options(**options)
+        self.store = Store(clock, self.options, self._render)
         self.limiter = Limiter(clock, self.options.per_minute)
-        self.network = FaultInjection(self._serve)
-        self._put_site(subdomain, mode)
+        self.app = self.network = FaultInjection(self._serve)
+        self._put_site()
         if business:
             Backdrop(self.store, business).put()
         self.absorb()
-
-    @property
-    def app(self) -> ASGIApp:
-        """The complete service."""
-        return self.network
 
     def absorb(self) -> None:
         """Bring the records up to what the business has done."""
         if self.business is None:
             return
         with self.store.lock:
-            for resource, entities in self.business.take_changes().items():
+            for resource, entities in self.business.registry.take_changes().items():
                 register = self.business.registry.entities[resource]
                 kept = [entity for key, entity in entities.items() if key in register]
                 for key in entities.keys() - register.keys():
                     self.store.delete(resource, key)
-                if self.commit_lag:
+                if self.options.commit_lag:
                     for entity in kept:
                         row, visible_at = self._late_row(entity)
                         self.store.write_late(resource, row, visible_at)
@@ -136,9 +122,7 @@ class RecurlySite:
         request = Request(scope)
         path = scope["raw_path"].decode("ascii").partition("?")[0]
         query = scope["query_string"].decode("latin-1")  # request.url would decode the path's "?"
-        answer = self.answer(
-            request.method, path, query, dict(request.headers), str(request.base_url)
-        )
+        answer = self.answer(request.method, path, query, request.headers, str(request.base_url))
         response = Response(answer.body, answer.status, headers=dict(answer.headers))
         await response(scope, receive, send)
 
@@ -157,33 +141,35 @@ class RecurlySite:
             if self.options.before_each_request:
                 self.options.before_each_request()
             self.store.commit_late()
+            asked = Asked(method, path, query_string, headers, base_url.rstrip("/"))
             try:
-                answer = self._answer(method, path, query_string, headers, base_url.rstrip("/"))
+                answer = self._answer(asked)
             except Refusal as refusal:
                 answer = Answer(refusal.status, orjson.dumps(refusal.body), refusal.headers)
-            return self._finish(method, answer, headers)
+            return self._finish(asked, answer)
 
-    def _answer(
-        self, method: str, path: str, query_string: str, headers: Mapping[str, str], base_url: str
-    ) -> Answer:
-        self._authenticate(headers.get("authorization", ""))
-        self._limit(method)
-        self._negotiate(headers.get("accept", ""))
-        if method not in {"GET", "HEAD"}:
+    def _answer(self, asked: Asked) -> Answer:
+        self._authenticate(asked.headers.get("authorization", ""))
+        self._limit(asked.method)
+        _negotiate(asked.headers.get("accept", ""))
+        if asked.method not in {"GET", "HEAD"}:
             raise Refusal(405, "bad_request", "This sandbox can only be read")
-        endpoint, scope = self._route(path)
+        endpoint, scope = self._route(asked.path)
         if endpoint.path in self.options.missing_features:
             raise Refusal(422, "missing_feature", "Your site does not have this feature enabled")
         if endpoint.path in self.options.forbidden:
             raise Refusal(403, "invalid_permissions", "The API key lacks permission for this")
         if isinstance(endpoint, Listing):
-            return self._list(endpoint, scope, method, path, query_string, base_url)
-        if query_string:
-            name = query_string.partition("=")[0]
+            return self._list(endpoint, scope, asked)
+        if asked.query:
+            name = asked.query.partition("=")[0]
             raise bad_parameter(name, f"Invalid or unpermitted parameter: {name}")
         if isinstance(endpoint, Document):
             return Answer(200, orjson.dumps(endpoint.make(self.store, scope, self.clock.now())))
-        return self._single(endpoint, scope)
+        body = self.store.get(endpoint.resource, "id", list(scope.values())[-1])
+        if body is None:
+            raise not_found(endpoint.resource)
+        return Answer(200, body)
 
     def _authenticate(self, authorization: str) -> None:
         kind, _, credentials = authorization.partition(" ")
@@ -200,22 +186,13 @@ class RecurlySite:
 
     def _limit(self, method: str) -> None:
         self.limiter.per_minute = self.options.per_minute
-        counts = method == "GET" or self.options.sandbox_mode
+        counts = method == "GET" or self.options.mode == "sandbox"
         counts = counts or (method == "HEAD" and self.options.head_counts)
         if not self.limiter.admit(counts=counts):
             refusal = Refusal(429, "rate_limited", "You have made too many API requests")
             if self.options.retry_after:
                 refusal.headers["Retry-After"] = str(self.limiter.seconds_until_capacity())
             raise refusal
-
-    def _negotiate(self, accept: str) -> None:
-        if accept.partition(";")[0].strip() != MEDIA_TYPE:
-            raise Refusal(
-                406,
-                "invalid_api_version",
-                f"The API version asked for is not supported: {accept!r}",
-                acceptable_accept_headers=[MEDIA_TYPE],
-            )
 
     def _route(self, path: str) -> tuple[Endpoint, dict[str, str]]:
         for endpoint in (*LISTINGS, *SINGLES, *DOCUMENTS):
@@ -239,18 +216,10 @@ class RecurlySite:
             raise not_found(f"{TABLES[resource].object_name or resource} with {column} = {value}")
         return found
 
-    def _list(  # noqa: PLR0913, PLR0917  (a request's parts, passed on once)
-        self,
-        listing: Listing,
-        scope: Mapping[str, str],
-        method: str,
-        path: str,
-        query_string: str,
-        base_url: str,
-    ) -> Answer:
+    def _list(self, listing: Listing, scope: Mapping[str, str], asked: Asked) -> Answer:
         now = shown(int(self.clock.now().timestamp())) or ""
-        request = read_query(listing, query_string, scope, now)
-        if method == "HEAD":
+        request = read_query(listing, asked.query, scope, now)
+        if asked.method == "HEAD":
             return Answer(200, b"", {"Recurly-Total-Records": str(self.store.count(request.query))})
         rows = self.store.page(request.query, request.limit + 1, request.after)
         has_more = len(rows) > request.limit and not request.by_ids
@@ -258,8 +227,8 @@ class RecurlySite:
         following = b"null"
         if has_more:
             last_id, last_value, _ = rows[-1]
-            prefix = base_url if self.options.absolute_next else ""
-            following = orjson.dumps(prefix + request.next_page(path, last_id, last_value))
+            prefix = asked.base_url if self.options.absolute_next else ""
+            following = orjson.dumps(prefix + request.next_page(asked.path, last_id, last_value))
         body = b'{"object":"list","has_more":%s,"next":%s,"data":[%s]}' % (
             b"true" if has_more else b"false",
             following,
@@ -267,13 +236,7 @@ class RecurlySite:
         )
         return Answer(200, body)
 
-    def _single(self, endpoint: Endpoint, scope: Mapping[str, str]) -> Answer:
-        body = self.store.get(endpoint.resource, "id", list(scope.values())[-1])
-        if body is None:
-            raise not_found(endpoint.resource)
-        return Answer(200, body)
-
-    def _finish(self, method: str, answer: Answer, asked: Mapping[str, str]) -> Answer:
+    def _finish(self, asked: Asked, answer: Answer) -> Answer:
         """Add what every answer carries, and compress it."""
         body = answer.body
         headers = {
@@ -288,13 +251,12 @@ class RecurlySite:
             headers |= self.limiter.headers()
         if self.options.deprecated:
             headers |= {"Recurly-Deprecated": "TRUE", "Recurly-Sunset-Date": "2030-01-01"}
-        accepts_gzip = "gzip" in asked.get("accept-encoding", "")
+        accepts_gzip = "gzip" in asked.headers.get("accept-encoding", "")
         if self.options.compress and accepts_gzip and len(body) > _GZIP_FROM_BYTES:
             body = gzip.compress(body, 1)
             headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-        return Answer(
-            answer.status, b"" if method == "HEAD" else body, {**headers, **answer.headers}
-        )
+        body = b"" if asked.method == "HEAD" else body
+        return Answer(answer.status, body, {**headers, **answer.headers})
 
     # Records -----------------------------------------------------------------------------------
 
@@ -302,33 +264,35 @@ class RecurlySite:
         if self.business is None:
             raise KeyError(record_id)
         entity = self.business.registry.entities[resource][record_id]
-        return orjson.dumps(records.record(entity, self._embedded_line_items))
+        return orjson.dumps(self._record(entity))
+
+    def _record(self, entity: Entity) -> dict[str, Any]:
+        return records.record(entity, self.options.embedded_line_items)
 
     def _row(self, entity: Entity) -> Row:
-        fraction = zlib.crc32(entity.id.encode()) % 1_000_000 if self._sub_second else 0
+        fraction = zlib.crc32(entity.id.encode()) % 1_000_000 if self.options.sub_second else 0
         return Row(
             entity.id,
             entity.created * 1_000_000 + fraction,
             entity.updated * 1_000_000 + fraction,
-            TABLES[entity.resource].keys(records.keys(entity)),
+            TABLES[entity.resource].keys(self._record(entity)),
         )
 
     def _late_row(self, entity: Entity) -> tuple[Row, int]:
         """A row as it is now, and when its commit is seen: 0 to `commit_lag` later."""
-        row = self._row(entity)
-        body = self._render(entity.resource, entity.id)
+        row = replace(self._row(entity), body=self._render(entity.resource, entity.id))
         share = zlib.crc32(f"{entity.id}{entity.updated}".encode()) % 1000 / 1000
-        lag = int(self.commit_lag.total_seconds() * 1e6 * share)
-        return Row(row.id, row.created, row.updated, row.keys, body), row.updated + lag
+        lag = int(self.options.commit_lag.total_seconds() * 1e6 * share)
+        return row, row.updated + lag
 
-    def _put_site(self, subdomain: str, mode: str) -> None:
+    def _put_site(self) -> None:
         self.store.put(
             "sites",
             {
                 "id": "sandboxsite1",
-                "subdomain": subdomain,
+                "subdomain": "sandbox-merchant",
                 "public_api_key": "ewr1-sandbox",
-                "mode": mode,
+                "mode": self.options.mode,
                 "address": {"city": "Portland", "region": "OR", "country": "US"},
                 "settings": {
                     "billing_address_requirement": "full",
@@ -339,4 +303,14 @@ class RecurlySite:
                 "deleted_at": None,
                 "_state": "active",
             },
+        )
+
+
+def _negotiate(accept: str) -> None:
+    if accept.partition(";")[0].strip() != MEDIA_TYPE:
+        raise Refusal(
+            406,
+            "invalid_api_version",
+            f"The API version asked for is not supported: {accept!r}",
+            acceptable_accept_headers=[MEDIA_TYPE],
         )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import sqlite3
 import threading
 import weakref
+from bisect import insort
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from recurly_klaviyo_sandbox.clock import Clock
-
-_CACHE_BYTES = 256_000_000
+    from recurly_klaviyo_sandbox.recurly.options import Options
 
 
 @dataclass(frozen=True)
@@ -57,28 +56,21 @@ class Query:
 class Store:
     """All resources' tables behind one lock.
 
-    Args:
-        clock: Stamps records that come without times.
-        render: Makes the body of a row that was written without one.
-        embedded_line_items: How many line items an invoice's body carries; the others are only to
-            be had at `/invoices/{id}/line_items`.
+    `render` makes the body of a row that was written without one when it is read: a record embeds
+    others, so a change to one may show in many.
     """
 
     def __init__(
         self,
         clock: Clock,
+        options: Options,
         render: Callable[[str, str], bytes],
-        *,
-        embedded_line_items: int = 500,
     ) -> None:
         self._clock = clock
         self._render = render
-        self._cap = embedded_line_items
+        self._options = options
         self.lock = threading.RLock()
-        self._cache: dict[tuple[str, str], bytes] = {}
-        self._cached = 0
-        self._late: list[tuple[int, int, str, Row]] = []
-        self._late_entered = 0
+        self._late: list[tuple[int, str, Row]] = []
         self._numbers = itertools.count(1)
         self._db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         weakref.finalize(self, self._db.close)
@@ -102,12 +94,8 @@ class Store:
         What is missing gets a sensible default; a record whose id is known already is changed
         where it differs, and its updated_at moves to now unless given. An invoice's line items are
         also written as records of their own. Times may carry fractions of a second, which order
-        and filter but are not shown.
-
-        Args:
-            resource: The name of a table, as `accounts` or `line_items`.
-            record: The record's fields as Recurly names them.
-            visible_at: Epoch microseconds at which a late commit becomes visible; default: now.
+        and filter but are not shown. `visible_at` is when a late commit becomes visible, in epoch
+        microseconds.
         """
         with self.lock:
             known = self.get(resource, "id", str(record.get("id")))
@@ -121,7 +109,6 @@ class Store:
     def write(self, resource: str, rows: Iterable[Row]) -> None:
         """Write rows that are visible at once."""
         with self.lock:
-            self._forget_renderings()
             marks = ", ?" * (4 + len(TABLES[resource].columns))
             self._db.execute("BEGIN")
             self._db.executemany(
@@ -133,13 +120,11 @@ class Store:
     def write_late(self, resource: str, row: Row, visible_at: int) -> None:
         """Write a row that others can see only from `visible_at` (epoch microseconds) on."""
         with self.lock:
-            self._late_entered += 1
-            heapq.heappush(self._late, (visible_at, self._late_entered, resource, row))
+            insort(self._late, (visible_at, resource, row), key=lambda late: late[0])
 
     def delete(self, resource: str, record_id: str) -> None:
         """Take a record away."""
         with self.lock:
-            self._forget_renderings()
             self._db.execute(f"DELETE FROM {resource} WHERE id = ?", (record_id,))  # noqa: S608
 
     def commit_late(self) -> None:
@@ -147,7 +132,7 @@ class Store:
         with self.lock:
             now = to_micros(self._clock.now())
             while self._late and self._late[0][0] <= now:
-                _, _, resource, row = heapq.heappop(self._late)
+                _, resource, row = self._late.pop(0)
                 self.write(resource, [row])
 
     # Reading -----------------------------------------------------------------------------------
@@ -199,21 +184,7 @@ class Store:
             return row
 
     def _body(self, resource: str, record_id: str, body: bytes | None) -> bytes:
-        if body is not None:
-            return body
-        key = resource, record_id
-        cached = self._cache.get(key)
-        if cached is None:
-            if self._cached > _CACHE_BYTES:
-                self._forget_renderings()
-            cached = self._cache[key] = self._render(resource, record_id)
-            self._cached += len(cached)
-        return cached
-
-    def _forget_renderings(self) -> None:
-        """A record embeds others, so a change to one may show in many."""
-        self._cache.clear()
-        self._cached = 0
+        return self._render(resource, record_id) if body is None else body
 
     def _complete(
         self, resource: str, before: Mapping[str, Any], record: Mapping[str, Any]
@@ -221,8 +192,8 @@ class Store:
         return complete(resource, before, record, number=next(self._numbers), now=self._clock.now())
 
     def _put_line_items(self, invoice: dict[str, Any], visible_at: int | None) -> None:
-        lines = invoice["line_items"]
-        if invoice.get("has_more_line_items") and len(lines) == self._cap:
+        lines, most = invoice["line_items"], self._options.embedded_line_items
+        if invoice.get("has_more_line_items") and len(lines) == most:
             return  # already cut off by an earlier call: its other lines are in their table
         inherited = {
             "invoice_id": invoice["id"],
@@ -234,8 +205,8 @@ class Store:
         for line in lines:
             line.update(self._complete("line_items", {}, inherited | line))
             self._put_row("line_items", line, visible_at)
-        invoice["has_more_line_items"] = len(lines) > self._cap
-        invoice["line_items"] = lines[: self._cap]
+        invoice["has_more_line_items"] = len(lines) > most
+        invoice["line_items"] = lines[:most]
 
     def _put_row(self, resource: str, record: Mapping[str, Any], visible_at: int | None) -> None:
         created = to_micros(record.get("created_at") or self._clock.now())

@@ -41,21 +41,23 @@ def _dig(record: Mapping[str, Any], path: str) -> Any:
     return value
 
 
+def _same(*names: str) -> dict[str, str]:
+    """Columns that bear their field's name."""
+    return {name: name for name in names}
+
+
 _ACCOUNT = {"account_id": "account.id"}
-_OWNER = {"account_id": "account_id"}
+_OWNER = _same("account_id")
 
 TABLES: dict[str, Table] = {
     "sites": Table({"state": "_state"}, "site"),
     "accounts": Table(
-        {
-            "code": "code",
-            "email": "email",
+        _same("code", "email")
+        | {
             "active": "has_active_subscription",
             "canceled": "has_canceled_subscription",
             "future": "has_future_subscription",
             "past_due": "has_past_due_invoice",
-            "parent_id": "parent_account_id",
-            "invoice_template_id": "invoice_template_id",
         },
         "account",
         code="code",
@@ -66,53 +68,33 @@ TABLES: dict[str, Table] = {
     "external_accounts": Table({"account_id": "_account_id"}, "external_account"),
     "subscriptions": Table(
         _ACCOUNT
-        | {
-            "uuid": "uuid",
-            "state": "state",
-            "trial_start": "trial_started_at",
-            "trial_end": "trial_ends_at",
-        },
+        | _same("uuid", "state")
+        | {"trial_start": "trial_started_at", "trial_end": "trial_ends_at"},
         "subscription",
         code="uuid",
     ),
     "invoices": Table(
-        _ACCOUNT
-        | {
-            "number": "number",
-            "state": "state",
-            "type": "type",
-            "previous_id": "previous_invoice_id",
-            "business_entity_id": "business_entity_id",
-        },
+        _ACCOUNT | _same("number", "state", "type"),
         "invoice",
         code="number",
     ),
     "line_items": Table(
         _ACCOUNT
-        | {
-            "invoice_id": "invoice_id",
-            "subscription_id": "subscription_id",
-            "state": "state",
-            "type": "type",
-            "copied_from": "previous_line_item_id",
-        },
+        | _same("invoice_id", "subscription_id", "state", "type")
+        | {"copied_from": "previous_line_item_id"},
         "line_item",
     ),
     "transactions": Table(
-        _ACCOUNT | {"uuid": "uuid", "type": "type", "success": "success"},
+        _ACCOUNT | _same("uuid", "type", "success"),
         "transaction",
         code="uuid",
     ),
     "credit_payments": Table(_ACCOUNT, "credit_payment"),
-    "coupon_redemptions": Table(
-        _ACCOUNT | {"subscription_id": "subscription_id", "state": "state"}, "coupon_redemption"
-    ),
+    "coupon_redemptions": Table(_ACCOUNT | _same("subscription_id", "state"), "coupon_redemption"),
     "account_acquisitions": Table(_ACCOUNT, "account_acquisition"),
-    "plans": Table({"code": "code", "state": "state"}, "plan", code="code"),
-    "add_ons": Table(
-        {"plan_id": "plan_id", "code": "code", "state": "state"}, "add_on", code="code"
-    ),
-    "items": Table({"code": "code", "state": "state"}, "item", code="code"),
+    "plans": Table(_same("code", "state"), "plan", code="code"),
+    "add_ons": Table(_same("plan_id", "code", "state"), "add_on", code="code"),
+    "items": Table(_same("code", "state"), "item", code="code"),
     "coupons": Table({"code": "code"}, "coupon", code="code"),
     "unique_coupon_codes": Table(
         {"coupon_id": "bulk_coupon_id", "redeemed": "redeemed_at"}, "unique_coupon_code"

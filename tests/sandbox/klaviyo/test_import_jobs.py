@@ -132,7 +132,7 @@ def test_imported_profiles_join_lists(
     account: KlaviyoAccount, client: Client, bodies: type[Bodies]
 ) -> None:
     """The rows of a job join its lists; an unknown list is 404."""
-    identifier = account.state.lists.create("Customers", 0.0).id
+    identifier = account.add_list("Customers").id
     assert client.bulk_import(bodies.profile(), lists=(identifier,)).status_code == 202
     (ann,) = account.profiles()
     assert ann.lists == (identifier,)

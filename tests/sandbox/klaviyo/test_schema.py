@@ -303,7 +303,7 @@ def test_documented_parameters_are_taken(
 ) -> None:
     """What may be thinned out, sorted by or included of what there is; nothing undocumented."""
     client.send(bodies.entry(bodies.profile(), bodies.event()))
-    account.state.lists.create("L", 0.0)
+    account.add_list("L")
     job = client.bulk_import(bodies.profile()).json()["data"]["id"]
     known = {
         "/api/profiles/{id}": client.pages("/api/profiles")[0]["id"],
@@ -335,7 +335,7 @@ def test_answers_keep_to_the_schema(
 
     client.send(bodies.entry(bodies.profile(), bodies.event("one", value=1), bodies.event("two")))
     post("/api/events", bodies.single(bodies.profile(), bodies.event("three")))
-    account.state.lists.create("L", 0.0)
+    account.add_list("L")
     assert post("/api/profile-import", {"data": bodies.profile("new@shop.se")}).status_code == 201
     assert post("/api/profile-import", {"data": bodies.profile("new@shop.se")}).status_code == 200
     created = post("/api/profiles", {"data": bodies.profile("newer@shop.se")}).json()["data"]

@@ -7,15 +7,15 @@ from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs
 
 import jinja2
 from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
 from recurly_klaviyo_sandbox.klaviyo.feed.view import FeedView, dated
 
 if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
+    from starlette.requests import Request
 
     from recurly_klaviyo_sandbox.klaviyo.state import State
 
@@ -48,52 +48,45 @@ def render_feed(state: State, *, latest: int = LATEST) -> str:
     """One HTML page that needs nothing else: every metric with its `latest` events."""
     with state.lock:
         view = FeedView(state)
-        overview = view.overview()
-        feeds = []
-        for card in overview.cards:
-            metric = view.metric(card.id)
-            if metric is not None:
-                feeds.append((card, view.page(metric, size=latest)))
-        return _render("report.html", overview=overview, feeds=feeds)
+        feeds = [(card, view.page(card.metric, size=latest)) for card in view.cards()]
+        return _render("report.html", state, now=view.now(), feeds=feeds)
 
 
-class FeedPages:
-    """ASGI application of the live pages."""
+def feed_routes(state: State) -> list[Route]:
+    """The live pages, and all in one file."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    async def overview(_: Request) -> Response:
+        with state.lock:
+            view = FeedView(state)
+            return _page("overview.html", state, now=view.now(), cards=view.cards())
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one page."""
-        path = scope["path"].rstrip("/")
-        query = parse_qs(scope["query_string"].decode("latin-1"))
-        answer = self._answer(path, {name: texts[0] for name, texts in query.items()})
-        await answer(scope, receive, send)
+    async def metric(request: Request) -> Response:
+        query = request.query_params
+        number, day = _number(query.get("page", "")), _day(query.get("day", ""))
+        with state.lock:
+            view, found = FeedView(state), state.metrics.get(request.path_params["metric"])
+            if found is None:
+                return _page("missing.html", state, status=404)
+            feed = view.page(found, number, day)
+            return _page("metric.html", state, card=view.card(found), feed=feed, day=day)
 
-    def _answer(self, path: str, query: dict[str, str]) -> Response:
-        if path == "/feed.html":
-            return HTMLResponse(render_feed(self._state), headers=_POLICY)
-        with self._state.lock:
-            view = FeedView(self._state)
-            if path == "/feed":
-                page = _render("overview.html", overview=view.overview())
-                return HTMLResponse(page, headers=_POLICY)
-            metric = view.metric(path.removeprefix("/feed/"))
-            if metric is None:
-                return HTMLResponse(_render("missing.html"), status_code=404, headers=_POLICY)
-            number, day = _number(query.get("page", "")), _day(query.get("day", ""))
-            page = _render(
-                "metric.html",
-                card=view.card(metric),
-                feed=view.page(metric, number, day),
-                day=day,
-                timezone=self._state.options.timezone,
-            )
-        return HTMLResponse(page, headers=_POLICY)
+    async def report(_: Request) -> Response:
+        return HTMLResponse(render_feed(state), headers=_POLICY)
+
+    return [
+        Route("/feed", overview),
+        Route("/feed.html", report),
+        Route("/feed/{metric}", metric),
+    ]
 
 
-def _render(template: str, **values: object) -> str:
-    return _TEMPLATES.get_template(template).render(style=_STYLE, script=_SCRIPT, **values)
+def _page(template: str, state: State, *, status: int = 200, **values: object) -> Response:
+    return HTMLResponse(_render(template, state, **values), status, _POLICY)
+
+
+def _render(template: str, state: State, **values: object) -> str:
+    found = _TEMPLATES.get_template(template)
+    return found.render(style=_STYLE, script=_SCRIPT, state=state, **values)
 
 
 def _number(text: str) -> int:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import orjson
 
 from recurly_klaviyo_sandbox.klaviyo import background
+from recurly_klaviyo_sandbox.klaviyo.metrics import API
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.klaviyo.events import StoredEvent
@@ -57,32 +58,20 @@ class Day(NamedTuple):
     entries: list[Entry]
 
 
-@dataclass
-class MetricCard:
+class MetricCard(NamedTuple):
     """A metric with its numbers."""
 
-    id: str
-    name: str
-    integration: str
-    count: int
+    metric: Metric
+    events: int
     people: int
     total: str
-    hue: int
     latest: str
     bars: list[Bar]
 
-
-@dataclass
-class Overview:
-    """The account at a glance."""
-
-    organization: str
-    timezone: str
-    now: str
-    events: int
-    profiles: int
-    flows: int
-    cards: list[MetricCard]
+    @property
+    def hue(self) -> int:
+        """Its colour, 0 to 359."""
+        return _HUES[(self.metric.number - 1) % len(_HUES)]
 
 
 class Page(NamedTuple):
@@ -101,49 +90,37 @@ class FeedView:
         self._state = state
         self.zone = ZoneInfo(state.options.timezone)
 
-    def overview(self) -> Overview:
-        """Everything on the first page."""
+    def cards(self) -> list[MetricCard]:
+        """All metrics, this API's first."""
         background.settle(self._state, everything=True)
         cards = [self.card(metric) for metric in self._state.metrics]
-        cards.sort(key=lambda card: (card.integration != "API", -card.count, card.name))
-        options = self._state.options
-        return Overview(
-            options.organization_name,
-            options.timezone,
-            self._moment(self._state.now()),
-            sum(card.count for card in cards),
-            len(self._state.profiles),
-            self._state.events.flow_count(),
-            cards,
+        return sorted(
+            cards, key=lambda each: (each.metric.integration != API, -each.events, each.metric.name)
         )
 
-    def metric(self, identifier: str) -> Metric | None:
-        """The metric with that id."""
-        return self._state.metrics.get(identifier)
+    def now(self) -> str:
+        """The present."""
+        return self._moment(self._state.now())
 
     def card(self, metric: Metric) -> MetricCard:
         """A metric's numbers and its last thirty days."""
         numbers = self._state.events.totals(metric.number)
         sums = [_money(total, currency) for currency, total in numbers.sums]
         return MetricCard(
-            metric.id,
-            metric.name,
-            metric.integration,
+            metric,
             numbers.events,
             numbers.people,
             " + ".join(sums),
-            _HUES[(metric.number - 1) % len(_HUES)],
             "" if numbers.latest is None else self._moment(numbers.latest),
             self._bars(metric),
         )
 
     def _bars(self, metric: Metric) -> list[Bar]:
-        now = self._state.now()
-        last = self._local(now).date()
+        last = self._local(self._state.now()).date()
         first = last - timedelta(days=CHART_DAYS - 1)
         counts = {first + timedelta(days=step): 0 for step in range(CHART_DAYS)}
         start, end = self._begin(first), self._begin(last + timedelta(days=1))
-        for time, *_ in self._state.events.timeline(metric.number, start, end, now):
+        for time in self._state.events.times(metric.number, start, end):
             counts[self._local(time).date()] += 1
         most = max(1, *counts.values())
         return [Bar(day, count, count / most) for day, count in counts.items()]
@@ -163,12 +140,8 @@ class FeedView:
             [metric.number, start, end, size, (number - 1) * size],
             "ORDER BY time DESC, number DESC LIMIT ? OFFSET ?",
         )
-        days: list[Day] = []
-        for event in found:
-            entry = self._entry(event)
-            if not days or days[-1].day != entry.day:
-                days.append(Day(entry.day, []))
-            days[-1].entries.append(entry)
+        by_day = groupby(map(self._entry, found), key=lambda entry: entry.day)
+        days = [Day(day, list(entries)) for day, entries in by_day]
         return Page(days, number, pages, matching)
 
     def _entry(self, event: StoredEvent) -> Entry:

@@ -10,43 +10,13 @@ from recurly_klaviyo_sandbox.recurly.records import billing, catalog, customers,
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Record = dict[str, Any]
+    from recurly_klaviyo_sandbox.recurly.records.head import Record
 
 
 def record(entity: e.Entity, embedded_line_items: int) -> Record:
     """The record of any entity; an invoice's carries at most so many line items."""
     if isinstance(entity, e.Invoice):
         return billing.invoice(entity, embedded_line_items)
-    return _RENDERERS[type(entity)](entity)
-
-
-def keys(entity: e.Entity) -> Record:
-    """Just enough of an entity's record to file it: what its table's columns are taken from."""
-    if isinstance(entity, e.LineItem):
-        invoice = entity.invoice
-        return {
-            "account": {"id": invoice.account.id},
-            "invoice_id": invoice.id,
-            "subscription_id": entity.subscription.id if entity.subscription else None,
-            "state": "invoiced",
-            "type": entity.kind,
-            "previous_line_item_id": entity.original.id if entity.original else None,
-        }
-    if isinstance(entity, e.Transaction):
-        return {
-            "account": {"id": entity.account.id},
-            "uuid": entity.uuid,
-            "type": entity.kind,
-            "success": entity.status == "success",
-        }
-    if isinstance(entity, e.Invoice):
-        return {
-            "account": {"id": entity.account.id},
-            "number": entity.number,
-            "state": entity.state,
-            "type": entity.kind,
-            "previous_invoice_id": entity.previous.id if entity.previous else None,
-        }
     return _RENDERERS[type(entity)](entity)
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.recurly.moments import money, shown
 from recurly_klaviyo_sandbox.recurly.records.customers import account_mini, address, payment_method
+from recurly_klaviyo_sandbox.recurly.records.head import Record, head
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business import entities as e
 
-Record = dict[str, Any]
 # Null in every record, since this merchant does not use it.
 _NO_INVOICE_HAS: Record = dict.fromkeys(
     (
@@ -48,17 +48,13 @@ def invoice(invoice: e.Invoice, embedded_line_items: int) -> Record:
         if payment.status == "success" and payment.kind != "refund"
     )
     return {
-        "id": invoice.id,
-        "uuid": invoice.uuid,
-        "object": "invoice",
-        "type": invoice.kind,
+        **invoice_mini(invoice),
+        **head(invoice, "invoice"),
         "origin": invoice.origin,
-        "state": invoice.state,
         "account": account_mini(account),
         "billing_info_id": invoice.method_id,
         "subscription_ids": [s.id for s in invoice.subscriptions],
         "previous_invoice_id": invoice.previous.id if invoice.previous else None,
-        "number": invoice.number,
         "collection_method": "manual" if invoice.manual else "automatic",
         "net_terms": invoice.net_terms,
         "net_terms_type": "net",
@@ -85,8 +81,6 @@ def invoice(invoice: e.Invoice, embedded_line_items: int) -> Record:
         "has_more_line_items": len(invoice.lines) > embedded_line_items,
         "transactions": [transaction(payment) for payment in invoice.transactions],
         "credit_payments": [credit_payment(payment) for payment in invoice.credit_payments],
-        "created_at": shown(invoice.created),
-        "updated_at": shown(invoice.updated),
         "due_at": shown(invoice.due),
         "closed_at": shown(invoice.closed),
         "dunning_events_sent": invoice.dunning_events,
@@ -111,10 +105,9 @@ def line_item(line: e.LineItem) -> Record:
     """One line of an invoice."""
     invoice = line.invoice
     plan, extra, product = line.plan, line.add_on, line.item
+    sold = product or extra or plan
     return {
-        "id": line.id,
-        "object": "line_item",
-        "uuid": line.uuid,
+        **head(line, "line_item"),
         "type": line.kind,
         "item_code": product.code if product else None,
         "item_id": product.id if product else None,
@@ -135,7 +128,7 @@ def line_item(line: e.LineItem) -> Record:
         "original_line_item_invoice_id": line.original.invoice.id if line.original else None,
         "origin": line.origin,
         "accounting_code": plan.code if plan else None,
-        "product_code": _product_code(line),
+        "product_code": sold.code if sold else None,
         "credit_reason_code": line.credit_reason,
         "currency": invoice.currency,
         "amount": money(line.amount),
@@ -157,15 +150,8 @@ def line_item(line: e.LineItem) -> Record:
         "start_date": shown(line.start),
         "end_date": shown(line.end),
         "custom_fields": [],
-        "created_at": shown(line.created),
-        "updated_at": shown(line.updated),
         **_NO_LINE_HAS,
     }
-
-
-def _product_code(line: e.LineItem) -> str | None:
-    sold = line.item or line.add_on or line.plan
-    return sold.code if sold else None
 
 
 def transaction(payment: e.Transaction) -> Record:
@@ -173,9 +159,7 @@ def transaction(payment: e.Transaction) -> Record:
     account, decline, invoice = payment.account, payment.decline, payment.invoice
     succeeded = payment.status == "success"
     return {
-        "id": payment.id,
-        "object": "transaction",
-        "uuid": payment.uuid,
+        **head(payment, "transaction"),
         "original_transaction_id": payment.original.id if payment.original else None,
         "account": account_mini(account),
         "invoice": invoice_mini(invoice) if invoice else None,
@@ -215,8 +199,6 @@ def transaction(payment: e.Transaction) -> Record:
         "gateway_response_code": decline.gateway_code if decline else None,
         "gateway_response_time": 0.3,
         "gateway_response_values": {},
-        "created_at": shown(payment.created),
-        "updated_at": shown(payment.updated),
         "voided_at": shown(payment.voided),
         "collected_at": shown(payment.collected),
         **_NO_TRANSACTION_HAS,
@@ -226,9 +208,7 @@ def transaction(payment: e.Transaction) -> Record:
 def credit_payment(payment: e.CreditPayment) -> Record:
     """Money of a credit invoice on its way."""
     return {
-        "id": payment.id,
-        "object": "credit_payment",
-        "uuid": payment.uuid,
+        **head(payment, "credit_payment"),
         "action": payment.action,
         "account": account_mini(payment.account),
         "applied_to_invoice": invoice_mini(payment.applied_to) if payment.applied_to else None,
@@ -237,7 +217,5 @@ def credit_payment(payment: e.CreditPayment) -> Record:
         "amount": money(payment.amount),
         "original_credit_payment_id": None,
         "refund_transaction": transaction(payment.refund) if payment.refund else None,
-        "created_at": shown(payment.created),
-        "updated_at": shown(payment.updated),
         "voided_at": None,
     }

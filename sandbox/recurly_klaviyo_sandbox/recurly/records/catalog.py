@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.recurly.moments import money, shown
 from recurly_klaviyo_sandbox.recurly.records.customers import account_mini
+from recurly_klaviyo_sandbox.recurly.records.head import Record, head
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business import entities as e
-
-Record = dict[str, Any]
 
 
 def plan_mini(plan: e.Plan) -> Record:
@@ -22,6 +21,7 @@ def plan(plan: e.Plan) -> Record:
     """A plan with its prices."""
     return {
         **plan_mini(plan),
+        **head(plan, "plan"),
         "state": "active",
         "pricing_model": "fixed",
         "currencies": [
@@ -46,22 +46,28 @@ def plan(plan: e.Plan) -> Record:
         "custom_fields": [],
         "tax_exempt": False,
         "allow_any_item_on_subscriptions": False,
-        "created_at": shown(plan.created),
-        "updated_at": shown(plan.updated),
         "deleted_at": None,
+    }
+
+
+def add_on_mini(add_on: e.AddOn) -> Record:
+    """An extra as a subscription embeds it."""
+    return {
+        "id": add_on.id,
+        "object": "add_on",
+        "code": add_on.code,
+        "name": add_on.name,
+        "add_on_type": "usage" if add_on.metered else "fixed",
     }
 
 
 def add_on(add_on: e.AddOn) -> Record:
     """An extra on a plan."""
     return {
-        "id": add_on.id,
-        "object": "add_on",
+        **add_on_mini(add_on),
+        **head(add_on, "add_on"),
         "plan_id": add_on.plan.id,
-        "code": add_on.code,
         "state": "active",
-        "name": add_on.name,
-        "add_on_type": "usage" if add_on.metered else "fixed",
         "usage_type": "price" if add_on.metered else None,
         "accounting_code": add_on.code,
         "revenue_schedule_type": "evenly",
@@ -74,8 +80,6 @@ def add_on(add_on: e.AddOn) -> Record:
         ],
         "tier_type": "flat",
         "tiers": [],
-        "created_at": shown(add_on.created),
-        "updated_at": shown(add_on.updated),
         "deleted_at": None,
     }
 
@@ -83,8 +87,7 @@ def add_on(add_on: e.AddOn) -> Record:
 def item(item: e.Item) -> Record:
     """A catalog item."""
     return {
-        "id": item.id,
-        "object": "item",
+        **head(item, "item"),
         "code": item.code,
         "state": "active",
         "name": item.name,
@@ -95,8 +98,6 @@ def item(item: e.Item) -> Record:
         "tax_exempt": False,
         "custom_fields": [],
         "currencies": [{"currency": "USD", "unit_amount": money(item.price)}],
-        "created_at": shown(item.created),
-        "updated_at": shown(item.updated),
         "deleted_at": None,
     }
 
@@ -105,8 +106,7 @@ def coupon(coupon: e.Coupon) -> Record:
     """A discount anyone may redeem."""
     duration = "forever" if coupon.invoices < 0 else "billing_periods"
     return {
-        "id": coupon.id,
-        "object": "coupon",
+        **head(coupon, "coupon"),
         "code": coupon.code,
         "name": coupon.name,
         "state": "redeemable",
@@ -123,8 +123,6 @@ def coupon(coupon: e.Coupon) -> Record:
         "redemption_resource": "subscription",
         "discount": {"type": "percent", "percent": coupon.percent},
         "coupon_type": "single_code",
-        "created_at": shown(coupon.created),
-        "updated_at": shown(coupon.updated),
         "expired_at": None,
     }
 
@@ -132,38 +130,22 @@ def coupon(coupon: e.Coupon) -> Record:
 def coupon_redemption(redemption: e.CouponRedemption) -> Record:
     """A coupon in an account's hands."""
     return {
-        "id": redemption.id,
-        "object": "coupon_redemption",
-        "uuid": redemption.uuid,
+        **head(redemption, "coupon_redemption"),
         "account": account_mini(redemption.account),
         "subscription_id": redemption.subscription.id,
         "coupon": coupon(redemption.coupon),
         "state": "inactive" if redemption.removed else "active",
         "currency": redemption.account.currency,
         "discounted": money(redemption.discounted),
-        "created_at": shown(redemption.created),
-        "updated_at": shown(redemption.updated),
         "removed_at": shown(redemption.removed),
     }
 
 
 def coupon_redemption_mini(redemption: e.CouponRedemption) -> Record:
     """A redemption as other records embed it."""
-    offer = redemption.coupon
+    whole, offer = coupon_redemption(redemption), coupon(redemption.coupon)
+    of_coupon = ("id", "object", "code", "name", "state", "discount", "coupon_type", "expired_at")
     return {
-        "id": redemption.id,
-        "object": "coupon_redemption",
-        "coupon": {
-            "id": offer.id,
-            "object": "coupon",
-            "code": offer.code,
-            "name": offer.name,
-            "state": "redeemable",
-            "discount": {"type": "percent", "percent": offer.percent},
-            "coupon_type": "single_code",
-            "expired_at": None,
-        },
-        "state": "inactive" if redemption.removed else "active",
-        "discounted": money(redemption.discounted),
-        "created_at": shown(redemption.created),
+        **{name: whole[name] for name in ("id", "object", "state", "discounted", "created_at")},
+        "coupon": {name: offer[name] for name in of_coupon},
     }

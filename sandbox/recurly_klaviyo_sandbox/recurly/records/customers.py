@@ -5,14 +5,14 @@ Recorded: where a text is missing there is an empty one, and not the null one wo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.recurly.moments import shown
+from recurly_klaviyo_sandbox.recurly.records.head import Record, head
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business import entities as e
 
-Record = dict[str, Any]
 # Null in every record, since this merchant does not use it.
 _NO_ACCOUNT_HAS: Record = dict.fromkeys(
     (
@@ -26,8 +26,8 @@ def account(account: e.Account) -> Record:
     """An account with its billing info and shipping addresses."""
     states = {subscription.state for subscription in account.subscriptions}
     return {
-        "id": account.id,
-        "object": "account",
+        **account_mini(account),
+        **head(account, "account"),
         "state": "inactive" if account.closed else "active",
         "hosted_login_token": f"token{account.id}",
         "shipping_addresses": [shipping_address(account.shipping)] if account.shipping else [],
@@ -37,21 +37,12 @@ def account(account: e.Account) -> Record:
         "has_canceled_subscription": "canceled" in states,
         "has_paused_subscription": "paused" in states,
         "has_past_due_invoice": bool(account.owed),
-        "created_at": shown(account.created),
-        "updated_at": shown(account.updated),
         "deleted_at": shown(account.closed),
-        "code": account.code,
-        "email": account.email or "",
         "preferred_locale": account.locale,
         "cc_emails": "",
-        "first_name": account.first_name,
-        "last_name": account.last_name,
-        "company": account.company or "",
         "vat_number": "",
         "tax_exempt": False,
         "external_accounts": [],
-        "parent_account_id": account.parent.id if account.parent else None,
-        "bill_to": "parent" if account.parent else "self",
         "address": address(account.address),
         "billing_info": billing_info(account.billing) if account.billing else None,
         "custom_fields": [],
@@ -79,8 +70,7 @@ def billing_info(info: e.BillingInfo) -> Record:
     """An account's payment method on file."""
     account = info.account
     return {
-        "id": info.id,
-        "object": "billing_info",
+        **head(info, "billing_info"),
         "account_id": account.id,
         "first_name": account.first_name,
         "last_name": account.last_name,
@@ -93,8 +83,6 @@ def billing_info(info: e.BillingInfo) -> Record:
         "primary_payment_method": True,
         "backup_payment_method": False,
         "payment_gateway_references": [],
-        "created_at": shown(info.created),
-        "updated_at": shown(info.updated),
         "updated_by": None,
     }
 
@@ -128,8 +116,7 @@ def shipping_address(shipping: e.ShippingAddress) -> Record:
     """Where an account's parcels go."""
     account = shipping.account
     return {
-        "id": shipping.id,
-        "object": "shipping_address",
+        **head(shipping, "shipping_address"),
         "account_id": account.id,
         "nickname": "Home",
         "first_name": account.first_name,
@@ -138,8 +125,6 @@ def shipping_address(shipping: e.ShippingAddress) -> Record:
         "email": account.email or "",
         "vat_number": "",
         **address(shipping.address),
-        "created_at": shown(shipping.created),
-        "updated_at": shown(shipping.updated),
     }
 
 
@@ -165,9 +150,6 @@ def acquisition(acquisition: e.Acquisition) -> Record:
         "subchannel": None,
         "campaign": "spring" if acquisition.channel == "email" else None,
         "acquired_at": shown(acquisition.created),
-        "id": acquisition.id,
-        "object": "account_acquisition",
+        **head(acquisition, "account_acquisition"),
         "account": account_mini(acquisition.account),
-        "created_at": shown(acquisition.created),
-        "updated_at": shown(acquisition.updated),
     }

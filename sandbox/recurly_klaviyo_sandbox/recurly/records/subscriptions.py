@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recurly_klaviyo_sandbox.recurly.moments import money, shown
-from recurly_klaviyo_sandbox.recurly.records.catalog import coupon_redemption_mini, plan_mini
+from recurly_klaviyo_sandbox.recurly.records.catalog import (
+    add_on_mini,
+    coupon_redemption_mini,
+    plan_mini,
+)
 from recurly_klaviyo_sandbox.recurly.records.customers import account_mini
+from recurly_klaviyo_sandbox.recurly.records.head import Record, head
 
 if TYPE_CHECKING:
     from recurly_klaviyo_sandbox.business import entities as e
 
-Record = dict[str, Any]
 # Null in every record, since this merchant does not use it.
 _NO_SUBSCRIPTION_HAS: Record = dict.fromkeys(
     (
@@ -28,9 +32,7 @@ def subscription(subscription: e.Subscription) -> Record:
     extras = [subscribed_add_on(subscription, extra) for extra in subscription.add_ons]
     subtotal = subscription.subtotal
     return {
-        "id": subscription.id,
-        "object": "subscription",
-        "uuid": subscription.uuid,
+        **head(subscription, "subscription"),
         "account": account_mini(subscription.account),
         "plan": plan_mini(subscription.plan),
         "state": subscription.state,
@@ -67,8 +69,6 @@ def subscription(subscription: e.Subscription) -> Record:
         "custom_fields": [
             {"name": name, "value": value} for name, value in subscription.custom_fields.items()
         ],
-        "created_at": shown(subscription.created),
-        "updated_at": shown(subscription.updated),
         "activated_at": shown(subscription.activated),
         "canceled_at": shown(subscription.canceled),
         "expires_at": shown(subscription.expires),
@@ -105,13 +105,7 @@ def subscribed_add_on(subscription: e.Subscription, extra: e.SubscribedAddOn) ->
         "id": extra.id,
         "object": "subscription_add_on",
         "subscription_id": subscription.id,
-        "add_on": {
-            "id": extra.add_on.id,
-            "object": "add_on",
-            "code": extra.add_on.code,
-            "name": extra.add_on.name,
-            "add_on_type": "usage" if extra.add_on.metered else "fixed",
-        },
+        "add_on": add_on_mini(extra.add_on),
         "add_on_source": "plan_add_on",
         "quantity": extra.quantity,
         "unit_amount": money(extra.unit),

@@ -1,4 +1,4 @@
-"""What every department works with."""
+"""What every department is and works with."""
 
 from __future__ import annotations
 
@@ -23,3 +23,17 @@ class World:
     queue: EventQueue
     ledger: Ledger
     catalog: Catalog
+
+
+@dataclass(eq=False)
+class Department:
+    """A part of the business; its fields are the world, and the departments it works with."""
+
+    world: World
+
+    def __post_init__(self) -> None:
+        self._parameters = self.world.parameters
+        self._registry = self.world.registry
+        self._queue = self.world.queue
+        self._ledger = self.world.ledger
+        self._catalog = self.world.catalog
