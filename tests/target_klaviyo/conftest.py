@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from starlette.responses import PlainTextResponse
+from tests.target_klaviyo.command import Command
 
 from recurly_klaviyo_sandbox.clock import Clock
 from recurly_klaviyo_sandbox.klaviyo import KlaviyoAccount
@@ -373,3 +374,19 @@ def site(
     with addresses.serve(recorder) as path:
         url = server.url + path
         yield Site(account, url, tmp_path, lambda: capsys.readouterr().out, sample, recorder)
+
+
+@pytest.fixture(scope="module")
+def forker() -> Iterator[subprocess.Popen[str]]:
+    """A process that has loaded the command and forks as often as it is to be run."""
+    script = Path(__file__).with_name("fork_commands.py")
+    with subprocess.Popen(
+        [sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+
+
+@pytest.fixture
+def command(tmp_path: Path, forker: subprocess.Popen[str]) -> Command:
+    """The command."""
+    return Command(tmp_path, forker)

@@ -3,76 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from tests.target_klaviyo.command import Command
     from tests.target_klaviyo.conftest import Samples, Site
-
-
-@dataclass
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    log: str
-
-    @property
-    def complaint(self) -> str:
-        """The plugin's last word, which must be all of its complaint."""
-        assert self.code == 1, self.log
-        assert "Traceback" not in self.log
-        return self.log.splitlines()[-1]
-
-
-class Command:
-    """The command in a folder and a process of its own, forked from `forker`."""
-
-    def __init__(self, folder: Path, forker: subprocess.Popen[str]) -> None:
-        self._folder = folder
-        self._forker = forker
-
-    def __call__(self, *arguments: str, source: bytes = b"", **variables: str) -> Ended:
-        """Run it to its end with these arguments, this input and nothing but these variables."""
-        (self._folder / "input").write_bytes(source)
-        order = {"arguments": arguments, "variables": variables, "folder": str(self._folder)}
-        assert self._forker.stdin is not None
-        assert self._forker.stdout is not None
-        self._forker.stdin.write(json.dumps(order) + "\n")
-        self._forker.stdin.flush()
-        code = int(self._forker.stdout.readline())
-        out, log = ((self._folder / name).read_text() for name in ("out", "err"))
-        return Ended(code, out, log)
-
-    def config(self, **settings: Any) -> str:
-        """A settings file."""
-        file = self._folder / "config.json"
-        file.write_text(json.dumps(settings))
-        return str(file)
-
-
-@pytest.fixture(scope="module")
-def forker() -> Iterator[subprocess.Popen[str]]:
-    """A process that has loaded the command and forks as often as it is to be run."""
-    script = Path(__file__).with_name("fork_commands.py")
-    with subprocess.Popen(
-        [sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        yield process
-
-
-@pytest.fixture
-def command(tmp_path: Path, forker: subprocess.Popen[str]) -> Command:
-    """The command."""
-    return Command(tmp_path, forker)
 
 
 @pytest.mark.parametrize(
@@ -200,42 +137,6 @@ def test_about_promises_nothing_that_has_no_effect(command: Command) -> None:
     assert idle.isdisjoint(told["settings"]["properties"])
 
 
-@pytest.mark.parametrize(
-    ("variables", "sentence"),
-    [
-        ({}, "TARGET_KLAVIYO_API_KEY"),
-        (
-            {"TARGET_KLAVIYO_API_KEE": "k"},
-            (
-                "There is no setting for the variable TARGET_KLAVIYO_API_KEE; did you mean "
-                "TARGET_KLAVIYO_API_KEY? Correct or remove it."
-            ),
-        ),
-        (
-            {"TARGET_KLAVIYO_API_KEY": "k", "TARGET_KLAVIYO_CONCURRENCY": "many"},
-            "The variable TARGET_KLAVIYO_CONCURRENCY must be a whole number",
-        ),
-        (
-            {"TARGET_KLAVIYO_API_KEY": "k", "TARGET_KLAVIYO_TRANSFORM_CONFIG": "{"},
-            "The variable TARGET_KLAVIYO_TRANSFORM_CONFIG must be a JSON object",
-        ),
-        (
-            {"TARGET_KLAVIYO_API_KEY": "k", "TARGET_KLAVIYO_STREAM_MAPS": '{"a": 1, "a.b": 1}'},
-            "variable cannot be read: 'a.b' stands beside a value of 'a'.",
-        ),
-        (
-            {"TARGET_KLAVIYO_API_KEY": "k", "TARGET_KLAVIYO_LIVE_WINDOW_DAYS": "x"},
-            "The setting 'live_window_days' must be a number",
-        ),
-    ],
-)
-def test_a_wrong_variable_is_named(
-    command: Command, variables: dict[str, Any], sentence: str
-) -> None:
-    """Settings from the environment are checked like those from a file."""
-    assert sentence in command("--config", "ENV", **variables).complaint
-
-
 def test_a_settings_file_that_is_not_there_is_named(command: Command) -> None:
     """A missing or broken settings file is named."""
     assert "nothing.json cannot be read" in command("--config", "nothing.json").complaint
@@ -254,6 +155,7 @@ def test_an_unknown_option_is_named(command: Command) -> None:
     ("source", "sentence"),
     [
         (b"hello\n", "Line 1 of the input is not JSON"),
+        (b"\x1f\x8b\x08\xff\n", "Line 1 of the input is not JSON"),
         (b"[1]\n", "Line 1 of the input is no Singer message"),
         (b'{"type": "RECORD", "stream": "events"}\n', "line 1 of the input has no record"),
         (b'{"type": "RECORD", "record": {}, "stream": "events"}\n', "has had no SCHEMA yet"),
@@ -267,6 +169,24 @@ def test_broken_input_is_named_by_its_line(command: Command, source: bytes, sent
     """Input that is no Singer stream stops the run with the line at fault."""
     ended = command("--config", command.config(api_key="k"), source=source)
     assert sentence in ended.complaint
+
+
+def test_a_byte_that_is_not_utf_8_concerns_its_row_alone(
+    command: Command, site: Site, sample: Samples
+) -> None:
+    """Whatever character set a tap's texts are in, the other rows arrive, and STATE moves on."""
+    rows = [sample.event(number, properties={"Name": f"Adéle {number}"}) for number in (1, 2, 3)]
+    source = sample.lines(site.messages("events", rows))
+    source = source.replace(rb"Ad\u00e9le 1", "Adéle 1".encode("latin-1"))
+    ended = command("--config", command.config(**site.config), source=source)
+    assert ended.code == 0, ended.log
+    assert ended.out == '{"done": 3}\n'
+    assert "1 event rejected: A text in the row is not valid Unicode" in ended.log
+    stored = {event.unique_id for event in site.account.events()}
+    assert stored == {row["unique_id"] for row in rows[1:]}
+    rejected = site.rejects_path.read_bytes()
+    again = command("--config", command.config(**site.config), source=rejected)
+    assert "Nothing was sent" in again.complaint
 
 
 def test_the_key_stays_out_of_all_output(command: Command, site: Site, sample: Samples) -> None:
@@ -314,90 +234,6 @@ def test_settings_without_effect_are_told_and_left_out(command: Command, site: S
     assert warning in ended.log
     assert "'audit_key' has no effect, since an audit knows every event by its" in ended.log
     assert ended.log.count("has no effect") == 2
-
-
-def test_variables_of_an_inheriting_plugin_are_not_misspelt(command: Command, site: Site) -> None:
-    """Meltano names them after the plugin that inherits, so that they end in a setting's name."""
-    ended = command(
-        "--config",
-        "ENV",
-        TARGET_KLAVIYO_API_KEY=site.account.api_key,
-        TARGET_KLAVIYO_API_URL=site.url,
-        TARGET_KLAVIYO_REJECTS_PATH=str(site.rejects_path),
-        TARGET_KLAVIYO_AUDIT_MAX_REJECT_PERCENT="5",
-    )
-    assert ended.code == 0, ended.log
-
-
-def test_objects_are_read_from_variables_as_meltano_passes_them(
-    command: Command, site: Site, sample: Samples
-) -> None:
-    """Nested ones as one of dotted names, each member in a variable of its own beside it."""
-    ended = command(
-        "--config",
-        "ENV",
-        source=sample.lines(site.messages("events", [sample.event(1), sample.event(2)])),
-        TARGET_KLAVIYO_API_KEY=site.account.api_key,
-        TARGET_KLAVIYO_API_URL=site.url,
-        TARGET_KLAVIYO_TRANSFORM="recurly",
-        TARGET_KLAVIYO_TRANSFORM_CONFIG='{"metrics": ["+lifecycle"], "names.Failed Payment": "F"}',
-        TARGET_KLAVIYO_TRANSFORM_CONFIG_METRICS='["+lifecycle"]',
-        TARGET_KLAVIYO_TRANSFORM_CONFIG_NAMES_FAILED_PAYMENT="F",
-        TARGET_KLAVIYO_STREAM_MAP_CONFIG=json.dumps({"out": [sample.event(1)["unique_id"]]}),
-        TARGET_KLAVIYO_STREAM_MAP_CONFIG_OUT="[]",
-        TARGET_KLAVIYO_STREAM_MAPS='{"events.__filter__": "unique_id not in config[\'out\']"}',
-        TARGET_KLAVIYO_STREAM_MAPS_EVENTS___FILTER__="unique_id not in config['out']",
-    )
-    assert ended.code == 0, ended.log
-    (event,) = site.account.events()
-    assert event.unique_id == sample.event(2)["unique_id"]
-
-
-def test_a_run_from_variables_with_a_transform_config(
-    command: Command, site: Site, sample: Samples
-) -> None:
-    """Settings from the environment alone are enough for a run."""
-    ended = command(
-        "--config",
-        "ENV",
-        source=sample.lines(site.messages("events", [sample.event(1)])),
-        TARGET_KLAVIYO_API_KEY=site.account.api_key,
-        TARGET_KLAVIYO_API_URL=site.url,
-        TARGET_KLAVIYO_TRANSFORM_CONFIG="{}",
-        TARGET_KLAVIYO_EVENT_STREAMS='["events"]',
-        TARGET_KLAVIYO_LIVE_WINDOW_DAYS="0.5",
-        TARGET_KLAVIYO_LIST_ID="",
-        TARGET_KLAVIYO_CONCURRENCY="",
-        TARGET_KLAVIYO_FLATTENING_ENABLED="",
-    )
-    assert ended.code == 0, ended.log
-    assert ended.out == '{"done": 1}\n'
-    assert "Klaviyo took 1 event and" in ended.log
-    assert len(site.account.events()) == 1
-
-
-@pytest.mark.parametrize("option", ["--check", "--about"])
-def test_a_dotenv_file_never_overrides_what_was_passed(
-    site: Site, tmp_path: Path, option: str
-) -> None:
-    """Check and run read the same settings: the variables they are given, and no file of others."""
-    folder = tmp_path / "project" / "run"
-    folder.mkdir(parents=True)
-    for place in (folder, folder.parent):
-        (place / ".env").write_text("TARGET_KLAVIYO_API_KEY=another\nTARGET_KLAVIYO_MODE=read\n")
-    # Started by -c, python-dotenv looks for the file from here; else from where it is installed.
-    script = "import sys\nfrom target_klaviyo.__main__ import run\nsys.exit(run(sys.argv[1:]))"
-    done = subprocess.run(
-        [sys.executable, "-c", script, "--config", "ENV", option],
-        cwd=folder,
-        env={"TARGET_KLAVIYO_API_KEY": site.account.api_key, "TARGET_KLAVIYO_API_URL": site.url},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    assert option != "--check" or "Connected to" in done.stdout
 
 
 def test_a_small_run_says_what_it_did_in_few_lines(

@@ -85,7 +85,7 @@ def nested(levels: int) -> Any:
         ({"properties": {"Nan": float("nan")}},
          "The event's property 'Nan' holds NaN or infinity, which JSON cannot express."),
         ({"properties": {"Half": "\ud800"}},
-         "A text in the row is not valid Unicode (half of a surrogate pair)."),
+         "A text in the row is not valid Unicode (half of a surrogate pair, or no UTF-8)."),
         ({"value": "9.99"}, "The event's value is not a number."),
         ({"value": True}, "The event's value is not a number."),
         ({"value": float("inf")}, "The event's value is not a finite number."),

@@ -76,14 +76,14 @@ def serialise(value: Any) -> bytes:
     """JSON as Klaviyo gets it.
 
     Raises:
-        RowRejected: a text holds half of a surrogate pair, so it has no UTF-8.
+        RowRejected: a text holds half of a surrogate pair, as bytes without UTF-8 are read.
     """
     try:
         # A copy, since orjson leaves each result in a buffer of 4 KB, and rows are kept.
         return memoryview(orjson.dumps(value, default=_plain)).tobytes()
     except TypeError as error:
         raise RowRejected(
-            "A text in the row is not valid Unicode (half of a surrogate pair)."
+            "A text in the row is not valid Unicode (half of a surrogate pair, or no UTF-8)."
         ) from error
 
 

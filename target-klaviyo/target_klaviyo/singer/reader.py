@@ -79,6 +79,20 @@ def lines(source: IO[bytes], poll: Callable[[int | None], None]) -> Iterator[byt
         yield last
 
 
+def decodable(line: bytes) -> bytes:
+    """The line, with half of a surrogate pair in place of each byte that is not UTF-8.
+
+    So such a text concerns the row that holds it, and not the run.
+    """
+    if line.isascii():
+        return line
+    try:
+        line.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return line.decode("utf-8", "surrogateescape").encode("utf-8", "surrogatepass")
+    return line
+
+
 class TooDeep(Exception):  # noqa: N818  (a property of the line)
     """A RECORD that no parser takes, for its nesting; it can still be rejected."""
 
@@ -227,10 +241,10 @@ class MessageReader(GenericSingerReader[bytes]):
         source = byte_source(file_input or self.default_input)
         self.listener.begin_run(descriptor(source))
         for line in lines(source, self.listener.poll):
-            self.line = line
+            self.line = decodable(line)
             self.line_number += 1
             try:
-                message = parse(line, self.line_number)
+                message = parse(self.line, self.line_number)
             except TooDeep as too_deep:
                 self.listener.reject_too_deep(too_deep.stream)
                 continue
