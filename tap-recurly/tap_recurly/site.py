@@ -23,11 +23,13 @@ class Site:
     """A Recurly site; nothing is made before it is needed, for discovery needs not even a key.
 
     Attributes:
+        read: how many records of each stream have been read.
         unread: streams that could not be read whole, and why: the key, missing rows, odd data.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._config = config
+        self.read: dict[str, int] = {}
         self.unread: dict[str, TapRecurlyError] = {}
 
     @cached_property

@@ -35,6 +35,7 @@ from tap_recurly.errors import (
     StorageError,
     TapRecurlyError,
 )
+from tap_recurly.logs import quiet_sdk
 from tap_recurly.process import leave, leave_with_reader, limit_malloc_arenas
 from tap_recurly.redaction import SECRET_FIELDS
 from tap_recurly.site import Site
@@ -251,6 +252,8 @@ class TapRecurly(Tap):
             tap.sync_all()
         finally:
             tap.site.close()
+        read = (f"{count:,} {name}" for name, count in tap.site.read.items())
+        cls.logger.info("Read %s.", ", ".join(read))
         if unread := tap.site.unread:
             names = ", ".join(f"'{name}'" for name in unread)
             first = next(iter(unread.values()))
@@ -271,6 +274,7 @@ def _is_mapped_away(stream: Stream) -> bool:
 def main() -> None:
     """Run the command line; a fault the user can mend is one sentence, the last line on stderr."""
     limit_malloc_arenas()
+    quiet_sdk(os.environ)
     try:
         code = TapRecurly.cli.main(standalone_mode=False)
         sys.stdout.flush()

@@ -34,8 +34,10 @@ def run(arguments: Sequence[str]) -> int:
     import click  # noqa: PLC0415
     from singer_sdk.exceptions import SingerSDKError  # noqa: PLC0415
 
+    from target_klaviyo.logs import quiet_sdk  # noqa: PLC0415
     from target_klaviyo.target import TargetKlaviyo  # noqa: PLC0415
 
+    quiet_sdk(os.environ)
     try:
         TargetKlaviyo.cli.main(list(arguments), prog_name="target-klaviyo", standalone_mode=False)
     except RunInterrupted as interrupted:

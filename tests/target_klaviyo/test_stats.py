@@ -95,9 +95,11 @@ def test_the_summary_is_a_table_and_what_needs_words() -> None:
         "events               12,000  11,989      10         1",
         "profiles                  7       6       0         0",
         "records of invoices     900                         1",
-        "Klaviyo took 11,989 events and 6 profiles in 14 requests and 1 import job.",
+        (
+            "Klaviyo took 11,989 events and 6 profiles in 14 requests and 1 import job; 11,000 of "
+            "the events are history and trigger no flows."
+        ),
         "46 events were not sent, being no longer true at the source.",
-        "11,000 of the events are history and trigger no flows.",
         "Klaviyo asked 2 times to slow down.",
         "1 event rejected: The event has no metric.",
         "1 record of invoices rejected: No account.",

@@ -219,7 +219,7 @@ class AccountSnapshots(RecurlyStream):
             return None
         frozen = self.incremental_list(f"/{name}").freeze_whole(end)
         singly = frozen.row_count is not None and asked <= ceil(frozen.row_count / PAGE_SIZE)
-        self.log(
+        self.logger.info(
             "%d %s to read, %s %s on the site: reading %s %s.",
             asked,
             what,

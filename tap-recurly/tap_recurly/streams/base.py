@@ -6,6 +6,7 @@ from a typed API. Selection, stream maps and flattening work as everywhere in th
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import tempfile
 import time
@@ -167,7 +168,7 @@ class RecurlyStream(Stream):
         settings = self._site.settings
         frozen = bounded.freeze_since(self.bookmark, settings.start_date, settings.lookback)
         if frozen is None:
-            self.log("Nothing to read: 'start_date' lies in the future.")
+            self.logger.info("Nothing to read: 'start_date' lies in the future.")
         return frozen
 
     def checkpoint(self, moment: datetime, *, extra: Mapping[str, Any] | None = None) -> None:
@@ -212,11 +213,13 @@ class RecurlyStream(Stream):
 
         What fails the stream, a signal included, still leaves a STATE to go on from.
         """
+        self._site.read[self.name] = 0
         records = self.watched(self._readable_records(context), "records", lambda: self.total)
         try:
             with self.get_record_counter() as counter, self.get_sync_timer():
                 for number, record in enumerate(records):
                     self._check_max_record_limit(current_record_index=number)
+                    self._site.read[self.name] = number + 1
                     if write_messages:
                         self._write(record)
                     counter.increment()
@@ -230,6 +233,11 @@ class RecurlyStream(Stream):
             raise
         if write_messages:
             self._write_state()
+
+    @override
+    def log(self, message: str, *args: Any, level: int = logging.DEBUG, **kwargs: Any) -> None:
+        """Log what the SDK remarks on its own doings, which is for whoever looks for a fault."""
+        super().log(message, *args, level=level, **kwargs)
 
     def watched(
         self, rows: Iterator[Item], what: str, total: Callable[[], int | None]

@@ -160,15 +160,12 @@ def summary(stats: RunStats, rejects_path: Path) -> Iterator[str]:
     """A table by kind of row, then sentences; no customer's data."""
     yield from aligned([_HEADINGS, *_rows(stats)])
     requests = f"{counted(stats.requests, 'request')} and {counted(stats.jobs, 'import job')}"
-    yield f"Klaviyo took {stats.said_sent} in {requests}."
+    yield f"Klaviyo took {stats.said_sent} in {requests}{_history(stats.backfilled)}."
     if stats.formerly_true:
         were = "was" if stats.formerly_true == 1 else "were"
         events = counted(stats.formerly_true, "event")
         yield f"{events} {were} not sent, being no longer true at the source."
     yield from _people(stats.people)
-    if stats.backfilled:
-        are = "is history and triggers" if stats.backfilled == 1 else "are history and trigger"
-        yield f"{stats.backfilled:,} of the events {are} no flows."
     if stats.resent:
         were = "was" if stats.resent == 1 else "were"
         yield f"{counted(stats.resent, 'request')} {were} sent again after failing."
@@ -187,6 +184,11 @@ def summary(stats: RunStats, rejects_path: Path) -> Iterator[str]:
         yield f"{counted(more, 'reason')} more, of fewer rejects each, stand in the rejects file."
     if stats.rules:
         yield f"The rejects are in {rejects_path}; replay them with `{replay(rejects_path)}`."
+
+
+def _history(events: int) -> str:
+    are = "is history and triggers" if events == 1 else "are history and trigger"
+    return f"; {events:,} of the events {are} no flows" if events else ""
 
 
 def _people(people: Counter[str]) -> Iterator[str]:
@@ -217,9 +219,9 @@ def _persons(count: int) -> str:
 
 
 def _rows(stats: RunStats) -> Iterator[tuple[str, ...]]:
-    raw = sorted((stats.seen.keys() | stats.rejected.keys()) - {"events", "profiles"})
+    raw = sorted(stats.rejected.keys() - {"events", "profiles"})
     for label in ("events", "profiles"):
         counters = (stats.seen, stats.stored, stats.duplicates, stats.rejected)
         yield (label, *(f"{counter[label]:,}" for counter in counters))
-    for label in raw:  # for a transform: it makes rows of them
+    for label in raw:  # for a transform: the tap has told how many of the others there were
         yield label, f"{stats.seen[label]:,}", "", "", f"{stats.rejected[label]:,}"
