@@ -6,7 +6,7 @@ would be clear, that is when this very request will have left it (`X-RateLimit-R
 (docs/recurly.md: Rate limits). The site's own systems draw on the same budget, so this tap never
 takes `Remaining` below the share that `quota_percent` leaves to them.
 
-How finely the window slides is not documented, and `Reset` is cut to the minute: requests may leave
+How finely the window slides nobody says, and `Reset` is cut to the minute: requests may leave
 when they are five minutes old, or only when `Reset` says. So one request of the share is always
 spare. When all others are used up, the spare one is sent as a probe as soon as requests are five
 minutes old. If they have left, reading goes on; if not, the probe has cost nothing but itself, and

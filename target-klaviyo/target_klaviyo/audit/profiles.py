@@ -134,7 +134,7 @@ def _named(profile: FoundProfile) -> str:
 def _lookups(row: ProfileRow) -> Iterator[tuple[str, str]]:
     """What to look the row's person up by, as (kind, value).
 
-    An address also as it came: whether filters mind its case is not documented.
+    An address also as it came, since filters may mind its case (docs/klaviyo.md: People).
     """
     for anchor in anchors(row):
         yield "external_id", anchor

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 _MISSHAPEN = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
-"""What reading a document raises whose shape is another than documented."""
+"""What reading a document raises that has another shape than it should."""
 
 
 @dataclass

@@ -32,7 +32,10 @@ def next_cursor(document: Any) -> str | None:
 
 
 def quoted(text: str) -> str:
-    r"""A string in a filter: in double quotes, with `"` and `\` escaped (documented)."""
+    r"""A string in a filter: in double quotes, with `"` and `\` escaped.
+
+    (docs/klaviyo.md: Reading events)
+    """
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 

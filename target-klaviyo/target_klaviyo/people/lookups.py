@@ -1,8 +1,7 @@
 """The questions that find people by their identifiers, 100 at a time (pure).
 
 `GET /api/profiles?filter=any(external_id,[...])` shows whoever bears one of them. An address is
-asked for in lower case and as it came, since whether filters mind its case is not documented.
-(docs/klaviyo.md: People)
+asked for in lower case and as it came, since filters may mind its case (docs/klaviyo.md: People).
 """
 
 from __future__ import annotations

@@ -52,7 +52,8 @@ class Inquirer:
     def handle(self, request: LookUpPeople, outcome: Decisive) -> Inquiry | None:
         """Go on by one answer; returns the inquiry if it was the last one.
 
-        Raises KlaviyoError when Klaviyo has no such look-up, or answers otherwise than documented.
+        Raises:
+            KlaviyoError: Klaviyo has no such look-up, or its answer has another shape.
         """
         inquiry = request.inquiry
         inquiry.unanswered -= 1
