@@ -47,7 +47,7 @@ newest: setup  ## Test the products with the newest packages they allow.
 lowest newest:
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-$@
 	$(BIN)/uv pip install --quiet --python .venv-$@/bin/python --resolution $(RESOLUTION) --group dev -e tap-recurly -e transform -e "target-klaviyo[audit]" -e sandbox
-	.venv-$@/bin/pytest -m "not slow and not campaign" tests/tap_recurly tests/transform tests/target_klaviyo
+	.venv-$@/bin/pytest tests/tap_recurly tests/transform tests/target_klaviyo
 
 bench: setup  ## Measure tap and target beside their peers (ten minutes).
 	$(BIN)/python -m bench

@@ -26,6 +26,19 @@ TESTS_BEGAN = int(time.time())
 AS_TYPED = datetime(2200, 1, 1, tzinfo=timezone.utc)
 """Later than any time a merchant types: the ledger then caps nothing."""
 
+SERVERS = frozenset({"site", "server", "sandbox", "merchant", "shop", "_merchant", "_sandbox"})
+"""Fixtures that start a server of either service."""
+
+PROCESSES = frozenset({"meltano", "pipeline", "forker", "tap_runs", "project", "start", "runner"})
+"""Fixtures that start the commands."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs a server or a process is slow; so are tests that say it of themselves."""
+    for item in items:
+        if (SERVERS | PROCESSES).intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
+
 
 @dataclass
 class Meltano:

@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 
 
+@pytest.mark.slow
 def test_a_quick_run_prints_its_tables() -> None:
     """One command measures tap and target, each beside a loop over the official client."""
     done = subprocess.run(

@@ -47,6 +47,7 @@ def _read(path: str) -> Any:
     return yaml.safe_load((ROOT / path).read_text())
 
 
+@pytest.mark.slow
 def test_nothing_generated_has_drifted() -> None:
     """Every generated file and table is what `make docs` would write now."""
     for path, text in documents():

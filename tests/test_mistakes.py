@@ -94,6 +94,7 @@ def test_a_mistake_with_the_tap_is_one_sentence(
     _assert_one_sentence(_run("tap-recurly", config, tmp_path), *words)
 
 
+@pytest.mark.slow
 def test_an_unreachable_recurly_is_one_sentence(tmp_path: Path, closed_port: int) -> None:
     """The sentence names the address that does not answer."""
     url = f"http://127.0.0.1:{closed_port}"
@@ -133,6 +134,7 @@ def test_a_key_without_scopes_is_one_sentence(sandbox: Sandbox, tmp_path: Path) 
     _assert_one_sentence(_run("target-klaviyo", config, tmp_path), "events:write")
 
 
+@pytest.mark.slow
 def test_an_unreachable_klaviyo_is_one_sentence(tmp_path: Path, closed_port: int) -> None:
     """The sentence names the address that does not answer."""
     url = f"http://127.0.0.1:{closed_port}"

@@ -129,6 +129,7 @@ def streams() -> list[dict[str, Any]]:
     return discovered
 
 
+@pytest.mark.slow
 def test_a_key_alone_is_no_table(streams: list[dict[str, Any]]) -> None:
     """Every stream has a column beside its key, since some loaders update what is not the key."""
     for stream in streams:

@@ -159,6 +159,7 @@ def year() -> Business:
     return lived(200, seed=1, accounts=1500)
 
 
+@pytest.mark.slow
 def test_an_ordinary_year_holds_every_kind_of_thing(year: Business) -> None:
     """All the cases that a reader of such data must survive occur by themselves."""
     world = told(year)

@@ -120,6 +120,7 @@ def test_advancing_tells_what_happened() -> None:
         assert "No time passed" in run("advance", "--hours", "1", *port).stdout
 
 
+@pytest.mark.slow
 def test_trouble_is_told_and_ends() -> None:
     """Each fault is a sentence; `calm` ends all of them."""
     with Sandbox(accounts=0, days=1) as sandbox:

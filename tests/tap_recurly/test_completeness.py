@@ -93,6 +93,7 @@ class LeakyList:
         return listed.rows(listed.freeze(None))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [450, 2 * STRETCH_ROWS + 5_000])
 @pytest.mark.parametrize("times", range(1, MAX_REREADS + 1))
 def test_rows_left_out_once_come_after_all(
@@ -107,6 +108,7 @@ def test_rows_left_out_once_come_after_all(
     assert "in /rows up to" in caplog.messages[0]
 
 
+@pytest.mark.slow
 def test_rows_that_stay_out_are_told() -> None:
     """Rows counted but never given end the read with a sentence, and nothing after them counts."""
     site = LeakyList(3 * STRETCH_ROWS, missing={STRETCH_ROWS * 2 - 1_000})
@@ -118,6 +120,7 @@ def test_rows_that_stay_out_are_told() -> None:
     assert site.moment(STRETCH_ROWS - 1) <= complete_until < site.moment(2 * STRETCH_ROWS - 1_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [450, 2 * STRETCH_ROWS + 5_000])
 def test_list_that_shrinks_while_it_is_read_is_whole(number: int) -> None:
     """Rows that change during the read leave its window: they are the next run's."""
@@ -126,6 +129,7 @@ def test_list_that_shrinks_while_it_is_read_is_whole(number: int) -> None:
     assert ids == {*range(number)} - {*range(230, 260)}
 
 
+@pytest.mark.slow
 def test_counting_costs_one_request_in_a_hundred() -> None:
     """A long list is counted once for every hundred pages, a short one once."""
     long = LeakyList(5 * STRETCH_ROWS)

@@ -112,6 +112,7 @@ def in_rounds(read: ListRead, *, at_once: int) -> tuple[int, list[int]]:
     return rounds, ids
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [20_000, 40_000, 100_000])
 @pytest.mark.parametrize(
     "kind",
@@ -128,6 +129,7 @@ def test_eight_connections_read_five_to_eight_times_as_fast(kind: str, number: i
     assert site.gets + site.heads <= pages * 1.1 + 50
 
 
+@pytest.mark.slow
 def test_planning_costs_little_on_a_large_list() -> None:
     """Of the requests for 300,000 rows one in twenty finds less than a page."""
     site = QuietList(spread("ever more", 300_000))
@@ -147,6 +149,7 @@ def test_a_page_that_is_all_is_one_request(number: int) -> None:
     assert (len(ids), site.gets, site.heads) == (number, 1, 1)
 
 
+@pytest.mark.slow
 def test_without_counts_a_list_is_shared_out_by_what_was_seen() -> None:
     """Where HEAD fails, density tells how much is left."""
     site = QuietList(spread("evenly", 40_000), counts=False)
@@ -156,6 +159,7 @@ def test_without_counts_a_list_is_shared_out_by_what_was_seen() -> None:
     assert rounds <= 200 / 4
 
 
+@pytest.mark.slow
 def test_counts_that_ignore_times_are_not_trusted() -> None:
     """A HEAD that always counts the whole list does not lead to endless counting."""
 

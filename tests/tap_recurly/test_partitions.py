@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,6 +51,7 @@ class Cursor:
         partitioner.page_read(self.partition, len(within), span, more=more)
 
 
+@pytest.mark.slow
 @given(
     seconds=st.lists(
         st.one_of(st.integers(0, SECONDS), st.integers(500, 503), st.just(SECONDS)), max_size=400

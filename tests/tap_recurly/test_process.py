@@ -120,6 +120,7 @@ def test_a_full_output_is_a_sentence(site: TinyRecurly, start: Start) -> None:
     assert "output cannot be written (No space left on device): make room" in last
 
 
+@pytest.mark.slow
 def test_a_catalog_that_finds_no_room_is_a_sentence() -> None:
     """So it is for what is no run."""
     with Path("/dev/full").open("wb") as full:

@@ -132,6 +132,7 @@ LIMITERS = st.one_of(
 """Windows of every grain, and those that linger, which only Recurly's own word can tell."""
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     scenario=st.builds(
@@ -166,6 +167,7 @@ def test_alone_the_tap_uses_its_share_and_no_more(
     assert len(sent) >= 0.9 * min(share / limiter.longest, fastest) * scenario.seconds
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(
     grain=st.sampled_from([1, 60]),

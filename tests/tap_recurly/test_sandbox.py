@@ -236,6 +236,7 @@ def test_snapshots_agree_with_both_lists(merchant: Merchant) -> None:
         assert snapshot == WRITTEN.record(accounts[account_id])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/external_products", "/general_ledger_accounts"])
 def test_no_row_is_lost_while_a_whole_list_changes(path: str) -> None:
     """A list that cannot be filtered is complete, though its rows change before every page."""

@@ -302,6 +302,7 @@ def test_secrets_stay_out_of_the_file(
 NAMES = st.text('ab0 "\\{}[]:,é☃') | st.just("token")  # of the former none is a secret's
 
 
+@pytest.mark.slow
 @given(
     st.recursive(
         st.none() | st.integers() | st.text() | st.floats(allow_nan=False),

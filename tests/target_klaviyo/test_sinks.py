@@ -196,6 +196,7 @@ def test_an_error_about_the_profile_of_an_entry_blames_all_its_events(bench: Ben
     assert bench.stats.stored["events"] == 8
 
 
+@pytest.mark.slow
 def test_without_pointers_the_search_for_bad_rows_has_a_bound(bench: Bench) -> None:
     """Halving goes on until each culprit is alone: 90 of 1,200 take fewer than 900 requests."""
     bad = set(range(0, 1200, 13))

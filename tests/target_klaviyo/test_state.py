@@ -22,6 +22,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(
     value=JSON,
     others=st.dictionaries(st.text(), JSON),

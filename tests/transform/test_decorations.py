@@ -62,6 +62,7 @@ def _assert_klaviyo_takes(rows: Sequence[tuple[str, dict[str, Any]]]) -> None:
             assert value is not None
 
 
+@pytest.mark.slow
 @with_fixtures
 @given(
     status=st.sampled_from(["success", "declined", "chargeback"]),
@@ -78,6 +79,7 @@ def test_no_decoration_costs_a_payment(
     _assert_klaviyo_takes(rows)
 
 
+@pytest.mark.slow
 @with_fixtures
 @given(
     junk=st.dictionaries(st.sampled_from(INVOICE_DECORATIONS), JUNK),
@@ -94,6 +96,7 @@ def test_no_decoration_costs_an_invoice(
     _assert_klaviyo_takes(rows)
 
 
+@pytest.mark.slow
 @with_fixtures
 @given(
     junk=st.dictionaries(
@@ -110,6 +113,7 @@ def test_no_decoration_costs_a_profile(snapshot: RecordFactory, junk: dict[str, 
     json.dumps(row, allow_nan=False, ensure_ascii=False).encode()
 
 
+@pytest.mark.slow
 @with_fixtures
 @given(
     junk=st.dictionaries(

@@ -249,6 +249,7 @@ def test_settings_come_from_the_environment(transaction: RecordFactory, tmp_path
     assert "elsewhere" not in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [(None, "was not found"), ("[1]", "JSON object")],

@@ -202,6 +202,7 @@ def test_one_page_holds_it_all(
     assert "<script" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="No Chromium is installed to open the page with.")
 def test_a_browser_has_nothing_to_complain_about(
     account: KlaviyoAccount, client: Client, bodies: type[Bodies], tmp_path: Path
@@ -215,6 +216,7 @@ def test_a_browser_has_nothing_to_complain_about(
         assert shown.stdout.count("<rect") >= 30
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="No Chromium is installed to open the page with.")
 def test_a_page_renews_itself(
     account: KlaviyoAccount, client: Client, bodies: type[Bodies], tmp_path: Path

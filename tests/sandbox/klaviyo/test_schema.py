@@ -218,6 +218,7 @@ def test_the_sandbox_and_the_schema_agree_on_shapes(case: tuple[str, Any]) -> No
     _check_agreement(*case)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=300,
     deadline=None,

@@ -234,6 +234,7 @@ def check_truth(world: World) -> None:
             assert not profile.properties or str(profile.external_id).startswith(SHOP)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("merges", [False, True], ids=["move", "merge"])
 @given(deeds=DEEDS)
 @settings(deadline=None, max_examples=150)
