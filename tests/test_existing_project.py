@@ -171,6 +171,7 @@ def test_nothing_of_ours_is_changed_by_meltanos_commands(included: Project) -> N
     assert [job["name"] for job in own] == ["sync"]
 
 
+@pytest.mark.campaign
 def test_plugins_added_by_their_definitions_bring_every_event(referred: Project) -> None:
     """Tap and target from git, added by the commands printed, bring everything."""
     with Sandbox(accounts=20, days=90) as sandbox:
@@ -181,6 +182,7 @@ def test_plugins_added_by_their_definitions_bring_every_event(referred: Project)
     assert referred.changed_in_the_clone() == ""
 
 
+@pytest.mark.campaign
 def test_the_tap_alone_feeds_another_target(referred: Project) -> None:
     """Added by its definition, the tap gives its raw records to a target that knows no Klaviyo."""
     with Sandbox(accounts=20, days=90) as sandbox:

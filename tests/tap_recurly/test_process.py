@@ -150,15 +150,10 @@ def test_a_full_temporary_folder_is_a_sentence(
         )
     for index in range(40):
         site.put("/accounts/a1/notes", f"n{index}", message=kilobytes)
-    for index in range(6_000):
-        site.put("/transactions", f"t{index}", description=kilobytes[:2_000])
+    for index in range(400):  # a page is more than may wait in memory, whatever the reader does
+        site.put("/transactions", f"t{index}", description=3 * kilobytes)
     limited = ("/bin/bash", "-c", 'ulimit -f 16; exec "$@"', "bash")
     with start(stream, *limited, TMPDIR=str(tmp_path)) as process:
-        # A reader that keeps up would leave nothing to wait on disk: what has been asked for when
-        # nobody reads is one count, and a page more than memory holds.
-        deadline = time.monotonic() + SECONDS
-        while stream == "transactions" and len(site.asked()) < 12 and time.monotonic() < deadline:
-            assert process.poll() is None
         _, errors = process.communicate(timeout=6 * SECONDS)
     assert process.returncode == 1
     assert f"{tmp_path} cannot be written" in _last_line(errors)
