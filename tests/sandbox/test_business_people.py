@@ -159,12 +159,13 @@ def test_customers_change_who_they_are(restless: Business) -> None:
 def test_a_new_card_typed_in_while_paying_touches_only_the_payment(restless: Business) -> None:
     """The account's card is another than the one its updated time knows of."""
     silent = 0
+    transactions = shown(restless, "transactions")[-2000:]
     for account in restless.registry.accounts():
         if account.billing is None:
             continue
         payments = [
             each
-            for each in shown(restless, "transactions")[-2000:]
+            for each in transactions
             if each["account"]["id"] == account.id and each["payment_method"].get("last_four")
         ]
         later = [each for each in payments if seconds(each["created_at"]) > account.billing.updated]

@@ -26,6 +26,8 @@ from recurly_klaviyo_sandbox.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.slow
+
 COMMAND = str(Path(sys.executable).with_name("recurly-klaviyo-sandbox"))
 README = (Path(__file__).parents[2] / "sandbox" / "README.md").read_text(encoding="utf-8")
 FEW = ("--accounts", "5", "--days", "30", "--recurly-port", "0", "--klaviyo-port", "0")

@@ -9,6 +9,8 @@ import requests
 
 from recurly_klaviyo_sandbox.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 ACCEPT = {"Accept": "application/vnd.recurly.v2021-02-25"}
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     RecordFactory = Callable[..., dict[str, Any]]
 
+pytestmark = pytest.mark.slow
+
 COMMAND = Path(sys.executable).with_name("recurly-to-klaviyo")
 
 
