@@ -17,6 +17,7 @@ from about import about, kinds, required_settings, settings, summary, url
 MADE = "Made by `make docs`."
 VARIANT = "recurly-to-klaviyo"
 AUDIT = "--full-refresh --no-state-update"
+PROJECT = "${MELTANO_PROJECT_ROOT}"
 
 CHECK = {
     "check": {
@@ -164,13 +165,13 @@ MAPPER = "recurly-mapper"
 
 def project_file(text: str) -> str:
     """This repository's meltano.yml with its plugins made anew."""
-    made = f"# plugins: {MADE}\n{_plugins('./')}# end\n"
+    made = f"# plugins: {MADE}\n{_plugins('')}# end\n"
     return re.sub(r"# plugins: .*?\n# end\n", lambda _: made, text, flags=re.DOTALL)
 
 
 def include_file() -> str:
     """The plugins and jobs for a project that holds this repository as `recurly-to-klaviyo`."""
-    return f"{INCLUDE_HEAD}{_plugins('./recurly-to-klaviyo/')}{_jobs()}"
+    return f"{INCLUDE_HEAD}{_plugins('recurly-to-klaviyo/')}{_jobs()}"
 
 
 INCLUDE_HEAD = f"""\
@@ -265,11 +266,14 @@ def _jobs() -> str:
 
 
 def _installed(plugin: Plugin, *folders: str) -> dict[str, Any]:
-    """The plugin in a meltano.yml, installed from folders. A mapping has its own settings."""
+    """The plugin in a meltano.yml, installed from folders. A mapping has its own settings.
+
+    Folders are named from the project's root, wherever in it `meltano` is called.
+    """
     described = {} if plugin.kind == "mappers" else {"settings": _settings(plugin.command)}
     return {
         **_header(plugin),
-        "pip_url": " ".join(f"-e {folder}" for folder in folders),
+        "pip_url": " ".join(f"-e '{PROJECT}/{folder}'" for folder in folders),
         **_interface(plugin),
         **described,
     }

@@ -171,6 +171,15 @@ def test_nothing_of_ours_is_changed_by_meltanos_commands(included: Project) -> N
     assert [job["name"] for job in own] == ["sync"]
 
 
+def test_a_subfolder_is_as_good_as_the_projects_own(included: Project) -> None:
+    """Wherever in the project `meltano` is called, it finds the plugins."""
+    said = included.shell(
+        "mkdir -p notebooks && cd notebooks && meltano install extractor tap-recurly --force"
+        " && meltano invoke tap-recurly --version"
+    )
+    assert "tap-recurly v" in said
+
+
 @pytest.mark.campaign
 def test_plugins_added_by_their_definitions_bring_every_event(referred: Project) -> None:
     """Tap and target from git, added by the commands printed, bring everything."""

@@ -72,8 +72,8 @@ class Project:
         """A plugin as this repository defines it, installed from this checkout."""
         defined = yaml.safe_load((ROOT / "meltano.yml").read_text())["plugins"]
         (plugin,) = (one for kind in defined.values() for one in kind if one["name"] == name)
-        places = [word.replace("./", f"{ROOT}/", 1) for word in plugin["pip_url"].split()]
-        return {**plugin, "pip_url": " ".join(places)}
+        place = plugin["pip_url"].replace("${MELTANO_PROJECT_ROOT}", str(ROOT))
+        return {**plugin, "pip_url": place}
 
     @staticmethod
     def keys(sandbox: Sandbox) -> dict[str, str]:
