@@ -9,20 +9,29 @@ from __future__ import annotations
 import ast
 import difflib
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from tap_recurly.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from tap_recurly.streams import RecurlyStream
-
 NULLS = (None, "__NULL__")
 """What removes a property, a stream, or with `__else__` all the others."""
 
 
-def check_stream_maps(maps: Mapping[str, Any], streams: Iterable[type[RecurlyStream]]) -> None:
+class MappedStream(Protocol):
+    """What a stream map refers to."""
+
+    name: str
+    primary_keys: ClassVar[tuple[str, ...]]
+
+    @classmethod
+    def record_schema(cls) -> dict[str, Any]:
+        """JSON Schema of its records."""
+
+
+def check_stream_maps(maps: Mapping[str, Any], streams: Iterable[type[MappedStream]]) -> None:
     """Refuse stream maps, by stream or by alias with `__source__`, that cannot be computed.
 
     Raises:
@@ -57,8 +66,8 @@ def place(maps: Mapping[str, Any], stream: str, expression: str | None) -> str:
 
 
 def _matching(
-    pattern: Any, streams: Mapping[str, type[RecurlyStream]]
-) -> Iterator[type[RecurlyStream]]:
+    pattern: Any, streams: Mapping[str, type[MappedStream]]
+) -> Iterator[type[MappedStream]]:
     """The streams that a name or a pattern such as `*` stands for, at least one."""
     _check(isinstance(pattern, str), "'__source__'", "make it the name of a stream")
     found = [stream for name, stream in streams.items() if fnmatchcase(name, pattern)]
@@ -71,7 +80,7 @@ def _matching(
     return iter(found)
 
 
-def _check_definition(definition: Mapping[str, Any], stream: type[RecurlyStream]) -> None:
+def _check_definition(definition: Mapping[str, Any], stream: type[MappedStream]) -> None:
     where = f"stream '{stream.name}'"
     for name, written in definition.items():
         if name == "__else__":
@@ -84,7 +93,7 @@ def _check_definition(definition: Mapping[str, Any], stream: type[RecurlyStream]
     _check_keys(definition, stream)
 
 
-def _check_keys(definition: Mapping[str, Any], stream: type[RecurlyStream]) -> None:
+def _check_keys(definition: Mapping[str, Any], stream: type[MappedStream]) -> None:
     where = f"stream '{stream.name}'"
     keys = definition.get("__key_properties__", [*stream.primary_keys]) or []
     are_names = isinstance(keys, list) and all(isinstance(key, str) for key in keys)
