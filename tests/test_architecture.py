@@ -47,6 +47,23 @@ def test_no_file_imports_another_that_imports_it(package: str) -> None:
     assert len(list(TopologicalSorter(graph).static_order())) == len(modules)
 
 
+@pytest.mark.parametrize("package", PACKAGES)
+def test_folders_stand_on_floors(package: str) -> None:
+    """Whatever a folder imports stands below it, and nothing there imports from above."""
+    modules = _modules(package)
+    floors: dict[str, set[str]] = {}
+    for name, path in modules.items():
+        room = _room(name)
+        below = {_room(each) for each in _imports(path, package, modules)}
+        floors.setdefault(room, set()).update(below - {room})
+    assert len(list(TopologicalSorter(floors).static_order())) == len(floors) > 3
+
+
+def _room(module: str) -> str:
+    """The folder of the package, or the file beside the folders, that a module is in."""
+    return module.split(".")[1]
+
+
 def test_no_file_is_longer_than_four_hundred_lines() -> None:
     """A file that outgrows that tells of a missing room."""
     folders = [*PACKAGES.values(), *(ROOT / name for name in ("tests", "bench", "scripts"))]

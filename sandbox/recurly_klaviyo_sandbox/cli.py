@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from recurly_klaviyo_sandbox import remote_control, sentences
-from recurly_klaviyo_sandbox.faults.named import NAMES, FaultOrder
+from recurly_klaviyo_sandbox.named_faults import NAMES, FaultOrder
 from recurly_klaviyo_sandbox.options import read_option
 from recurly_klaviyo_sandbox.sandbox import BEHIND, Sandbox
 

@@ -13,7 +13,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from recurly_klaviyo_sandbox.faults.named import FaultOrder
+from recurly_klaviyo_sandbox.named_faults import FaultOrder
 from recurly_klaviyo_sandbox.server import LOOPBACK
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from recurly_klaviyo_sandbox.business import Ledger
-    from recurly_klaviyo_sandbox.faults.named import Faults
+    from recurly_klaviyo_sandbox.named_faults import Faults
     from recurly_klaviyo_sandbox.recurly import RecurlySite
 
 PREFIX = "/_sandbox/"

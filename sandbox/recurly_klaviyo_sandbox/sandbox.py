@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from recurly_klaviyo_sandbox.business import Business, Parameters
 from recurly_klaviyo_sandbox.clock import Clock
-from recurly_klaviyo_sandbox.faults.named import Faults
 from recurly_klaviyo_sandbox.klaviyo import KlaviyoAccount
+from recurly_klaviyo_sandbox.named_faults import Faults
 from recurly_klaviyo_sandbox.recurly import RecurlySite
 from recurly_klaviyo_sandbox.remote_control import RemoteControl
 from recurly_klaviyo_sandbox.server import LocalServer, Service

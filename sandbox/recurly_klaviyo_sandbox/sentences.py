@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recurly_klaviyo_sandbox.faults.named import NAMES
+from recurly_klaviyo_sandbox.named_faults import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

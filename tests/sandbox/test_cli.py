@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from recurly_klaviyo_sandbox.faults.named import NAMES
 from recurly_klaviyo_sandbox.klaviyo import Options as KlaviyoOptions
+from recurly_klaviyo_sandbox.named_faults import NAMES
 from recurly_klaviyo_sandbox.options import OPTIONS, read_option
 from recurly_klaviyo_sandbox.recurly import Options as RecurlyOptions
 from recurly_klaviyo_sandbox.recurly import RecurlySite

@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 import pytest
 import requests
 
-from recurly_klaviyo_sandbox.faults.named import NAMES, FaultOrder
+from recurly_klaviyo_sandbox.named_faults import NAMES, FaultOrder
 from recurly_klaviyo_sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:

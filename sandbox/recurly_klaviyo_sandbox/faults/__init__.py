@@ -1,6 +1,6 @@
 """What networks, gateways and services do to a client, on demand.
 
-`injection` is the layer that strikes requests; `named` has the faults that people ask for by name.
+`injection` is the layer that strikes requests, `rewriting` what alters an answer on its way.
 """
 
 from recurly_klaviyo_sandbox.faults.injection import Fault, FaultInjection, Trouble

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from target_klaviyo.audit import comparison, klaviyo_side
 from target_klaviyo.audit.days import DAY, Days, day_of, midnight, zone_named
 from target_klaviyo.audit.expected import ExpectedRows
-from target_klaviyo.audit.findings import KINDS
 from target_klaviyo.audit.found import replace_found
 from target_klaviyo.audit.metrics import metrics
 from target_klaviyo.audit.profiles import ProfileAudit
@@ -18,6 +17,7 @@ from target_klaviyo.audit.store import open_store
 from target_klaviyo.audit.zones import judge_zones
 from target_klaviyo.errors import TooManyRejects
 from target_klaviyo.klaviyo.account import account_call, read_account
+from target_klaviyo.report.findings import KINDS
 from target_klaviyo.text import counted
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING, Any
 
-from target_klaviyo.audit.findings import EXPLAINED, KINDS
 from target_klaviyo.audit.store import read
+from target_klaviyo.report.findings import EXPLAINED, KINDS
 from target_klaviyo.text import counted, enumeration
 
 if TYPE_CHECKING:

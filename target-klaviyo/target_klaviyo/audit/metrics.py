@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.audit.comparison import findings_by_kind, listed
 from target_klaviyo.audit.days import counts_by_day
-from target_klaviyo.audit.findings import WRONG
 from target_klaviyo.audit.store import read
+from target_klaviyo.report.findings import WRONG
 from target_klaviyo.text import counted
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.audit.auditor import Auditor
-from target_klaviyo.audit.findings import advice, sentence, wrong
 from target_klaviyo.audit.repair import look_again, repair_of, send_missing
 from target_klaviyo.errors import AuditDiffers
 from target_klaviyo.klaviyo.exchange import Api
 from target_klaviyo.klaviyo.shutdown import Shutdown
 from target_klaviyo.report.files import check_packages, write_report
+from target_klaviyo.report.findings import advice, sentence, wrong
 from target_klaviyo.report.table import table
 
 if TYPE_CHECKING:

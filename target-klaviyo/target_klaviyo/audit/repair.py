@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from target_klaviyo.audit.findings import KINDS
+from target_klaviyo.report.findings import KINDS
 from target_klaviyo.rows.contract import Origin, attributes_with_nulls
 from target_klaviyo.text import counted
 

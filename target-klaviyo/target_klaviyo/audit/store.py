@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
-from target_klaviyo.audit.findings import EXPLAINED
+from target_klaviyo.report.findings import EXPLAINED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

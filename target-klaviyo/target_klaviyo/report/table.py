@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from target_klaviyo.audit.findings import EXPLAINED, WRONG
+from target_klaviyo.report.findings import EXPLAINED, WRONG
 from target_klaviyo.text import aligned
 
 if TYPE_CHECKING:
