@@ -8,6 +8,7 @@ import threading
 import weakref
 from bisect import insort
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
     from recurly_klaviyo_sandbox.clock import Clock
     from recurly_klaviyo_sandbox.recurly.options import Options
+
+
+MAX_RENDERED_ROWS = 50_000
+"""Kept until the next change: who reads fast is not to wait for the sandbox."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class Store:
         render: Callable[[str, str], bytes],
     ) -> None:
         self._clock = clock
-        self._render = render
+        self._render = lru_cache(MAX_RENDERED_ROWS)(render)
         self._options = options
         self.lock = threading.RLock()
         self._late: list[tuple[int, str, Row]] = []
@@ -109,6 +114,7 @@ class Store:
     def write(self, resource: str, rows: Iterable[Row]) -> None:
         """Write rows that are visible at once."""
         with self.lock:
+            self._render.cache_clear()
             marks = ", ?" * (4 + len(TABLES[resource].columns))
             self._db.execute("BEGIN")
             self._db.executemany(
@@ -125,6 +131,7 @@ class Store:
     def delete(self, resource: str, record_id: str) -> None:
         """Take a record away."""
         with self.lock:
+            self._render.cache_clear()
             self._db.execute(f"DELETE FROM {resource} WHERE id = ?", (record_id,))  # noqa: S608
 
     def commit_late(self) -> None:

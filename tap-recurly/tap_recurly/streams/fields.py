@@ -108,13 +108,13 @@ def withhold(metadata: MetadataMapping, withheld: Collection[str]) -> None:
 
 
 def _remove_secrets(value: Any, secrets: Collection[str]) -> None:
+    """Remove them from an object or a list, however deep they stand."""
     if isinstance(value, dict):
-        for name in secrets & value.keys():
-            del value[name]
-        for each in value.values():
-            _remove_secrets(each, secrets)
-    elif isinstance(value, list):
-        for each in value:
+        for name in secrets:
+            value.pop(name, None)
+        value = value.values()
+    for each in value:
+        if isinstance(each, dict | list):
             _remove_secrets(each, secrets)
 
 
