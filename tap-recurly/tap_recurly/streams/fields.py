@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 ADDITIONAL = "additional"
 """The field that holds the undeclared ones."""
 
+_NESTED = (dict, list)
+
 
 class FieldFilter:
     """What is written of the records of one stream: what `mask` selects and the SCHEMA declares.
@@ -114,7 +116,7 @@ def _remove_secrets(value: Any, secrets: Collection[str]) -> None:
             value.pop(name, None)
         value = value.values()
     for each in value:
-        if isinstance(each, dict | list):
+        if isinstance(each, _NESTED):
             _remove_secrets(each, secrets)
 
 
