@@ -107,6 +107,8 @@ def test_stopped_by_a_signal(site: TinyRecurly, tmp_path: Path, how: signal.Sign
 def test_stopped_amid_a_read(site: TinyRecurly, sync: Callable[..., Run], tmp_path: Path) -> None:
     """A signal amid a long read leaves whole lines and, last, a STATE to go on from."""
     site.fill("/accounts", 3_000)
+    for row in site.lists["/accounts"].values():
+        row.record["company"] = "x" * 1_000  # so that a page does not wait to be written out
     half = "2024-05-30T11:00:00Z"  # the middle of the 3,000 minutes
     site.before = lambda _method, _path, params: (
         (429, {"Retry-After": "60"}, b"") if params.get("begin_time", "") > half else None
@@ -129,6 +131,8 @@ def test_stopped_amid_a_read(site: TinyRecurly, sync: Callable[..., Run], tmp_pa
         ) as process,
     ):
         while not any(params.get("begin_time", "") > half for _, _, params in site.asked()):
+            assert process.poll() is None
+        while b'"RECORD"' not in output.read_bytes():
             assert process.poll() is None
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=10)
