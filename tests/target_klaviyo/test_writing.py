@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import select
 from datetime import datetime, timedelta, timezone
@@ -66,6 +67,18 @@ def test_history_does_not_trigger_flows(site: Site, sample: Samples) -> None:
     by_id = {seen.unique_id: seen.backfill for seen in site.account.events()}
     assert by_id == {"payment-0": False, "payment-1": True, "payment-2": True}
     assert len(site.account.flows_triggered) == 1
+
+
+def test_only_what_klaviyo_took_counts_as_history(
+    site: Site, sample: Samples, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An old event that is refused is told as rejected, and not as history that is there."""
+    old = (datetime.now(timezone.utc) - timedelta(days=900)).isoformat()
+    refused = sample.event(2, time=old, properties={"deep": _nested(10)})
+    with caplog.at_level(logging.INFO):
+        run = site.events(sample.event(1, time=old), refused, max_reject_percent=100)
+    assert run.reasons[0].startswith("Klaviyo refused it")
+    assert any("; 1 of the events is history" in message for message in caplog.messages)
 
 
 def test_of_two_events_with_one_key_the_first_is_stored(site: Site, sample: Samples) -> None:

@@ -55,7 +55,6 @@ class EventSink(Sink[EventBatcher]):
     def add(self, row: EventRow) -> None:
         """Take an event."""
         self._tracker.admit(row)
-        self._tracker.stats.backfilled += row.backfill
         self._take(row)
         self.enqueue()
 
@@ -87,6 +86,7 @@ class EventSink(Sink[EventBatcher]):
             for row in request.rows:
                 doubles = self._batcher.row_ended(row, stored=True)
                 self._tracker.book_stored("events", row, *doubles)
+                self._tracker.stats.backfilled += row.backfill
             return
         failed, doubtful = _attribute(request, outcome.errors)
         first: list[EventRow] = []
