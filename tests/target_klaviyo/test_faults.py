@@ -119,10 +119,12 @@ def test_cancelled_jobs_are_submitted_again(site: Site, sample: Samples) -> None
 def test_jobs_cancelled_for_ever_become_rejects(site: Site, sample: Samples) -> None:
     """After three cancelled submissions the rows are rejected, with that reason."""
     site.account.cancel_jobs(99)
-    run = site.profiles(sample.profile(1), sample.profile(2))
+    events = site.messages("events", [sample.event(9)])
+    profiles = site.messages("profiles", [sample.profile(1), sample.profile(2)])
+    run = site.sync([*events, *profiles])
     assert len(run.rejects) == 2
     assert "was cancelled, 3 times over" in run.reasons[0]
-    assert run.states == [{"done": 2}]
+    assert run.states[-1] == {"done": 2}
 
 
 @pytest.mark.campaign
