@@ -297,6 +297,18 @@ def test_long_invoices_embed_only_their_first_line_items(merchant_site: Any) -> 
         assert sum(round(row["amount"] * 100) for row in lines) == round(invoice["total"] * 100)
 
 
+def test_an_option_shows_in_records_that_were_read_before(merchant_site: Any) -> None:
+    """How many line items an invoice embeds counts at once, not from the next change on."""
+    before = merchant_site.rows("/invoices", limit=200)
+    assert any(len(invoice["line_items"]) > 1 for invoice in before)
+    merchant_site.site.options.embedded_line_items = 1
+    try:
+        after = merchant_site.rows("/invoices", limit=200)
+    finally:
+        merchant_site.site.options.embedded_line_items = 3
+    assert all(len(invoice["line_items"]) <= 1 for invoice in after)
+
+
 def test_whole_lists_come_in_the_order_asked_for(merchant_site: Any) -> None:
     """Ascending by updated_at, page after page."""
     rows = merchant_site.rows("/transactions", limit=200, sort="updated_at", order="asc")

@@ -260,11 +260,11 @@ class RecurlySite:
 
     # Records -----------------------------------------------------------------------------------
 
-    def _render(self, resource: str, record_id: str) -> bytes:
+    def _render(self, resource: str, record_id: str, embedded_line_items: int) -> bytes:
         if self.business is None:
             raise KeyError(record_id)
         entity = self.business.registry.entities[resource][record_id]
-        return orjson.dumps(self._record(entity))
+        return orjson.dumps(records.record(entity, embedded_line_items))
 
     def _record(self, entity: Entity) -> dict[str, Any]:
         return records.record(entity, self.options.embedded_line_items)
@@ -280,7 +280,7 @@ class RecurlySite:
 
     def _late_row(self, entity: Entity) -> tuple[Row, int]:
         """A row as it is now, and when its commit is seen: 0 to `commit_lag` later."""
-        row = replace(self._row(entity), body=self._render(entity.resource, entity.id))
+        row = replace(self._row(entity), body=orjson.dumps(self._record(entity)))
         share = zlib.crc32(f"{entity.id}{entity.updated}".encode()) % 1000 / 1000
         lag = int(self.options.commit_lag.total_seconds() * 1e6 * share)
         return row, row.updated + lag

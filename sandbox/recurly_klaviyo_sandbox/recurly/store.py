@@ -61,15 +61,15 @@ class Query:
 class Store:
     """All resources' tables behind one lock.
 
-    `render` makes the body of a row that was written without one when it is read: a record embeds
-    others, so a change to one may show in many.
+    `render` makes the body of a row that was written without one when it is read, with so many
+    line items embedded: a record embeds others, so a change to one may show in many.
     """
 
     def __init__(
         self,
         clock: Clock,
         options: Options,
-        render: Callable[[str, str], bytes],
+        render: Callable[[str, str, int], bytes],
     ) -> None:
         self._clock = clock
         self._render = lru_cache(MAX_RENDERED_ROWS)(render)
@@ -191,7 +191,9 @@ class Store:
             return row
 
     def _body(self, resource: str, record_id: str, body: bytes | None) -> bytes:
-        return self._render(resource, record_id) if body is None else body
+        if body is not None:
+            return body
+        return self._render(resource, record_id, self._options.embedded_line_items)
 
     def _complete(
         self, resource: str, before: Mapping[str, Any], record: Mapping[str, Any]
