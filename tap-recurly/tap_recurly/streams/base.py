@@ -213,13 +213,12 @@ class RecurlyStream(Stream):
 
         What fails the stream, a signal included, still leaves a STATE to go on from.
         """
-        self._site.read[self.name] = 0
+        count = 0
         records = self.watched(self._readable_records(context), "records", lambda: self.total)
         try:
             with self.get_record_counter() as counter, self.get_sync_timer():
-                for number, record in enumerate(records):
-                    self._check_max_record_limit(current_record_index=number)
-                    self._site.read[self.name] = number + 1
+                for count, record in enumerate(records, 1):
+                    self._check_max_record_limit(current_record_index=count - 1)
                     if write_messages:
                         self._write(record)
                     counter.increment()
@@ -231,6 +230,7 @@ class RecurlyStream(Stream):
                 self.checkpoint_amid()
                 self._write_state()
             raise
+        self._site.read[self.name] = count
         if write_messages:
             self._write_state()
 
