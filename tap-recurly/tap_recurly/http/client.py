@@ -105,8 +105,10 @@ class RecurlyClient:
             url = self._url(path, {**(params or {}), **few})
             response = self._request("GET", url, lambda response: response)
             self._heads = False
+        row_count = response.number("Recurly-Total-Records")
+        if row_count is None or not self._heads:
             self._warn_once("HEAD does not count rows here, so long lists are read more slowly.")
-        return Count(response.number("Recurly-Total-Records"), self._server_time(response))
+        return Count(row_count, self._server_time(response))
 
     def _head(self, url: str) -> Response | None:
         """An answer to HEAD, None when it fails on a host that is there."""
@@ -275,14 +277,16 @@ class RecurlyClient:
             throttled_for = self.limiter.throttled(ticket, response.rate_headers)
             if max(throttled_for, response.retry_after or 0) > MAX_THROTTLED_SECONDS:
                 raise BudgetError(
-                    f"Recurly keeps refusing requests as too many{response.request_id}: find out "
-                    f"what else uses the site's API, or run again later; it continues from the "
-                    f"last STATE."
+                    f"Recurly keeps refusing requests as too many (status 429"
+                    f"{response.requested_wait}{response.request_id}): find out what else uses "
+                    f"the site's API, or run again later; it continues from the last STATE."
                 )
         self.limiter.succeeded(ticket, response.rate_headers)
         self._warn_of_deprecation(response)
-        if is_retryable(response):
-            reason = f"status {response.status}{response.request_id}"
+        # 501 to HEAD says that the server does not know it, which it will not learn meanwhile.
+        knows_method = method == "GET" or response.status != HTTPStatus.NOT_IMPLEMENTED
+        if is_retryable(response) and knows_method:
+            reason = f"status {response.status}{response.requested_wait}{response.request_id}"
             raise RetryableError(reason, retry_after=response.retry_after)
         answered_before = self._endpoint(url) in self._answered
         if error := error_for(
