@@ -101,17 +101,32 @@ def test_answers_without_a_date(
 
 
 @pytest.mark.parametrize("status", [405, 501])
-def test_head_that_fails_is_no_fault(
-    site: TinyRecurly, client: RecurlyClient, caplog: pytest.LogCaptureFixture, status: int
-) -> None:
-    """Where HEAD is not answered, GET tells the time, and HEAD is not tried again."""
+def test_head_that_fails_is_no_fault(site: TinyRecurly, client: RecurlyClient, status: int) -> None:
+    """Where HEAD is refused, GET tells what it does, and HEAD is not tried for ever."""
     site.fill("/plans", 3)
     site.before = lambda method, *_: (status, {}, b"") if method == "HEAD" else None
-    for _ in range(3):
+    for _ in range(5):
         assert client.count("/plans", ASCENDING).server_time == site.now
-    assert [method for method, _, _ in site.requests].count("HEAD") == 1
-    (warning,) = caplog.records
-    assert "HEAD" in warning.message
+    assert [method for method, _, _ in site.requests].count("HEAD") == 2
+
+
+def test_head_that_breaks_is_given_up_soon(site: TinyRecurly, client: RecurlyClient) -> None:
+    """HEADs that fail as if the site did are sent twice each, for two lists, then no more."""
+    site.fill("/plans", 3)
+    site.before = lambda method, *_: (500, {}, b"") if method == "HEAD" else None
+    for _ in range(5):
+        assert client.count("/plans", ASCENDING).server_time == site.now
+    assert [method for method, _, _ in site.requests].count("HEAD") == 4
+
+
+def test_head_that_fails_for_a_moment_is_asked_again(
+    site: TinyRecurly, client: RecurlyClient
+) -> None:
+    """One list whose HEAD failed does not keep the others from being counted."""
+    site.fill("/plans", 3)
+    site.before = trouble_on((500, {}, b""), request=1, times=2)
+    assert [client.count("/plans", ASCENDING).row_count for _ in range(3)] == [3, 3, 3]
+    assert [method for method, _, _ in site.requests].count("HEAD") == 4
 
 
 def test_head_that_does_not_count_is_told(
