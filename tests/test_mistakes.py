@@ -80,6 +80,7 @@ TAP_MISTAKES: Mistakes = {
     "typo in a setting": ({"quota_percnt": 50}, ("quota_percnt", "quota_percent")),
     "unknown region": ({"region": "moon"}, ("region", "moon", "us", "eu")),
     "no URL": ({"api_url": "recurly"}, ("api_url",)),
+    "no host": ({"api_url": "http://a..b"}, ("api_url", "a..b")),
     "no date": ({"start_date": "last year"}, ("start_date",)),
 }
 

@@ -321,7 +321,9 @@ def _url_advice(text: str) -> str | None:
     right = "must be a URL such as https://v3.recurly.com"
     try:
         parts = urlsplit(text)
-        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        labels = (parts.hostname or "").removesuffix(".").split(".")
+        is_host = all(0 < len(label) <= MAX_LABEL_LENGTH for label in labels)
+        usable = parts.scheme in {"http", "https"} and is_host and parts.port != 0
     except ValueError:
         usable = False
     if not usable or any(mark.isspace() for mark in text):
@@ -330,6 +332,9 @@ def _url_advice(text: str) -> str | None:
         return f"{right}, without credentials, query or fragment"
     return None
 
+
+MAX_LABEL_LENGTH = 63
+"""Characters between two dots of a host's name."""
 
 MAX_SHOWN = 60
 """Characters of a wrong value that an error shows."""

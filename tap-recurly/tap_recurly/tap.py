@@ -275,6 +275,8 @@ def main() -> None:
     """Run the command line; a fault the user can mend is one sentence, the last line on stderr."""
     limit_malloc_arenas()
     quiet_sdk(os.environ)
+    if sys.stdout is None:
+        leave(1, str(OutputClosedError()))
     try:
         code = TapRecurly.cli.main(standalone_mode=False)
         sys.stdout.flush()

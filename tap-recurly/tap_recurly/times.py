@@ -7,6 +7,9 @@ from typing import Any
 
 SECOND = timedelta(seconds=1)
 
+BEGINNING = datetime.min.replace(tzinfo=timezone.utc)
+"""Nothing lies before."""
+
 SECONDS_SHOWN = len("2024-01-31T23:59:59")
 
 
@@ -19,7 +22,10 @@ def parse_time(text: str) -> datetime:
     moment = datetime.fromisoformat(_without_fraction(text).replace("Z", "+00:00"))
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)
-    return moment.astimezone(timezone.utc).replace(microsecond=0)
+    try:
+        return moment.astimezone(timezone.utc).replace(microsecond=0)
+    except OverflowError as fault:
+        raise ValueError(f"{text} lies outside of the years 1 to 9999 in UTC") from fault
 
 
 def _without_fraction(text: str) -> str:
@@ -38,4 +44,5 @@ def time_or_none(value: Any) -> datetime | None:
 
 def format_time(moment: datetime) -> str:
     """A moment as Recurly and the bookmarks write it: `2024-01-31T23:59:59Z`."""
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    shown = moment.astimezone(timezone.utc).isoformat(timespec="seconds")
+    return shown.replace("+00:00", "Z")

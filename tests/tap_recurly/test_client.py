@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
@@ -247,7 +248,19 @@ def test_refusal_without_words(site: TinyRecurly, client: RecurlyClient) -> None
         list(client.records("/plans"))
 
 
-@pytest.mark.parametrize(("wish", "pause"), [("7", 7), ("86400", 60), ("soon", 0.0)])
+IN_A_MINUTE = "Sat, 01 Jun 2024 12:01:00"
+
+
+@pytest.mark.parametrize(
+    ("wish", "pause"),
+    [
+        ("7", 7),
+        ("86400", 60),
+        ("soon", 0.0),
+        ("\u00b2", 0.0),
+        *((IN_A_MINUTE + zone, 60) for zone in (" GMT", "", " -0000")),
+    ],
+)
 def test_server_that_names_the_time_to_return(site: TinyRecurly, wish: str, pause: float) -> None:
     """A 503 with Retry-After is left alone for so long, but no longer than a minute."""
     site.fill("/plans", 3)
@@ -259,6 +272,19 @@ def test_server_that_names_the_time_to_return(site: TinyRecurly, wish: str, paus
     assert len(list(client.records("/plans", ASCENDING))) == 3
     assert pauses == [pause]
     client.close()
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "gzip, identity", "x-gzip"])
+@pytest.mark.parametrize("streams", [1, 2, 3])
+def test_body_that_a_proxy_has_packed(
+    site: TinyRecurly, client: RecurlyClient, encoding: str, streams: int
+) -> None:
+    """A page may come in several gzip streams, and under any name of gzip's."""
+    body = json.dumps({"has_more": False, "data": [{"id": "a" * 500}]}).encode()
+    size = len(body) // streams + 1
+    packed = b"".join(gzip.compress(body[at : at + size]) for at in range(0, len(body), size))
+    site.before = lambda *_: (200, {"Content-Encoding": encoding}, packed)
+    assert list(client.records("/plans", ASCENDING)) == [{"id": "a" * 500}]
 
 
 def test_deprecation_is_said_once(

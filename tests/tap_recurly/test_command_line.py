@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,6 +112,30 @@ def test_sentence_stands_alone(site: TinyRecurly, tap: Callable[..., Run]) -> No
     assert run.code == 1
     assert "does not accept the API key" in run.last_line
     assert "unhandled" not in run.stderr
+
+
+def test_closed_output_is_a_sentence(site: TinyRecurly, tmp_path: Path) -> None:
+    """A tap that is started without an output says so, in one sentence."""
+    config = tmp_path / "config.json"
+    config.write_text(f'{{"api_key": "a-private-key", "api_url": "{site.url}"}}', encoding="utf-8")
+    closing = ["sh", "-c", 'exec "$0" "$@" >&-', COMMAND, "--config", str(config)]
+    done = subprocess.run(closing, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert "reads the tap's output" in done.stderr
+    assert "fault of its own" not in done.stderr
+
+
+def test_no_log_level_shows_an_address(site: TinyRecurly, tap: Callable[..., Run]) -> None:
+    """Not even the log of the finest level holds a customer's e-mail address."""
+    site.put("/accounts", "a", email="ann.privata@shop.dev")
+    site.put("/accounts", "b", site.now - timedelta(days=1), email="bob.privata@shop.dev")
+    first = tap(streams=["account_snapshots"])
+    site.now += timedelta(hours=1)
+    site.put("/accounts", "a", email="ann.privata@shop.dev")
+    aloud = {**os.environ, "TAP_RECURLY_LOGLEVEL": "DEBUG"}
+    run = tap(state=first.state, streams=["account_snapshots"], environment=aloud)
+    assert any(params.get("email") for _, _, params in site.requests)
+    assert "privata" not in run.stderr
 
 
 def test_stopped_amid_a_read(site: TinyRecurly, sync: Callable[..., Run], tmp_path: Path) -> None:

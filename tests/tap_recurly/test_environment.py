@@ -74,6 +74,7 @@ def _is_told_at_once(run: Run, *words: str) -> None:
         ("http://jo:geheim@[::1", "no URL"),
         ("ftp://127.0.0.1:9", "no URL"),
         ("http://host:port", "no URL"),
+        ("http://proxy..example:3128", "no URL"),
     ],
 )
 def test_a_proxy_that_cannot_be_one_is_named(

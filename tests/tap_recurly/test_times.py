@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from tap_recurly.reading.lists import lower_bound
-from tap_recurly.times import format_time, parse_time
+from tap_recurly.times import BEGINNING, format_time, parse_time
 
 NOON = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
 FIVE_MINUTES = timedelta(minutes=5)
@@ -23,6 +23,7 @@ FIVE_MINUTES = timedelta(minutes=5)
         (NOON, NOON - timedelta(days=1), NOON, NOON - FIVE_MINUTES),
         (NOON + timedelta(days=1), None, NOON, NOON - FIVE_MINUTES),
         (NOON, None, None, NOON - FIVE_MINUTES),
+        (BEGINNING, None, NOON, BEGINNING),
     ],
 )
 def test_lower_bound(
@@ -55,3 +56,14 @@ def test_time_of_any_precision(fraction: str, zone: str) -> None:
     """A time is read to the second, however many digits its fraction has."""
     moment = parse_time(f"2024-01-31T12:00:00{fraction}{zone}")
     assert moment == datetime(2024, 1, 31, 12, 0, 0, tzinfo=timezone.utc)
+
+
+def test_the_first_of_all_years_has_four_digits() -> None:
+    """A moment long ago is written as Recurly reads it."""
+    assert format_time(parse_time("0001-01-01")) == "0001-01-01T00:00:00Z"
+
+
+def test_a_time_before_all_years_is_none() -> None:
+    """What would be the year 0 in UTC is no time, as any other text that is none."""
+    with pytest.raises(ValueError, match="outside of the years"):
+        parse_time("0001-01-01T00:00:00+02:00")

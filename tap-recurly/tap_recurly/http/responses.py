@@ -43,21 +43,16 @@ class Response:
     @property
     def date(self) -> datetime | None:
         """The server's clock, in whole seconds."""
-        try:
-            moment = parsedate_to_datetime(self.headers.get("Date", ""))
-        except ValueError:
-            return None
-        return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        return _moment(self.headers.get("Date", ""))
 
     @property
     def retry_after(self) -> float | None:
         """Seconds to wait, whether the header gives seconds or a date."""
-        text = self.headers.get("Retry-After", "").strip()
-        if text.isdigit():
-            return float(text)
-        try:
-            moment = parsedate_to_datetime(text)
-        except ValueError:
+        seconds = self.number("Retry-After")
+        if seconds is not None:
+            return float(seconds)
+        moment = _moment(self.headers.get("Retry-After", ""))
+        if moment is None:
             return None
         return (moment - (self.date or datetime.now(timezone.utc))).total_seconds()
 
@@ -70,7 +65,7 @@ class Response:
     def number(self, header: str) -> int | None:
         """A header that is a whole number, None when it is absent or something else."""
         text = self.headers.get(header, "").strip()
-        return int(text) if text.isdigit() else None
+        return int(text) if text.isascii() and text.isdigit() else None
 
     @property
     def request_id(self) -> str:
@@ -96,6 +91,15 @@ class Response:
             return msgspec.json.decode(repaired(self.body), type=_ErrorBody).error
         except msgspec.MsgspecError:
             return RecurlyError()
+
+
+def _moment(text: str) -> datetime | None:
+    """An HTTP date, in UTC where it names no zone; None when it is none."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 class RecurlyError(msgspec.Struct):

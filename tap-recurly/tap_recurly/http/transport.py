@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import requests
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidSchema, InvalidURL
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, LocationParseError
 
 from tap_recurly.errors import ConfigurationError
 from tap_recurly.http.responses import API_VERSION, Response
@@ -39,6 +39,8 @@ NO_CERTIFICATE = "NO_CERTIFICATE_OR_CRL_FOUND"
 
 GZIP = 16 + zlib.MAX_WBITS
 """zlib's word for a stream with gzip's header and check sum."""
+
+GZIP_SIGN = b"\x1f\x8b"
 
 MAX_BODY_BYTES = 16 << 20
 """A page has a few megabytes; what claims to be larger grows as it comes."""
@@ -114,7 +116,7 @@ class Transport:
                 return Response(response.status_code, response.headers, body)
         except InvalidSchema as fault:
             raise _proxy_error("SOCKS takes the package PySocks") from fault
-        except InvalidURL as fault:
+        except (InvalidURL, LocationParseError) as fault:
             raise _proxy_error("it is no URL such as http://proxy.example:3128") from fault
         except (requests.RequestException, HTTPError, zlib.error) as fault:
             if PROXY_WANTS_CREDENTIALS in repr(fault):
@@ -134,12 +136,22 @@ class Transport:
 def _unpacked(body: bytes, headers: Mapping[str, str]) -> bytes:
     """A body as it was before compression; gzip is all that was asked for.
 
-    The last four bytes of a gzip stream are its length, so that memory is taken once.
+    The last four bytes of a gzip stream are its length, so that memory is taken once. Where that
+    is not the length, a proxy has made several streams of it, one behind the other.
     """
-    if not body or headers.get("Content-Encoding", "").lower() not in {"gzip", "x-gzip"}:
+    encodings = {each.strip() for each in headers.get("Content-Encoding", "").lower().split(",")}
+    if not body or not encodings & {"gzip", "x-gzip"}:
         return body
-    length = min(int.from_bytes(body[-4:], "little"), MAX_BODY_BYTES)
-    return zlib.decompress(body, wbits=GZIP, bufsize=max(length, 1))
+    length = int.from_bytes(body[-4:], "little")
+    whole = zlib.decompress(body, wbits=GZIP, bufsize=max(min(length, MAX_BODY_BYTES), 1))
+    if len(whole) == length:
+        return whole
+    parts = []
+    while body.startswith(GZIP_SIGN):
+        stream = zlib.decompressobj(wbits=GZIP)
+        parts.append(stream.decompress(body))
+        body = stream.unused_data
+    return b"".join(parts)
 
 
 def _proxy_error(reason: str) -> ConfigurationError:

@@ -22,6 +22,7 @@ from tap_recurly.reading.completeness import BoundaryFilter, CompletenessCheck
 from tap_recurly.reading.parallel import ListRead, Window
 from tap_recurly.reading.partitions import SIZES
 from tap_recurly.reading.workers import read_ahead
+from tap_recurly.times import BEGINNING
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -57,7 +58,8 @@ def lower_bound(
     """
     if bookmark is None:
         return start_date
-    begin = (min(bookmark, upper) if upper else bookmark) - lookback
+    reached = min(bookmark, upper) if upper else bookmark
+    begin = reached - min(lookback, reached - BEGINNING)
     return max(begin, start_date) if start_date else begin
 
 

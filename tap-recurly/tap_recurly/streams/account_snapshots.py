@@ -17,7 +17,8 @@ What must be read when, so that a snapshot never lacks a plan and no change is l
 4. Plans are read after H: a subscription to one that is missing is younger, and the next run's.
 5. The bookmark becomes H once all rows are out, and not before.
 
-Accounts share an address when it is the same but for case and surrounding spaces. Two things only
+Accounts share an address when it is the same but for case and for spaces, or characters of
+no width, around it. Two things only
 a sweep can tell, for the tap remembers no account: who stays at an address that another account
 has left; and, should Recurly mind case or spaces in an address it is asked for, who has written
 it with some where the touched account has not (docs/recurly.md: Lists).
@@ -48,6 +49,7 @@ from tap_recurly.streams.snapshot_rows import (
     SAME_EMAIL_ATTRIBUTES,
     SUBSCRIPTION_ATTRIBUTES,
     PlanIntervals,
+    address_of,
     only_selected,
 )
 from tap_recurly.streams.snapshot_store import MAX_SAME_EMAIL, SnapshotStore
@@ -258,8 +260,9 @@ class AccountSnapshots(RecurlyStream):
         Whether Recurly minds the case of an address shows in whether it finds this account by
         small letters; if not, it is asked for the address as this account has it.
         """
-        written = account.email
-        in_small = written.strip().lower()
+        written, in_small = account.email, address_of(account)
+        if in_small is None:
+            return []
         found = self._at_address(in_small)
         if written != in_small and account.id not in {row.id for row in found}:
             found += self._at_address(written)

@@ -69,6 +69,7 @@ UNEXPECTED_DATA = (
     LookupError,
     TypeError,
     ValueError,
+    RecursionError,
     msgspec.MsgspecError,
     sqlite3.InterfaceError,
     sqlite3.ProgrammingError,

@@ -50,6 +50,9 @@ SUBSCRIPTION_ATTRIBUTES: Attributes = {
 }
 """What a snapshot tells of each subscription; the interval of its plan comes from /plans."""
 
+INVISIBLE = "\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+"""Characters without width that copying an address brings along; `str.strip` leaves them."""
+
 INTERVAL_ATTRIBUTES: Attributes = {"interval_unit": None, "interval_length": None}
 
 SAME_EMAIL_ATTRIBUTES: Attributes = {
@@ -116,8 +119,14 @@ class PlanIntervals:
 
 
 def address_of(account: Row) -> str | None:
-    """An account's e-mail address as addresses are compared: trimmed and without case."""
-    return account.email.strip().casefold() or None
+    """An account's e-mail address as addresses are compared: in small letters, nothing around it.
+
+    Other letters of the same sound, as in straße and strasse, are another address.
+    """
+    address, before = account.email.lower(), None
+    while address != before:
+        address, before = address.strip().strip(INVISIBLE), address
+    return address or None
 
 
 def snapshot(
