@@ -60,6 +60,7 @@ def refusal(detail: str, pointer: str = "/data") -> bytes:
         (Answer(400, {}, refusal("Invalid email.", "/data/x")), BULK_EVENTS, Rejected),
         (Answer(409, {}, refusal("Duplicate.")), BULK_EVENTS, Rejected),
         (Answer(404, {}, refusal("A profile-bulk-import-job is gone.")), IMPORT_JOB, NotFound),
+        (Answer(404, {}, refusal("No such metric.")), METRICS, NotFound),
         (NoAnswer("reset", connected=True), BULK_EVENTS, Retryable),
     ],
 )
@@ -152,6 +153,12 @@ def test_what_concerns_the_whole_run_stops_it(answer: Answer, sentence: str) -> 
         classify(answer, BULK_EVENTS)
 
 
+def test_a_list_that_is_not_found_is_the_settings_fault() -> None:
+    """Whatever words Klaviyo has for it."""
+    with pytest.raises(KlaviyoError, match="list_id"):
+        classify(Answer(404, {}, refusal("No such resource.")), LIST)
+
+
 def test_pauses_double_up_to_a_minute() -> None:
     """0.5, 1, 2 ... 60 seconds."""
     assert [pause_before(attempt) for attempt in (1, 2, 3, 9)] == [0.5, 1.0, 2.0, 60.0]
@@ -199,6 +206,8 @@ def test_a_retry_after_that_makes_no_sense_is_none(told: str) -> None:
     """Nobody waits for ever because of a header, or asks again at once because of another."""
     outcome = classify(Answer(429, {"Retry-After": told}, b""), BULK_EVENTS)
     assert outcome == RateLimited(None)
+    trouble = classify(Answer(503, {"Retry-After": told}, b""), BULK_EVENTS)
+    assert trouble == Retryable("HTTP status 503")
 
 
 def test_customers_stay_out_of_the_log_and_of_sentences() -> None:

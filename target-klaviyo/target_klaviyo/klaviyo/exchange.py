@@ -71,8 +71,8 @@ class Exchange:
 
     def receive(self, endpoint: Endpoint, answer: Answer | NoAnswer) -> Outcome:
         """What an answer means; raises KlaviyoError when no request of this run can succeed."""
-        self._retry_policy.record(answer)
         outcome = classify(answer, endpoint)
+        self._retry_policy.record(outcome)
         told = limits_told(answer, outcome)
         self._rate_limiter(endpoint).record_answer(self._clock(), told)
         return outcome
@@ -187,10 +187,12 @@ class Api:
 
 
 def _refusal(endpoint: Endpoint, rejection: Rejected) -> str:
-    said = "not found"
-    if not isinstance(rejection, NotFound):
+    if isinstance(rejection, NotFound):
+        said, settings = f"HTTP status 404 for {endpoint.path}", "settings 'api_url' and 'revision'"
+    else:
         said = redact(rejection.errors[0].reason[:300]).rstrip(".")
+        settings = "setting 'revision'"
     return (
         f"Klaviyo does not answer a question to its {endpoint.name} endpoint ({said}); check the "
-        "setting 'revision', or upgrade target-klaviyo."
+        f"{settings}, or upgrade target-klaviyo."
     )
