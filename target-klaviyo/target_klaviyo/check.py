@@ -16,7 +16,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from target_klaviyo.errors import KlaviyoError, ScopeError
-from target_klaviyo.klaviyo.account import account_call, read_account
+from target_klaviyo.klaviyo.account import read_account
 from target_klaviyo.klaviyo.client import Client
 from target_klaviyo.klaviyo.endpoints import (
     ACCOUNTS,
@@ -179,7 +179,7 @@ def revision_age(revision: str, today: date) -> str:
 def _account(api: Api, scopes: Scopes) -> Account | None:
     """The account, None when the key may not name it."""
     try:
-        account = read_account(api.ask(account_call()))
+        account = read_account(api.ask(ACCOUNTS.call()))
     except ScopeError:
         scopes.refused.append(ACCOUNTS.scopes)
         return None

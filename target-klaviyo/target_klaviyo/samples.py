@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from target_klaviyo.audit.klaviyo_side import read_profiles
+from target_klaviyo.audit.found import read_profiles
 from target_klaviyo.check import brief_api
 from target_klaviyo.errors import RowRejected, SettingsError
 from target_klaviyo.people.lookups import lookup

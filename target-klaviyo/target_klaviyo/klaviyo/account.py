@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from target_klaviyo.errors import KlaviyoError
-from target_klaviyo.klaviyo.endpoints import ACCOUNTS
 from target_klaviyo.klaviyo.json_api import as_object, resources
-
-if TYPE_CHECKING:
-    from target_klaviyo.klaviyo.endpoints import Call
 
 
 @dataclass(frozen=True)
@@ -23,13 +19,8 @@ class Account:
     is_test: bool
 
 
-def account_call() -> Call:
-    """GET /api/accounts: always one, the one the key belongs to."""
-    return ACCOUNTS.call()
-
-
 def read_account(document: Any) -> Account:
-    """The account; raises KlaviyoError when the answer holds none."""
+    """The account that GET /api/accounts shows; raises KlaviyoError when it shows none."""
     for resource in resources(document):
         attributes = as_object(resource.get("attributes"))
         contact = as_object(attributes.get("contact_information"))

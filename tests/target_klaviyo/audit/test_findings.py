@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from recurly_klaviyo_sandbox.faults import Fault, Trouble
-from target_klaviyo.audit.found import replace_found
-from target_klaviyo.audit.klaviyo_side import FoundEvent
+from target_klaviyo.audit.found import FoundEvent, replace_found
 from target_klaviyo.audit.store import open_store
 from target_klaviyo.errors import KlaviyoError, SettingsError, TooManyRejects
 
