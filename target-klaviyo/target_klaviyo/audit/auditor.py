@@ -11,14 +11,13 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.audit import comparison
-from target_klaviyo.audit.days import DAY, Days, day_of, midnight, zone_named
 from target_klaviyo.audit.expected import ExpectedRows
 from target_klaviyo.audit.found import found_events, metric_ids, replace_found
 from target_klaviyo.audit.metrics import metrics
 from target_klaviyo.audit.profiles import ProfileAudit
 from target_klaviyo.audit.repair import send_missing
 from target_klaviyo.audit.store import open_store
-from target_klaviyo.audit.zones import judge_zones
+from target_klaviyo.audit.zones import DAY, Days, day_of, judge_zones, midnight, zone_named
 from target_klaviyo.errors import RunInterrupted, TooManyRejects
 from target_klaviyo.klaviyo.account import read_account
 from target_klaviyo.klaviyo.endpoints import ACCOUNTS
@@ -272,7 +271,8 @@ class Auditor:
 
     def _read(self, name: str, metric_id: str | None, days: Days) -> None:
         """Read the events of a metric, as far around the period as ours may stand."""
-        start, end = self._expected.reach(name, **days.widened(MARGIN).span)
+        around = Days(self._zone, days.first - MARGIN, days.last + MARGIN)
+        start, end = self._expected.reach(name, **around.span)
         events = found_events(self._api, metric_id, start, end) if metric_id else ()
         replace_found(self._store, self._expected.metrics[name], events, self._scope)
 
