@@ -16,7 +16,6 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from target_klaviyo.errors import KlaviyoError, ScopeError
-from target_klaviyo.klaviyo.account import read_account
 from target_klaviyo.klaviyo.client import Client
 from target_klaviyo.klaviyo.endpoints import (
     ACCOUNTS,
@@ -31,6 +30,7 @@ from target_klaviyo.klaviyo.endpoints import (
     PROFILES,
 )
 from target_klaviyo.klaviyo.exchange import Api
+from target_klaviyo.klaviyo.json_api import read_account
 from target_klaviyo.klaviyo.outcomes import RateLimited, Retryable
 from target_klaviyo.klaviyo.retry import RetryPolicy
 from target_klaviyo.people.lookups import lookup
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from target_klaviyo.config import Settings
-    from target_klaviyo.klaviyo.account import Account
     from target_klaviyo.klaviyo.endpoints import Call
+    from target_klaviyo.klaviyo.json_api import Account
 
 NO_JOB = "none"
 """The id of no import job: that there is none such is answer enough."""
@@ -203,7 +203,7 @@ def _note(call: Call, api: Api, scopes: Scopes) -> None:
 
 def _described(account: Account | None) -> str:
     if account is None:
-        return "an account it may not name (accounts:read)"
+        return "an account whose name the key may not read (accounts:read)"
     purpose = "test" if account.is_test else "live"
     return f"{account.name} ({purpose} account, time zone {account.timezone})"
 

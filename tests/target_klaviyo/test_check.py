@@ -71,7 +71,7 @@ def test_a_scope_that_an_audit_needs_is_named(site: Site, lacking: str) -> None:
 def test_writing_needs_no_scope_for_the_account(site: Site) -> None:
     """A key that may only write passes; the message says why it names no account."""
     site.account.add_key("writer", TO_WRITE)
-    assert "an account it may not name (accounts:read)" in site.check(api_key="writer")
+    assert "whose name the key may not read (accounts:read)" in site.check(api_key="writer")
 
 
 def test_only_scopes_of_the_rows_that_may_come_are_needed(site: Site) -> None:

@@ -17,9 +17,8 @@ from requests.structures import CaseInsensitiveDict
 from target_klaviyo.audit.found import read_events, read_metrics
 from target_klaviyo.errors import KlaviyoError
 from target_klaviyo.klaviyo import endpoints
-from target_klaviyo.klaviyo.account import read_account
 from target_klaviyo.klaviyo.endpoints import Answer, Endpoint
-from target_klaviyo.klaviyo.json_api import next_cursor
+from target_klaviyo.klaviyo.json_api import next_cursor, read_account
 from target_klaviyo.klaviyo.outcomes import (
     RateLimited,
     Rejected,

@@ -19,9 +19,9 @@ from target_klaviyo.audit.repair import send_missing
 from target_klaviyo.audit.store import open_store
 from target_klaviyo.audit.zones import DAY, Days, day_of, judge_zones, midnight, zone_named
 from target_klaviyo.errors import RunInterrupted, TooManyRejects
-from target_klaviyo.klaviyo.account import read_account
 from target_klaviyo.klaviyo.endpoints import ACCOUNTS
 from target_klaviyo.klaviyo.exchange import Api
+from target_klaviyo.klaviyo.json_api import read_account
 from target_klaviyo.report.findings import KINDS
 from target_klaviyo.report.publishing import check_packages, publish
 from target_klaviyo.text import counted

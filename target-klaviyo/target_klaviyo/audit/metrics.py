@@ -27,16 +27,11 @@ _TOTALS = (
     "without_unique_id",
     "without_value",
 )
-_COUNTS = """
-SELECT name, what, count(*) AS events
+_IN_ALL = """
+SELECT name, what, coalesce(currency, :currency) AS currency,
+  count(*) AS events, round(total(value), 2) AS sum
 FROM counts JOIN metrics ON number = metric
 WHERE time >= :start AND time < :end
-GROUP BY 1, 2
-"""
-_SUMS = """
-SELECT name, what, coalesce(currency, :currency) AS currency, round(total(value), 2) AS sum
-FROM counts JOIN metrics ON number = metric
-WHERE time >= :start AND time < :end AND value <> 0
 GROUP BY 1, 2, 3 ORDER BY 3
 """
 _BY_DAY = """
@@ -54,9 +49,8 @@ FROM counts JOIN metrics ON metrics.number = metric
 WHERE time >= :start AND time < :end
 GROUP BY 1, 2
 """
-_NUMBERS = ("expected", "found", "in_place", "explained", "missing", "surplus")
 _NOTHING = {
-    **dict.fromkeys(_NUMBERS, 0),
+    **dict.fromkeys(("expected", "found", "in_place", "explained", "missing", "surplus"), 0),
     "differs": False,
     "expected_value": 0.0,
     "found_value": 0.0,
@@ -80,14 +74,14 @@ def metrics(
         source_days: those of the source's zone, when it was told.
         currency: that of a value that names none.
     """
+    counts: Counter[tuple[str, str]] = Counter()
     sums: dict[tuple[str, str], dict[str, float]] = {}
-    for each in read(store, _SUMS, {**days.span, "currency": currency}):
-        sums.setdefault((each["name"], each["what"]), {})[each["currency"]] = each["sum"]
+    for each in read(store, _IN_ALL, {**days.span, "currency": currency}):
+        counts[each["name"], each["what"]] += each["events"]
+        if each["sum"]:
+            sums.setdefault((each["name"], each["what"]), {})[each["currency"]] = each["sum"]
     by_day = counts_by_day(store, days)
     by_source_day = counts_by_day(store, source_days) if source_days else {}
-    counts = Counter(
-        {(each["name"], each["what"]): each["events"] for each in read(store, _COUNTS, days.span)}
-    )
     for name in sorted(by_day):
         totals = {what: counts[name, what] for what in _TOTALS}
         expected_sums, found_sums = sums.get((name, "expected"), {}), sums.get((name, "found"), {})
