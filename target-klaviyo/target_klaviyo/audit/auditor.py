@@ -22,6 +22,7 @@ from target_klaviyo.errors import RunInterrupted, TooManyRejects
 from target_klaviyo.klaviyo.endpoints import ACCOUNTS
 from target_klaviyo.klaviyo.exchange import Api
 from target_klaviyo.klaviyo.json_api import read_account
+from target_klaviyo.klaviyo.retry import RetryPolicy
 from target_klaviyo.report.findings import KINDS
 from target_klaviyo.report.publishing import check_packages, publish
 from target_klaviyo.text import counted
@@ -81,7 +82,9 @@ class Auditor:
         self._signum = 0
         self._sleep = sleep or self._signal.wait
         self._clock = clock
-        self._api = Api(client, wait=self._wait, clock=clock)
+        safe = "nothing was changed" if writer is None else "nothing is lost"
+        policy = RetryPolicy(client.api_url, safe=safe)
+        self._api = Api(client, wait=self._wait, clock=clock, retry_policy=policy)
         self._account = read_account(self._api.ask(ACCOUNTS.call()))
         self._zone = zone_named(self._account.timezone, "Klaviyo's account")
         name = settings.source_timezone

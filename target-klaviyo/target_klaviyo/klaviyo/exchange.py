@@ -23,7 +23,6 @@ from target_klaviyo.klaviyo.outcomes import (
     limits_told,
 )
 from target_klaviyo.klaviyo.rate_limit import RateLimiter
-from target_klaviyo.klaviyo.retry import RetryPolicy
 from target_klaviyo.text import redact
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from target_klaviyo.klaviyo.client import Client
     from target_klaviyo.klaviyo.endpoints import Answer, Call, Endpoint, NoAnswer
     from target_klaviyo.klaviyo.outcomes import Decisive, Outcome, Retryable
+    from target_klaviyo.klaviyo.retry import RetryPolicy
 
 Item = TypeVar("Item")
 
@@ -110,7 +110,7 @@ class Api:
         client: sends a request.
         wait: lets seconds pass; raises RunInterrupted when a signal ends the wait.
         clock: seconds of a monotonic clock.
-        retry_policy: how long to keep trying; by default as long as a run does.
+        retry_policy: how long to keep trying.
     """
 
     def __init__(
@@ -119,13 +119,11 @@ class Api:
         *,
         wait: Callable[[float], None],
         clock: Callable[[], float] = monotonic,
-        retry_policy: RetryPolicy | None = None,
+        retry_policy: RetryPolicy,
     ) -> None:
         self._client = client
         self._wait = wait
-        self._exchange = Exchange(
-            retry_policy or RetryPolicy(client.api_url, safe="nothing was changed"), clock
-        )
+        self._exchange = Exchange(retry_policy, clock)
 
     @property
     def requests(self) -> int:

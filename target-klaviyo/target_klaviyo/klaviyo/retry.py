@@ -59,16 +59,21 @@ class RetryPolicy:
         self._met_klaviyo = False
 
     def record(self, outcome: Outcome) -> None:
-        """Note what came: an answer, then somebody is there; a decisive one, then it is Klaviyo."""
-        self._connected |= not isinstance(outcome, Retryable) or outcome.connected
+        """Note what came of a request: once one was carried out or refused, this is Klaviyo."""
         self._met_klaviyo |= isinstance(outcome, Success | Rejected)
+        self._connected |= not isinstance(outcome, Retryable)
 
     def backoff(self, endpoint: Endpoint, trouble: Retryable, tries: int) -> float:
         """Seconds to wait after a passing trouble, met for the `tries`-th time.
 
         Raises KlaviyoError when it does not pass.
         """
-        max_tries = min(self._max_tries, self._max_tries_so_far(trouble))
+        self._connected |= trouble.connected
+        if self._met_klaviyo:
+            enough = MAX_TRIES
+        else:
+            enough = MAX_TRIES_AT_FIRST if self._connected else MAX_TRIES_UNCONNECTED
+        max_tries = min(self._max_tries, enough)
         if tries >= max_tries:
             raise KlaviyoError(self._in_vain(endpoint, trouble, tries))
         asked = trouble.seconds or 0.0
@@ -88,15 +93,8 @@ class RetryPolicy:
         )
         return pause
 
-    def _max_tries_so_far(self, trouble: Retryable) -> int:
-        if self._met_klaviyo:
-            return MAX_TRIES
-        if self._connected or trouble.connected:
-            return MAX_TRIES_AT_FIRST
-        return MAX_TRIES_UNCONNECTED
-
     def _in_vain(self, endpoint: Endpoint, trouble: Retryable, tries: int) -> str:
-        if not (self._connected or trouble.connected):
+        if not self._connected:
             return (
                 f"Klaviyo cannot be reached at {self._api_url} ({trouble.why}); check the network "
                 "and the setting 'api_url'."

@@ -24,6 +24,7 @@ from target_klaviyo.klaviyo import json_api
 from target_klaviyo.klaviyo.client import Client
 from target_klaviyo.klaviyo.endpoints import Answer
 from target_klaviyo.klaviyo.exchange import Api
+from target_klaviyo.klaviyo.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,7 +122,8 @@ def test_an_answer_of_another_shape_ends_the_audit_with_a_sentence(
     read: str, document: Any
 ) -> None:
     """What cannot be read is never taken for nothing, and never a traceback."""
-    api = Api(OneAnswer(document), wait=lambda _: None)
+    policy = RetryPolicy("http://klaviyo.invalid", safe="nothing was changed")
+    api = Api(OneAnswer(document), wait=lambda _: None, retry_policy=policy)
     questions: dict[str, Callable[[], object]] = {
         "events": lambda: list(found_events(api, "M1", 0, 1)),
         "metrics": lambda: metric_ids(api),
