@@ -6,7 +6,6 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.audit.comparison import findings_by_kind, listed
-from target_klaviyo.audit.store import read
 from target_klaviyo.audit.zones import DAY, day_of
 from target_klaviyo.report.findings import WRONG
 from target_klaviyo.text import counted
@@ -76,7 +75,7 @@ def metrics(
     """
     counts: Counter[tuple[str, str]] = Counter()
     sums: dict[tuple[str, str], dict[str, float]] = {}
-    for each in read(store, _IN_ALL, {**days.span, "currency": currency}):
+    for each in store.execute(_IN_ALL, {**days.span, "currency": currency}):
         counts[each["name"], each["what"]] += each["events"]
         if each["sum"]:
             sums.setdefault((each["name"], each["what"]), {})[each["currency"]] = each["sum"]
@@ -108,7 +107,7 @@ def counts_by_day(store: sqlite3.Connection, days: Days) -> dict[str, list[dict[
     """Metric -> all the days, in numbers, as the report has them."""
     store.create_function("day_of", 1, lambda moment: day_of(moment, days.zone).isoformat())
     counted: dict[tuple[str, str], dict[str, Any]] = {}
-    for each in read(store, _BY_DAY, days.span):
+    for each in map(dict, store.execute(_BY_DAY, days.span)):
         each["differs"] = each["differs"] > 0
         counted[each.pop("name"), each["day"]] = each
     names = [name for (name,) in store.execute("SELECT name FROM metrics")]

@@ -347,4 +347,4 @@ def test_pages_that_overlap_count_each_event_once() -> None:
     store = open_store()
     event = FoundEvent("E1", 1_700_000_000, "u1", 9.5, "EUR", {"id": "P1"}, {})
     replace_found(store, 1, [event, event], {})
-    assert store.execute("SELECT count(*) FROM found").fetchone() == (1,)
+    assert store.execute("SELECT count(*) FROM found").fetchone()[0] == 1
