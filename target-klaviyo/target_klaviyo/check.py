@@ -97,7 +97,7 @@ def check(
             a scope that the settings need.
     """
     scopes = Scopes()
-    with brief_api(settings, wait, clock) as api:
+    with brief_api(settings, wait=wait, clock=clock) as api:
         account = _account(api, scopes)
         for question in questions(settings):
             _note(question, api, scopes)
@@ -123,14 +123,16 @@ def check(
 @contextmanager
 def brief_api(
     settings: Settings,
+    *,
+    safe: str = "nothing was changed",
     wait: Callable[[float], None] = sleep,
     clock: Callable[[], float] = monotonic,
 ) -> Iterator[Api]:
-    """Klaviyo, asked while somebody sits and waits."""
+    """Klaviyo, asked while somebody sits and waits; `safe` is what holds if it fails."""
     client = Client.configured(settings, longest_timeout=CHECK_TIMEOUT)
     retry_policy = RetryPolicy(
         settings.api_url,
-        safe="nothing was changed",
+        safe=safe,
         max_tries=CHECK_TRIES,
         longest_wait=CHECK_LONGEST_WAIT,
     )
