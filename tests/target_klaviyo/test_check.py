@@ -120,9 +120,7 @@ def test_an_address_where_nothing_answers_is_named(site: Site, closed_port: int)
 
 def test_a_path_that_is_not_klaviyos_is_told(site: Site) -> None:
     """An API of another kind says 404 in Klaviyo's form: the address is what to look at."""
-    with pytest.raises(
-        KlaviyoError, match=r"404 for /api/accounts\); check the settings 'api_url'"
-    ):
+    with pytest.raises(KlaviyoError, match=r"404 for /api/accounts\); check the setting 'api_url'"):
         site.check(api_url=f"{site.url}/v2")
 
 

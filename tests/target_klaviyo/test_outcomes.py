@@ -60,7 +60,6 @@ def refusal(detail: str, pointer: str = "/data") -> bytes:
         (Answer(400, {}, refusal("Invalid email.", "/data/x")), BULK_EVENTS, Rejected),
         (Answer(409, {}, refusal("Duplicate.")), BULK_EVENTS, Rejected),
         (Answer(404, {}, refusal("A profile-bulk-import-job is gone.")), IMPORT_JOB, NotFound),
-        (Answer(404, {}, refusal("No such metric.")), METRICS, NotFound),
         (NoAnswer("reset", connected=True), BULK_EVENTS, Retryable),
     ],
 )
@@ -117,7 +116,7 @@ TOLD = {"RateLimit-Limit": "1, 1;w=1, 15;w=60"}
         (Answer(200, {}, b'{"data": []}'), True),
         (Answer(200, {}, b"<html>"), False),
         (Answer(400, TOLD, refusal("No.")), True),
-        (Answer(404, TOLD, refusal("No.")), True),
+        (Answer(409, TOLD, refusal("No.")), True),
         (Answer(400, {}, b""), False),
         (Answer(403, {}, b"<html>"), False),
         (Answer(429, {"Retry-After": "1"}, b""), False),
@@ -128,6 +127,14 @@ TOLD = {"RateLimit-Limit": "1, 1;w=1, 15;w=60"}
 def test_which_answers_tell_limits(answer: Answer | NoAnswer, *, told: bool) -> None:
     """A success without the header tells that there are none; any other answer, nothing."""
     assert (limits_told(answer, classify(answer, ACCOUNTS)) is not None) is told
+
+
+@pytest.mark.parametrize("detail", ["No such page.", "No profile is there."])
+@pytest.mark.parametrize("endpoint", [ACCOUNTS, METRICS, PROFILES])
+def test_a_list_that_is_not_there_is_no_klaviyo_api(endpoint: Endpoint, detail: str) -> None:
+    """Klaviyo has these endpoints: who does not is another, whatever form its 404 has."""
+    with pytest.raises(KlaviyoError, match="no Klaviyo API at the configured address"):
+        classify(Answer(404, {}, refusal(detail)), endpoint)
 
 
 @pytest.mark.parametrize(

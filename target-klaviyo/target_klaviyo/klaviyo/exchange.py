@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from target_klaviyo.errors import KlaviyoError
 from target_klaviyo.klaviyo.json_api import next_cursor
 from target_klaviyo.klaviyo.outcomes import (
-    NotFound,
     RateLimited,
     Rejected,
     Success,
@@ -185,12 +184,8 @@ class Api:
 
 
 def _refusal(endpoint: Endpoint, rejection: Rejected) -> str:
-    if isinstance(rejection, NotFound):
-        said, settings = f"HTTP status 404 for {endpoint.path}", "settings 'api_url' and 'revision'"
-    else:
-        said = redact(rejection.errors[0].reason[:300]).rstrip(".")
-        settings = "setting 'revision'"
+    said = redact(rejection.errors[0].reason[:300]).rstrip(".")
     return (
         f"Klaviyo does not answer a question to its {endpoint.name} endpoint ({said}); check the "
-        f"{settings}, or upgrade target-klaviyo."
+        "setting 'revision', or upgrade target-klaviyo."
     )

@@ -136,14 +136,10 @@ def classify(answer: Answer | NoAnswer, endpoint: Endpoint) -> Outcome:  # noqa:
         # Klaviyo's own refusals are JSON; HTML comes from the firewall before it, and passes.
         return Retryable("HTTP status 403 from a firewall or a proxy before Klaviyo")
     _stop_the_run_if_it_must(status, errors, endpoint)
-    names_one = "{id}" in endpoint.path
-    if status == HTTPStatus.NOT_FOUND and (names_one or endpoint.method == "GET"):
-        if errors:
-            return NotFound(errors)
-        if names_one:
-            return Retryable(_foreign(answer))
-    about_a_profile = any("profile" in error.detail.lower() for error in errors)
-    if status == HTTPStatus.NOT_FOUND and not about_a_profile:
+    if status == HTTPStatus.NOT_FOUND and "{id}" in endpoint.path:
+        return NotFound(errors) if errors else Retryable(_foreign(answer))
+    of_a_row = endpoint.method != "GET" and any("profile" in each.detail.lower() for each in errors)
+    if status == HTTPStatus.NOT_FOUND and not of_a_row:
         raise KlaviyoError(
             f"There is no Klaviyo API at the configured address (HTTP status 404 for "
             f"{endpoint.path}); check the setting 'api_url', or remove it to use Klaviyo's own."
