@@ -63,8 +63,8 @@ def check_site(
     return (
         f"Connected to {', '.join(map(_described, sites)) or 'a site without a name'}, "
         f"region {settings.region}, API {API_VERSION}; records: {_counted(found)}; request budget "
-        f"of this tap: {share} of {budget.limit or 'unknown'} per 5 minutes; streams this key "
-        f"cannot read: {', '.join(unreadable) or 'none'}."
+        f"of this tap: {share} of {budget.limit or 'unknown'} per 5 minutes; streams that "
+        f"cannot be read here: {', '.join(unreadable) or 'none'}."
     )
 
 
@@ -92,9 +92,9 @@ def _counted(found: Mapping[str, int | str | None]) -> str:
     parts = [f"{stream} {size}" for stream, size in found.items() if isinstance(size, int) and size]
     sizes = [*found.values()]
     if empty := sizes.count(0):
-        parts.append(f"{empty} streams are empty")
+        parts.append(f"none in {empty} streams")
     if uncounted := sizes.count(None):
-        parts.append(f"{uncounted} streams cannot be counted beforehand")
+        parts.append(f"a number not known beforehand in {uncounted} streams")
     return ", ".join(parts) or "none"
 
 

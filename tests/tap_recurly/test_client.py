@@ -11,6 +11,7 @@ import pytest
 from tap_recurly.config import Settings
 from tap_recurly.errors import (
     ApiVersionError,
+    BudgetError,
     MissingFeatureError,
     NotFoundError,
     RequestError,
@@ -90,7 +91,8 @@ def test_answers_without_a_date(
 ) -> None:
     """Without a Date the machine's own clock serves, and that is said once."""
     site.fill("/plans", 3)
-    site.before = lambda *_: (200, {"Date": ""}, b'{"has_more": false, "data": []}')
+    headers = {"Date": "", "Recurly-Total-Records": "3"}
+    site.before = lambda *_: (200, headers, b"")
     for _ in range(3):
         present = client.count("/plans", ASCENDING).server_time
         assert abs(present - datetime.now(timezone.utc)) < timedelta(seconds=5)
@@ -98,17 +100,62 @@ def test_answers_without_a_date(
     assert "this machine's clock" in warning.message
 
 
-def test_head_that_fails_is_no_fault(
+@pytest.mark.parametrize("status", [405, 501])
+def test_head_that_fails_is_no_fault(site: TinyRecurly, client: RecurlyClient, status: int) -> None:
+    """Where HEAD is refused, GET tells what it does, and HEAD is not tried for ever."""
+    site.fill("/plans", 3)
+    site.before = lambda method, *_: (status, {}, b"") if method == "HEAD" else None
+    for _ in range(5):
+        assert client.count("/plans", ASCENDING).server_time == site.now
+    assert [method for method, _, _ in site.requests].count("HEAD") == 2
+
+
+def test_head_that_breaks_is_given_up_soon(site: TinyRecurly, client: RecurlyClient) -> None:
+    """HEADs that fail as if the site did are sent twice each, for two lists, then no more."""
+    site.fill("/plans", 3)
+    site.before = lambda method, *_: (500, {}, b"") if method == "HEAD" else None
+    for _ in range(5):
+        assert client.count("/plans", ASCENDING).server_time == site.now
+    assert [method for method, _, _ in site.requests].count("HEAD") == 4
+
+
+def test_head_that_fails_for_a_moment_is_asked_again(
+    site: TinyRecurly, client: RecurlyClient
+) -> None:
+    """One list whose HEAD failed does not keep the others from being counted."""
+    site.fill("/plans", 3)
+    site.before = trouble_on((500, {}, b""), request=1, times=2)
+    assert [client.count("/plans", ASCENDING).row_count for _ in range(3)] == [3, 3, 3]
+    assert [method for method, _, _ in site.requests].count("HEAD") == 4
+
+
+def test_head_that_does_not_count_is_told(
     site: TinyRecurly, client: RecurlyClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Where HEAD is not answered, GET tells the time, and HEAD is not tried again."""
-    site.fill("/plans", 3)
-    site.before = lambda method, *_: (405, {}, b"") if method == "HEAD" else None
+    """Answers to HEAD that give no number of rows are one warning."""
+    site.before = lambda method, *_: (200, {}, b"") if method == "HEAD" else None
     for _ in range(3):
-        assert client.count("/plans", ASCENDING).server_time == site.now
-    assert [method for method, _, _ in site.requests].count("HEAD") == 1
+        assert client.count("/plans", ASCENDING).row_count is None
     (warning,) = caplog.records
-    assert "HEAD" in warning.message
+    assert "HEAD does not count rows" in warning.message
+
+
+def test_list_that_is_gone_amid_its_read_blames_no_setting(
+    site: TinyRecurly, client: RecurlyClient
+) -> None:
+    """A 404 for a list's second page speaks of the list, not of the URL that gave the first."""
+    site.fill("/plans", 300)
+    site.before = trouble_on((404, {}, b""), request=2)
+    with pytest.raises(NotFoundError, match="no longer anything at /plans") as fault:
+        list(client.records("/plans", ASCENDING))
+    assert "api_url" not in str(fault.value)
+
+
+def test_wait_of_an_hour_is_told(site: TinyRecurly, client: RecurlyClient) -> None:
+    """A 429 that asks for a longer wait than a run has ends it, and says how long that is."""
+    site.before = lambda *_: (429, {"Retry-After": "3600"}, b"")
+    with pytest.raises(BudgetError, match="429, asks to wait 3,600 s"):
+        list(client.records("/plans", ASCENDING))
 
 
 @pytest.mark.parametrize(

@@ -43,10 +43,9 @@ def test_check_says_what_was_found(site: TinyRecurly, tap: Callable[..., Run]) -
     for words in (
         "shop (production, EUR), region us, API v2021-02-25",
         "invoices 12,",
-        "23 streams are empty",
-        "12 streams cannot be counted beforehand",
+        "none in 23 streams, a number not known beforehand in 12 streams",
         "4000 of 5000 per 5 minutes",
-        "cannot read: plans, items;",
+        "cannot be read here: plans, items;",
         "secret fields left out: gateway_token, hosted_login_token, routing_number,",
     ):
         assert words in message
@@ -61,7 +60,7 @@ def test_check_without_leave_to_read_the_site(site: TinyRecurly, tap: Callable[.
     site.before = lambda _method, path, _params: (403, {}, b"") if path == "/sites" else None
     run = tap("--check")
     assert run.code == 0, run.stderr
-    for words in ("a site without a name", "invoices 12,", "cannot read: sites;"):
+    for words in ("a site without a name", "invoices 12,", "cannot be read here: sites;"):
         assert words in run.stdout
 
 
@@ -102,6 +101,15 @@ def test_stopped_by_a_signal(site: TinyRecurly, tmp_path: Path, how: signal.Sign
     assert process.returncode == 128 + how
     assert "stopped by a signal" in errors.splitlines()[-1]
     assert "Traceback" not in errors
+
+
+def test_sentence_stands_alone(site: TinyRecurly, tap: Callable[..., Run]) -> None:
+    """What ends a run is told once, by the last line, and by no remark of the SDK's before it."""
+    site.before = lambda *_: (401, {}, b"")
+    run = tap()
+    assert run.code == 1
+    assert "does not accept the API key" in run.last_line
+    assert "unhandled" not in run.stderr
 
 
 def test_stopped_amid_a_read(site: TinyRecurly, sync: Callable[..., Run], tmp_path: Path) -> None:

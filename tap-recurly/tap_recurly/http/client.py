@@ -40,6 +40,9 @@ logger = logging.getLogger(__name__)
 TIMEOUTS_BEFORE_SMALLER_PAGE = 2
 """Once is chance; twice is a page too heavy to arrive in time."""
 
+MAX_FAILED_HEADS = 2
+"""Lists in a row of which HEAD tells nothing though GET is answered; then it is not asked again."""
+
 MAX_THROTTLED_SECONDS = 900
 """Three windows of the rate limit without one request let through."""
 
@@ -86,7 +89,7 @@ class RecurlyClient:
         self._page_sizes = PageSizes()
         self._answered: set[str] = set()
         self._reached = False
-        self._heads = True
+        self._failed_heads = 0
         self._said: set[str] = set()
 
     def close(self) -> None:
@@ -98,15 +101,20 @@ class RecurlyClient:
 
     def count(self, path: str, params: Mapping[str, str] | None = None) -> Count:
         """Ask how many rows a list has, without reading it."""
-        response = self._head(self._url(path, params)) if self._heads else None
-        if response is None:
+        heads_work = self._failed_heads < MAX_FAILED_HEADS
+        response = self._head(self._url(path, params)) if heads_work else None
+        if response is not None:
+            self._failed_heads = 0
+        else:
             # An answer to HEAD has no body: only GET says why, or that HEAD alone is the trouble.
             few = {"limit": "1"} if "limit" in (params or {}) else {}
             url = self._url(path, {**(params or {}), **few})
             response = self._request("GET", url, lambda response: response)
-            self._heads = False
+            self._failed_heads += 1
+        row_count = response.number("Recurly-Total-Records")
+        if row_count is None:
             self._warn_once("HEAD does not count rows here, so long lists are read more slowly.")
-        return Count(response.number("Recurly-Total-Records"), self._server_time(response))
+        return Count(row_count, self._server_time(response))
 
     def _head(self, url: str) -> Response | None:
         """An answer to HEAD, None when it fails on a host that is there."""
@@ -232,7 +240,7 @@ class RecurlyClient:
                     raise ClosedError from error
                 failures += 1
                 timeouts += error.timed_out
-                max_tries = self._max_tries(error)
+                max_tries = self._max_tries(method, error)
                 if max(failures, breaker.record_failure(permit, error, max_tries)) >= max_tries:
                     raise self._unanswered(error, max_tries, url) from error
                 logger.warning(
@@ -275,14 +283,16 @@ class RecurlyClient:
             throttled_for = self.limiter.throttled(ticket, response.rate_headers)
             if max(throttled_for, response.retry_after or 0) > MAX_THROTTLED_SECONDS:
                 raise BudgetError(
-                    f"Recurly keeps refusing requests as too many{response.request_id}: find out "
-                    f"what else uses the site's API, or run again later; it continues from the "
-                    f"last STATE."
+                    f"Recurly keeps refusing requests as too many (status 429"
+                    f"{response.requested_wait}{response.request_id}): find out what else uses "
+                    f"the site's API, or run again later; it continues from the last STATE."
                 )
         self.limiter.succeeded(ticket, response.rate_headers)
         self._warn_of_deprecation(response)
-        if is_retryable(response):
-            reason = f"status {response.status}{response.request_id}"
+        # 501 to HEAD says that the server does not know it, which it will not learn meanwhile.
+        knows_method = method == "GET" or response.status != HTTPStatus.NOT_IMPLEMENTED
+        if is_retryable(response) and knows_method:
+            reason = f"status {response.status}{response.requested_wait}{response.request_id}"
             raise RetryableError(reason, retry_after=response.retry_after)
         answered_before = self._endpoint(url) in self._answered
         if error := error_for(
@@ -291,11 +301,16 @@ class RecurlyClient:
             raise error
         return response
 
-    def _max_tries(self, error: RetryableError) -> int:
-        """How often a request is sent in all; where nobody ever answered, less often."""
-        if self._reached or error.connected:
-            return self._policy.max_tries
-        return self._policy.max_tries_unreached
+    def _max_tries(self, method: str, error: RetryableError) -> int:
+        """How often a request is sent in all; less often where nobody ever answered.
+
+        So it is where somebody does answer HEAD, but not well: GET can say the same.
+        """
+        if not error.connected and not self._reached:
+            return self._policy.max_tries_unreached
+        if error.connected and method == "HEAD":
+            return self._policy.max_tries_head
+        return self._policy.max_tries
 
     def _unanswered(self, error: RetryableError, max_tries: int, url: str) -> UnreachableError:
         if not error.connected:

@@ -61,6 +61,12 @@ class Response:
             return None
         return (moment - (self.date or datetime.now(timezone.utc))).total_seconds()
 
+    @property
+    def requested_wait(self) -> str:
+        """The wait that it asks for, worded to stand inside a sentence; empty without one."""
+        seconds = self.retry_after
+        return f", asks to wait {seconds:,.0f} s" if seconds and seconds > 0 else ""
+
     def number(self, header: str) -> int | None:
         """A header that is a whole number, None when it is absent or something else."""
         text = self.headers.get(header, "").strip()
@@ -123,8 +129,8 @@ def error_for(
 ) -> TapRecurlyError | None:
     """The error that an answer which cannot pass stands for, None when it is a good one.
 
-    A list that has been answered before has its feature. No message shows the secrets, though
-    Recurly's own words did.
+    A list that has been answered before is there and has its feature. No message shows the
+    secrets, though Recurly's own words did.
     """
     if response.status < HTTPStatus.MULTIPLE_CHOICES:
         return None
@@ -134,6 +140,9 @@ def error_for(
     kind = _kind(response)
     if kind is MissingFeatureError and answered_before:
         kind = RequestError
+    nothing, advice = "nothing", "check the setting 'api_url' and "
+    if answered_before:
+        nothing, advice = "no longer anything", ""
     if response.status == HTTPStatus.NOT_MODIFIED:
         return RequestError(
             f"{where} is said to be unchanged ({said}), though nobody asked for changes only: "
@@ -152,8 +161,8 @@ def error_for(
             f"API Credentials, or deselect the stream."
         ),
         NotFoundError: (
-            f"Recurly has nothing at {where} ({said}): check the setting 'api_url' and run again; "
-            f"it continues from the last STATE."
+            f"Recurly has {nothing} at {where} ({said}): {advice}run again; it continues from the "
+            f"last STATE."
         ),
         ApiVersionError: (
             f"Recurly does not speak API version {API_VERSION} at {where} ({said}): install a "

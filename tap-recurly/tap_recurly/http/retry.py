@@ -36,6 +36,7 @@ class RetryPolicy:
 
     max_tries: int = 6
     max_tries_unreached: int = 3
+    max_tries_head: int = 2
     min_backoff_seconds: float = 0.5
     max_backoff_seconds: float = 20.0
     min_interval_seconds: float = 1.0

@@ -236,8 +236,11 @@ class RecurlyStream(Stream):
 
     @override
     def log(self, message: str, *args: Any, level: int = logging.DEBUG, **kwargs: Any) -> None:
-        """Log what the SDK remarks on its own doings, which is for whoever looks for a fault."""
-        super().log(message, *args, level=level, **kwargs)
+        """Log what the SDK remarks on its own doings, which is for whoever looks for a fault.
+
+        That a stream failed is one of these remarks: the run's last sentence says why.
+        """
+        super().log(message, *args, level=min(level, logging.DEBUG), **kwargs)
 
     def watched(
         self, rows: Iterator[Item], what: str, total: Callable[[], int | None]
