@@ -14,10 +14,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from target_klaviyo.errors import KlaviyoError, ScopeError
-from target_klaviyo.klaviyo.account import account_call, read_account
 from target_klaviyo.klaviyo.client import Client
 from target_klaviyo.klaviyo.endpoints import (
     ACCOUNTS,
@@ -30,10 +28,10 @@ from target_klaviyo.klaviyo.endpoints import (
     METRICS,
     PROFILE_IMPORT,
     PROFILES,
-    Call,
 )
 from target_klaviyo.klaviyo.exchange import Api
-from target_klaviyo.klaviyo.outcomes import NotFound, RateLimited, Retryable
+from target_klaviyo.klaviyo.json_api import read_account
+from target_klaviyo.klaviyo.outcomes import RateLimited, Retryable
 from target_klaviyo.klaviyo.retry import RetryPolicy
 from target_klaviyo.people.lookups import lookup
 from target_klaviyo.text import counted, enumeration
@@ -42,7 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from target_klaviyo.config import Settings
-    from target_klaviyo.klaviyo.account import Account
+    from target_klaviyo.klaviyo.endpoints import Call
+    from target_klaviyo.klaviyo.json_api import Account
 
 NO_JOB = "none"
 """The id of no import job: that there is none such is answer enough."""
@@ -98,19 +97,18 @@ def check(
             a scope that the settings need.
     """
     scopes = Scopes()
-    with brief_api(settings, wait, clock) as api:
+    with brief_api(settings, wait=wait, clock=clock) as api:
         account = _account(api, scopes)
-        if settings.list_id is not None:
-            _look_up_list(settings.list_id, api, scopes)
         for question in questions(settings):
-            _note(question, api, scopes, once=question.endpoint.method == "POST")
+            _note(question, api, scopes)
     # Writing needs no account: its name and time zone only say whose key it is.
     beyond = set(ACCOUNTS.scopes) if settings.mode == "write" else set()
     lacking, held = scopes.lacking - beyond, scopes.held - beyond
     if lacking:
         needed = lacking | held | scopes.unknown
         raise KlaviyoError(
-            f"The API key of {_described(account)} lacks {_listed(lacking)}; mode "
+            f"The API key{f' of {_described(account)}' if account else ''} lacks "
+            f"{enumeration(sorted(lacking))}; mode "
             f"'{settings.mode}' needs {_listed(needed)}: create a private key with all of them "
             "(Settings > API keys) and set it as 'api_key'."
         )
@@ -125,14 +123,16 @@ def check(
 @contextmanager
 def brief_api(
     settings: Settings,
+    *,
+    safe: str = "nothing was changed",
     wait: Callable[[float], None] = sleep,
     clock: Callable[[], float] = monotonic,
 ) -> Iterator[Api]:
-    """Klaviyo, asked while somebody sits and waits."""
+    """Klaviyo, asked while somebody sits and waits; `safe` is what holds if it fails."""
     client = Client.configured(settings, longest_timeout=CHECK_TIMEOUT)
     retry_policy = RetryPolicy(
         settings.api_url,
-        safe="nothing was changed",
+        safe=safe,
         max_tries=CHECK_TRIES,
         longest_wait=CHECK_LONGEST_WAIT,
     )
@@ -143,21 +143,23 @@ def brief_api(
 
 
 def questions(settings: Settings) -> Iterator[Call]:
-    """What to ask the endpoints that a run would use, beside the account's and the list's."""
+    """What to ask the endpoints that a run would use, beside the account's."""
+    if settings.list_id is not None:
+        yield LIST.call(of=settings.list_id)
     if settings.mode != "audit":
         if settings.event_streams or settings.transform:
-            yield Call(BULK_EVENTS, BULK_EVENTS.path, b"{}")
+            yield BULK_EVENTS.call(b"{}")
         if settings.profile_streams or settings.transform:
-            yield Call(PROFILE_IMPORT, PROFILE_IMPORT.path, b"{}")
-            yield Call(BULK_PROFILES, BULK_PROFILES.path, b"{}")
-            yield Call(IMPORT_ERRORS, IMPORT_ERRORS.path.format(id=NO_JOB))
-            yield Call(IMPORT_JOB, IMPORT_JOB.path.format(id=NO_JOB))
+            yield PROFILE_IMPORT.call(b"{}")
+            yield BULK_PROFILES.call(b"{}")
+            yield IMPORT_ERRORS.call(of=NO_JOB)
+            yield IMPORT_JOB.call(of=NO_JOB)
             yield lookup("external_id", [NO_JOB], None)
     if settings.mode != "write":
-        yield Call(METRICS, METRICS.path)
-        yield Call(EVENTS, EVENTS.path, query={"page[size]": "1"})
+        yield METRICS.call()
+        yield EVENTS.call(query={"page[size]": "1"})
         if settings.audit_profiles:
-            yield Call(PROFILES, PROFILES.path, query={"page[size]": "1"})
+            yield PROFILES.call(query={"page[size]": "1"})
 
 
 def revision_age(revision: str, today: date) -> str:
@@ -179,7 +181,7 @@ def revision_age(revision: str, today: date) -> str:
 def _account(api: Api, scopes: Scopes) -> Account | None:
     """The account, None when the key may not name it."""
     try:
-        account = read_account(api.ask(account_call()))
+        account = read_account(api.ask(ACCOUNTS.call()))
     except ScopeError:
         scopes.refused.append(ACCOUNTS.scopes)
         return None
@@ -187,32 +189,23 @@ def _account(api: Api, scopes: Scopes) -> Account | None:
     return account
 
 
-def _look_up_list(list_id: str, api: Api, scopes: Scopes) -> None:
-    call = Call(LIST, LIST.path.format(id=quote(list_id, safe="")))
-    if isinstance(_note(call, api, scopes, once=False), NotFound):
-        raise KlaviyoError(
-            f"Klaviyo knows no list {list_id}; set 'list_id' to the id that stands in the list's "
-            "address in Klaviyo."
-        )
-
-
-def _note(call: Call, api: Api, scopes: Scopes, *, once: bool) -> object:
+def _note(call: Call, api: Api, scopes: Scopes) -> None:
     """Ask, and note what the answer tells about the endpoint's scopes."""
+    ask = api.first_outcome if call.endpoint.method == "POST" else api.outcome
     try:
-        outcome = api.first_outcome(call) if once else api.outcome(call)
+        outcome = ask(call)
     except ScopeError:
         scopes.refused.append(call.endpoint.scopes)
-        return None
+        return
     if isinstance(outcome, Retryable | RateLimited):
         scopes.untold.update(call.endpoint.scopes)
     else:
         scopes.held.update(call.endpoint.scopes)
-    return outcome
 
 
 def _described(account: Account | None) -> str:
     if account is None:
-        return "an account it may not name (accounts:read)"
+        return "an account whose name the key may not read (accounts:read)"
     purpose = "test" if account.is_test else "live"
     return f"{account.name} ({purpose} account, time zone {account.timezone})"
 

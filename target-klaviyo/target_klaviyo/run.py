@@ -9,7 +9,7 @@ import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from target_klaviyo.audit.mode import AuditConsumer
+from target_klaviyo.audit.auditor import Auditor
 from target_klaviyo.audit.rejected import RejectedRows
 from target_klaviyo.errors import AuditDiffers, RunInterrupted, TargetError
 from target_klaviyo.klaviyo.client import Client
@@ -94,7 +94,7 @@ class Run:
             )
             return self._writer(source, self._stats)
         transform = configured_transform(self._settings)  # its summary is none of this run's
-        return AuditConsumer(
+        return Auditor(
             self._settings,
             transform=self._transform,
             client=Client.configured(self._settings),

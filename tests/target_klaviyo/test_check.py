@@ -71,7 +71,7 @@ def test_a_scope_that_an_audit_needs_is_named(site: Site, lacking: str) -> None:
 def test_writing_needs_no_scope_for_the_account(site: Site) -> None:
     """A key that may only write passes; the message says why it names no account."""
     site.account.add_key("writer", TO_WRITE)
-    assert "an account it may not name (accounts:read)" in site.check(api_key="writer")
+    assert "whose name the key may not read (accounts:read)" in site.check(api_key="writer")
 
 
 def test_only_scopes_of_the_rows_that_may_come_are_needed(site: Site) -> None:
@@ -118,6 +118,20 @@ def test_an_address_where_nothing_answers_is_named(site: Site, closed_port: int)
         site.check(api_url=url)
 
 
+def test_a_path_that_is_not_klaviyos_is_told(site: Site) -> None:
+    """An API of another kind says 404 in Klaviyo's form: the address is what to look at."""
+    with pytest.raises(KlaviyoError, match=r"404 for /api/accounts\); check the setting 'api_url'"):
+        site.check(api_url=f"{site.url}/v2")
+
+
+def test_a_key_that_may_do_nothing_is_told_what_it_lacks(site: Site) -> None:
+    """Whose key it is, is left out where the key may not tell."""
+    site.account.add_key("nothing", [])
+    with pytest.raises(KlaviyoError) as told:
+        site.check(api_key="nothing")
+    assert str(told.value).startswith("The API key lacks events:write, profiles:read and ")
+
+
 def test_what_cannot_be_told_is_said(site: Site) -> None:
     """A probe to write is never repeated: when it fails, the message says what was not checked."""
     site.account.network.faults.append(
@@ -136,17 +150,20 @@ def test_what_cannot_be_told_is_said(site: Site) -> None:
     ids=["HTML", "503"],
 )
 def test_a_check_of_what_is_no_klaviyo_ends_soon(site: Site, fault: Fault) -> None:
-    """Three tries are enough: somebody is waiting for the sentence."""
+    """Three tries are enough: somebody is waiting for the sentence, which names the address."""
     site.account.network.faults.append(replace(fault))
-    with pytest.raises(KlaviyoError, match="account endpoint failed 3 times in a row"):
+    with pytest.raises(KlaviyoError) as told:
         site.check()
+    assert "account endpoint failed 3 times in a row" in str(told.value)
+    assert f"check what answers at {site.url} (the setting 'api_url', a proxy" in str(told.value)
     assert site.requests() == 3
 
 
-def test_a_check_waits_for_no_used_up_limit(site: Site) -> None:
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_check_waits_for_no_used_up_limit(site: Site, status: int) -> None:
     """A Retry-After of a minute ends the check with a sentence at once."""
     site.account.network.faults.append(
-        Fault(Trouble.ANSWER, status=429, headers={"Retry-After": "60"}, times=None)
+        Fault(Trouble.ANSWER, status=status, headers={"Retry-After": "60"}, times=None)
     )
     with pytest.raises(KlaviyoError, match="asks to wait 60 s"):
         site.check()

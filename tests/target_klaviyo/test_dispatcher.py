@@ -19,17 +19,21 @@ if TYPE_CHECKING:
 
 
 class FailingClient(Client):
-    """A client whose every request comes to the same end; the answer comes at once."""
+    """A client whose every request comes to the same end; the answer comes at once.
 
-    def __init__(self, answer: Answer | NoAnswer) -> None:
+    The first `taken` requests are taken, as Klaviyo would.
+    """
+
+    def __init__(self, answer: Answer | NoAnswer, taken: int) -> None:
         super().__init__(api_url="http://klaviyo.invalid", api_key="k", revision="r", timeout=1)
         self._answer = answer
-        self.calls = 0
+        self._taken = taken
+        self.calls = -taken
 
     def send(self, call: Call) -> Answer | NoAnswer:  # noqa: ARG002  (whatever is sent)
         """Fail."""
         self.calls += 1
-        return self._answer
+        return self._answer if self.calls > 0 else Answer(202, {}, b"")
 
 
 @dataclass
@@ -41,12 +45,13 @@ class Ended:
     sentence: str
 
 
-def send_in_vain(answer: Answer | NoAnswer) -> Ended:
+def send_in_vain(answer: Answer | NoAnswer, taken: int = 0) -> Ended:
     """Send one request until the dispatcher gives up, on a clock that jumps to what is due."""
     now, pauses = 100.0, []
-    client = FailingClient(answer)
+    client = FailingClient(answer, taken)
     dispatcher = Dispatcher(client, concurrency=1, stats=RunStats(10), clock=lambda: now)
-    dispatcher.submit(SendEvents([]))
+    for _ in range(taken + 1):
+        dispatcher.submit(SendEvents([]))
     sentence = ""
     while not sentence:
         dispatcher.dispatch()
@@ -81,11 +86,19 @@ def test_trouble_behind_a_connection_is_outlasted_for_two_minutes(
     answer: Answer, said: str
 ) -> None:
     """A service in trouble gets more tries before the run ends, behind its last STATE."""
-    ended = send_in_vain(answer)
+    ended = send_in_vain(answer, taken=1)
     assert ended.calls == 9
     assert sum(ended.pauses) == pytest.approx(123.5, abs=2)
     assert ended.pauses[0] == 0.5
     assert f"failed 9 times in a row, at last with: {said}" in ended.sentence
+
+
+def test_trouble_at_first_contact_is_given_up_after_half_a_minute() -> None:
+    """Where nothing has been taken yet, whoever waits is told what to look at."""
+    ended = send_in_vain(Answer(500, {}, b""))
+    assert ended.calls == 7
+    assert sum(ended.pauses) == pytest.approx(31.5, abs=2)
+    assert "HTTP status 500; nothing up to the last STATE is lost; check what" in ended.sentence
 
 
 def test_a_retry_after_of_nothing_is_answered_with_growing_pauses() -> None:

@@ -253,6 +253,33 @@ def test_a_login_page_in_between_loses_and_doubles_nothing(
     assert site.requests(status=status) > 0
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_hour_is_not_waited_for(site: Site, sample: Samples, status: int) -> None:
+    """Whoever asks for an hour ends the run behind its last STATE, with the time to come back."""
+    hour = {"Retry-After": "3600"}
+    site.account.network.faults.append(
+        Fault(Trouble.ANSWER, "event-bulk", status=status, headers=hour, after=1, times=None)
+    )
+    messages = [sample.schema("events")]
+    messages += [sample.record("events", sample.event(number)) for number in range(2_500)]
+    with pytest.raises(KlaviyoError, match=r"asks to wait 3600 s.*so run again then\.$"):
+        site.sync(messages, concurrency=1)
+    assert site.requests("event-bulk") == 2
+    assert len(site.account.events()) == 1_000
+
+
+def test_a_retry_after_of_a_503_is_waited_for(
+    site: Site, sample: Samples, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log names the wait, and then the event is stored."""
+    site.account.network.faults.append(
+        Fault(Trouble.ANSWER, "event-bulk", status=503, headers={"Retry-After": "1"})
+    )
+    site.events(sample.event(1))
+    assert len(site.account.events()) == 1
+    assert "failed (HTTP status 503); trying again in 1 s (try 2 of 7)." in caplog.text
+
+
 def test_a_retry_after_of_nothing_does_not_end_the_run(site: Site, sample: Samples) -> None:
     """Refusals that ask to wait 0 s are answered with pauses of one's own."""
     site.account.network.faults.append(

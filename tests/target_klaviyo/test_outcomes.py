@@ -116,7 +116,7 @@ TOLD = {"RateLimit-Limit": "1, 1;w=1, 15;w=60"}
         (Answer(200, {}, b'{"data": []}'), True),
         (Answer(200, {}, b"<html>"), False),
         (Answer(400, TOLD, refusal("No.")), True),
-        (Answer(404, TOLD, refusal("No.")), True),
+        (Answer(409, TOLD, refusal("No.")), True),
         (Answer(400, {}, b""), False),
         (Answer(403, {}, b"<html>"), False),
         (Answer(429, {"Retry-After": "1"}, b""), False),
@@ -127,6 +127,14 @@ TOLD = {"RateLimit-Limit": "1, 1;w=1, 15;w=60"}
 def test_which_answers_tell_limits(answer: Answer | NoAnswer, *, told: bool) -> None:
     """A success without the header tells that there are none; any other answer, nothing."""
     assert (limits_told(answer, classify(answer, ACCOUNTS)) is not None) is told
+
+
+@pytest.mark.parametrize("detail", ["No such page.", "No profile is there."])
+@pytest.mark.parametrize("endpoint", [ACCOUNTS, METRICS, PROFILES])
+def test_a_list_that_is_not_there_is_no_klaviyo_api(endpoint: Endpoint, detail: str) -> None:
+    """Klaviyo has these endpoints: who does not is another, whatever form its 404 has."""
+    with pytest.raises(KlaviyoError, match="no Klaviyo API at the configured address"):
+        classify(Answer(404, {}, refusal(detail)), endpoint)
 
 
 @pytest.mark.parametrize(
@@ -150,6 +158,12 @@ def test_what_concerns_the_whole_run_stops_it(answer: Answer, sentence: str) -> 
     """Keys, scopes, addresses, revisions and lists are settings, not rows."""
     with pytest.raises(KlaviyoError, match=sentence):
         classify(answer, BULK_EVENTS)
+
+
+def test_a_list_that_is_not_found_is_the_settings_fault() -> None:
+    """Whatever words Klaviyo has for it."""
+    with pytest.raises(KlaviyoError, match="list_id"):
+        classify(Answer(404, {}, refusal("No such resource.")), LIST)
 
 
 def test_pauses_double_up_to_a_minute() -> None:
@@ -199,6 +213,8 @@ def test_a_retry_after_that_makes_no_sense_is_none(told: str) -> None:
     """Nobody waits for ever because of a header, or asks again at once because of another."""
     outcome = classify(Answer(429, {"Retry-After": told}, b""), BULK_EVENTS)
     assert outcome == RateLimited(None)
+    trouble = classify(Answer(503, {"Retry-After": told}, b""), BULK_EVENTS)
+    assert trouble == Retryable("HTTP status 503")
 
 
 def test_customers_stay_out_of_the_log_and_of_sentences() -> None:

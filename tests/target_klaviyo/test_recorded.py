@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from requests.structures import CaseInsensitiveDict
 
-from target_klaviyo.audit.klaviyo_side import read_events, read_metrics
+from target_klaviyo.audit.found import read_events, read_metrics
 from target_klaviyo.errors import KlaviyoError
 from target_klaviyo.klaviyo import endpoints
-from target_klaviyo.klaviyo.account import read_account
 from target_klaviyo.klaviyo.endpoints import Answer, Endpoint
-from target_klaviyo.klaviyo.json_api import next_cursor
+from target_klaviyo.klaviyo.json_api import next_cursor, read_account
 from target_klaviyo.klaviyo.outcomes import (
-    NotFound,
     RateLimited,
     Rejected,
     Success,
@@ -117,7 +115,8 @@ def _metrics() -> None:
 
 
 def _not_found() -> None:
-    assert isinstance(classify(_answer("not_found_404"), endpoints.LIST), NotFound)
+    with pytest.raises(KlaviyoError, match="list_id"):
+        classify(_answer("not_found_404"), endpoints.LIST)
 
 
 def _job_taken() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from target_klaviyo.errors import KlaviyoError
-from target_klaviyo.klaviyo.endpoints import ACCOUNTS, Answer
-from target_klaviyo.klaviyo.outcomes import RateLimited, Retryable
+from target_klaviyo.klaviyo.endpoints import ACCOUNTS
+from target_klaviyo.klaviyo.outcomes import RateLimited, Retryable, Success
 from target_klaviyo.klaviyo.retry import RetryPolicy
 
 URL = "http://127.0.0.1:9"
@@ -25,7 +25,8 @@ def test_an_address_never_reached_is_named(
     trouble = Retryable("Connection refused", connected=False)
     assert [retry_policy.backoff(ACCOUNTS, trouble, tries) for tries in (1, 2, 3)] == [0.5, 1, 2]
     assert caplog.messages[0] == (
-        f"Klaviyo cannot be reached at {URL} (Connection refused); trying again in 0.5 s."
+        f"Klaviyo cannot be reached at {URL} (Connection refused); trying again in 0.5 s "
+        "(try 2 of 4)."
     )
     with pytest.raises(KlaviyoError) as told:
         retry_policy.backoff(ACCOUNTS, trouble, 4)
@@ -38,13 +39,13 @@ def test_an_address_never_reached_is_named(
 def test_trouble_behind_a_connection_names_the_endpoint(
     retry_policy: RetryPolicy, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Once Klaviyo has answered, the address is right and gets more patience."""
-    retry_policy.record(Answer(503, {}, b""))
+    """Once Klaviyo has done what was asked, the address is right and gets more patience."""
+    retry_policy.record(Success(None))
     retry_policy.backoff(ACCOUNTS, Retryable("HTTP status 503"), 1)
     assert caplog.messages == [
         (
-            "A request to Klaviyo's account endpoint failed (HTTP status 503); sending it again in "
-            "0.5 s."
+            "A request to Klaviyo's account endpoint failed (HTTP status 503); trying again in "
+            "0.5 s (try 2 of 9)."
         )
     ]
     refused = Retryable("Connection refused", connected=False)
@@ -54,6 +55,44 @@ def test_trouble_behind_a_connection_names_the_endpoint(
     assert str(told.value) == (
         "Klaviyo's account endpoint failed 9 times in a row, at last with: HTTP status 503; "
         "nothing was changed, so run again later."
+    )
+
+
+def test_where_nothing_went_well_yet_half_a_minute_is_enough(retry_policy: RetryPolicy) -> None:
+    """At first contact a constant error is more likely a wrong address than a passing trouble."""
+    trouble = Retryable("HTTP status 500")
+    retry_policy.record(trouble)
+    retry_policy.record(RateLimited(1))
+    assert sum(retry_policy.backoff(ACCOUNTS, trouble, tries) for tries in range(1, 7)) == 31.5
+    with pytest.raises(KlaviyoError) as told:
+        retry_policy.backoff(ACCOUNTS, trouble, 7)
+    assert str(told.value) == (
+        "Klaviyo's account endpoint failed 7 times in a row, at last with: HTTP status 500; "
+        f"nothing was changed; check what answers at {URL} (the setting 'api_url', a proxy in "
+        "between, Klaviyo's status page), and run again."
+    )
+
+
+@pytest.mark.parametrize("seconds", [45.0, 600.0])
+def test_trouble_that_asks_for_time_gets_it(retry_policy: RetryPolicy, seconds: float) -> None:
+    """A 503 with Retry-After is not asked again before."""
+    trouble = Retryable("HTTP status 503", seconds=seconds)
+    assert retry_policy.backoff(ACCOUNTS, trouble, 1) == seconds
+
+
+def test_nobody_sits_out_an_hour(retry_policy: RetryPolicy) -> None:
+    """Whoever asks for more than ten minutes ends the run, with the time to come back."""
+    with pytest.raises(KlaviyoError) as told:
+        retry_policy.backoff(ACCOUNTS, Retryable("HTTP status 503", seconds=3600), 1)
+    assert str(told.value) == (
+        "Klaviyo's account endpoint asks to wait 3600 s (HTTP status 503); nothing was changed, so "
+        "run again then."
+    )
+    with pytest.raises(KlaviyoError) as told:
+        retry_policy.rate_limit_pause(ACCOUNTS, RateLimited(3600), 1)
+    assert str(told.value) == (
+        "Klaviyo's account endpoint asks to wait 3600 s, because the account's rate limit is used "
+        "up; nothing was changed, so run again then."
     )
 
 

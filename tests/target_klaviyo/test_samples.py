@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from recurly_klaviyo_sandbox.faults import Fault, Trouble
 from target_klaviyo.config import read_settings
-from target_klaviyo.errors import SettingsError
+from target_klaviyo.errors import KlaviyoError, SettingsError
 from target_klaviyo.samples import send_samples
 
 if TYPE_CHECKING:
@@ -61,6 +62,14 @@ def test_each_metric_gets_one_live_event_with_a_mark(site: Site, days: int) -> N
     assert not any(event.backfill for event in events)
     (profile,) = site.account.profiles()
     assert profile.email == "me@shop.io"
+
+
+def test_samples_that_get_no_answer_may_have_arrived(site: Site) -> None:
+    """Nobody is told that nothing was changed when that is not known."""
+    site.account.network.faults.append(Fault(Trouble.RESET_AFTER, "event-bulk", times=None))
+    with pytest.raises(KlaviyoError, match="; some samples may have arrived, so run again later"):
+        send(site, "me@shop.io")
+    assert len(site.account.events()) == 2
 
 
 def test_samples_may_be_sent_again(site: Site) -> None:

@@ -152,6 +152,16 @@ def test_certificates_that_are_not_there_are_named(
     )
 
 
+def test_a_netrc_file_does_not_take_the_keys_place(
+    site: Site, sample: Samples, tmp_path: Path, environment: pytest.MonkeyPatch
+) -> None:
+    """An entry for the host is meant for other programs."""
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password else\n")
+    environment.setenv("NETRC", str(tmp_path / "netrc"))
+    site.events(sample.event(1))
+    assert len(site.account.events()) == 1
+
+
 @needs_a_full_disk
 def test_states_that_nobody_can_keep_end_the_run_with_a_sentence(
     site: Site, sample: Samples

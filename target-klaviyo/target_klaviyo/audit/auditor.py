@@ -1,55 +1,91 @@
-"""The audit: remembers what should be in Klaviyo, reads what is, and says what differs."""
+"""The modes `audit` and `repair`: rows are remembered, and compared with Klaviyo at the end."""
 
 from __future__ import annotations
 
 import logging
+import select
+import threading
 from collections import Counter
 from datetime import datetime, timezone
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from target_klaviyo.audit import comparison, klaviyo_side
-from target_klaviyo.audit.days import DAY, Days, day_of, midnight, zone_named
+from target_klaviyo.audit import comparison
 from target_klaviyo.audit.expected import ExpectedRows
-from target_klaviyo.audit.found import replace_found
+from target_klaviyo.audit.found import found_events, metric_ids, replace_found
 from target_klaviyo.audit.metrics import metrics
 from target_klaviyo.audit.profiles import ProfileAudit
+from target_klaviyo.audit.repair import send_missing
 from target_klaviyo.audit.store import open_store
-from target_klaviyo.audit.zones import judge_zones
-from target_klaviyo.errors import TooManyRejects
-from target_klaviyo.klaviyo.account import account_call, read_account
+from target_klaviyo.audit.zones import DAY, Days, day_of, judge_zones, midnight, zone_named
+from target_klaviyo.errors import RunInterrupted, TooManyRejects
+from target_klaviyo.klaviyo.endpoints import ACCOUNTS
+from target_klaviyo.klaviyo.exchange import Api
+from target_klaviyo.klaviyo.json_api import read_account
+from target_klaviyo.klaviyo.retry import RetryPolicy
 from target_klaviyo.report.findings import KINDS
+from target_klaviyo.report.publishing import check_packages, publish
 from target_klaviyo.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
+    from target_klaviyo.audit.rejected import RejectedRows
     from target_klaviyo.config import Settings
     from target_klaviyo.errors import RowRejected
-    from target_klaviyo.klaviyo.exchange import Api
-    from target_klaviyo.rows.contract import EventRow, ProfileRow
+    from target_klaviyo.klaviyo.client import Client
+    from target_klaviyo.rows.contract import EventRow, Origin, ProfileRow
     from target_klaviyo.singer.transforms import Transform
+    from target_klaviyo.writing.writer import Writer
 
 MARGIN = 2 * DAY
 """Around the period: an event moved just over its edge is moved, not missing."""
+
+LOOK_FOR_SIGNALS_SECONDS = 0.5
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 60.0
 
 logger = logging.getLogger("target-klaviyo")
 
 
 class Auditor:
-    """Expects rows, then compares.
+    """The consumer of rows that compares them with what Klaviyo holds.
 
     Args:
-        api: asks Klaviyo; for the account at once, which also tries the key.
         settings: of the run.
         transform: what the rows are made by, if by one: it knows which metrics it can make,
             which of them outlive their source records or follow them in value, and by which
             properties its events are told from those of other sites in the same account.
+        client: sends requests; one for the account at once, which also tries the key.
+        rejected: the rows of the rejects file.
+        writer: sends what is missing, in a repair; None in an audit.
+        sleep: lets seconds pass; by default real ones, which a signal cuts short.
+        clock: seconds of a monotonic clock.
     """
 
-    def __init__(self, api: Api, settings: Settings, transform: Transform | None) -> None:
-        self._api = api
+    def __init__(  # noqa: PLR0913  (what the target lends)
+        self,
+        settings: Settings,
+        *,
+        transform: Transform | None,
+        client: Client,
+        rejected: RejectedRows,
+        writer: Writer | None,
+        sleep: Callable[[float], object] | None = None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        check_packages()
         self._settings = settings
-        self._account = read_account(api.ask(account_call()))
+        self._rejected = rejected
+        self._writer = writer
+        self._signal = threading.Event()
+        self._signum = 0
+        self._sleep = sleep or self._signal.wait
+        self._clock = clock
+        safe = "nothing was changed" if writer is None else "nothing is lost"
+        policy = RetryPolicy(client.api_url, safe=safe)
+        self._api = Api(client, wait=self._wait, clock=clock, retry_policy=policy)
+        self._account = read_account(self._api.ask(ACCOUNTS.call()))
         self._zone = zone_named(self._account.timezone, "Klaviyo's account")
         name = settings.source_timezone
         self._source_zone = zone_named(name, "The setting 'source_timezone'") if name else None
@@ -67,40 +103,96 @@ class Auditor:
         for metric in sorted(getattr(transform, "metrics", ())):
             self._expected.include_metric(metric)
         self._scope: Mapping[str, str] = getattr(transform, "event_scope", {})
-        self._profiles = ProfileAudit(api, self._expected, settings.audit_profiles)
+        self._profiles = ProfileAudit(self._api, self._expected, settings.audit_profiles)
         self._rejections: Counter[tuple[str, str]] = Counter()
         self._expects_rows = False
 
-    def close(self) -> None:
-        """Forget all rows."""
-        self._store.close()
+    # Rows in.
 
-    # What is expected.
+    def count_read(self, label: str) -> None:
+        """A row was read."""
 
-    def expect_event(self, row: EventRow) -> None:
+    def take_event(self, row: EventRow) -> None:
         """Expect an event, if it may be stored when it matters; its metric is compared anyway."""
         self._expects_rows = True
         self._expected.include_metric(row.metric)
         if row.latest.timestamp() >= self._from and row.earliest.timestamp() < self._until:
             self._expected.add_event(row)
 
-    def expect_profile(self, row: ProfileRow) -> None:
+    def take_profile(self, row: ProfileRow) -> None:
         """Expect a profile."""
         self._expects_rows = True
         self._expected.add_profile(row)
 
-    def count_rejection(self, label: str, rejection: RowRejected) -> None:
+    def take_reject(self, label: str, rejection: RowRejected, origin: Origin) -> None:
         """Count what could never be sent; an audit adds nothing to the rejects file."""
+        del origin
         self._rejections[label, rejection.rule] += 1
 
-    def explain(self, rejected: Iterable[tuple[EventRow | ProfileRow, str]]) -> None:
-        """Note why rows are not in Klaviyo: the reasons of the rejects file."""
-        for row, reason in rejected:
-            self._expected.explain(row, reason)
+    def take_state(self, value: bytes) -> None:
+        """An audit moves no bookmark."""
+
+    def end_record(self, origin: Origin, record: object) -> None:
+        """An audit leaves the rejects file as it is."""
+
+    def poll(self, source: Any = None) -> None:
+        """Wait until `source` can be read; rows need no waiting for room."""
+        self._raise_if_interrupted()
+        while source is not None:
+            ready, _, _ = select.select([source], [], [], LOOK_FOR_SIGNALS_SECONDS)
+            self._raise_if_interrupted()
+            if ready:
+                return
+
+    # The end.
+
+    def finish(self) -> None:
+        """Compare, mend what can be mended, and write the report.
+
+        Raises:
+            AuditDiffers: not all agrees; its sentence names the report.
+            TooManyRejects: not one row can be sent, so that there is nothing to compare.
+        """
+        self._check_comparable()
+        self._explain()
+        report = self._compare(self._expected.metrics)
+        if self._writer is not None:
+            repair = self._repair(self._writer, report["totals"])
+            report = {**self._look_again(), "repair": repair}
+        publish(report, self._settings.report_path)
+        self._store.close()
+
+    def drain(self) -> None:
+        """Finish what a repair has under way."""
+        if self._writer is not None:
+            self._writer.drain()
+        self._store.close()
+
+    def abort(self) -> None:
+        """Send nothing more."""
+        if self._writer is not None:
+            self._writer.abort()
+        self._store.close()
+
+    def interrupt(self, signum: int) -> None:
+        """A signal came: end any waiting, a repair's too."""
+        self._signum = signum
+        self._signal.set()
+        if self._writer is not None:
+            self._writer.interrupt(signum)
+
+    def _wait(self, seconds: float) -> None:
+        """Let time pass; RunInterrupted when a signal comes."""
+        self._sleep(seconds)
+        self._raise_if_interrupted()
+
+    def _raise_if_interrupted(self) -> None:
+        if self._signal.is_set():
+            raise RunInterrupted(self._signum)
 
     # The comparison.
 
-    def check_comparable(self) -> None:
+    def _check_comparable(self) -> None:
         """Raise TooManyRejects when rows came, and not one of them can be sent at all."""
         if not self._rejections or self._expects_rows:
             return
@@ -111,33 +203,34 @@ class Auditor:
             "makes rows of it ('event_streams', 'profile_streams', 'stream_maps', 'transform')."
         )
 
-    def compare(self, again: Collection[str] | None = None) -> dict[str, Any]:
-        """Look into Klaviyo and say what differs.
+    def _explain(self) -> None:
+        """Note why rows are not in Klaviyo: the reasons of the rejects file as it is now."""
+        for row, reason in self._rejected:
+            self._expected.explain(row, reason)
 
-        Args:
-            again: after a first comparison, the metrics whose events are to be read again.
+    def _compare(self, names: Iterable[str]) -> dict[str, Any]:
+        """Read the events of these metrics, and say what differs in all.
 
         Returns:
             The report but for its verdict: times are ISO 8601 in UTC, days those of the account's
             zone.
         """
-        names = sorted(self._expected.metrics)
         days = self._days()
         logger.info(
             "Comparing %s from %s to %s (%s) with %s.",
-            counted(len(names), "metric"),
+            counted(len(self._expected.metrics), "metric"),
             days.first,
             days.last,
             self._zone.key,
             self._account.name,
         )
-        metric_ids = klaviyo_side.metrics(self._api)
-        for name in names if again is None else sorted(again):
-            self._read(name, metric_ids.get(name), days)
+        ids = metric_ids(self._api)
+        for name in sorted(names):
+            self._read(name, ids.get(name), days)
         settled_until = int((_now() - self._settings.settle).timestamp())
         comparison.classify(self._store, settled_until=settled_until, **days.span)
         source_days = days.in_zone(self._source_zone) if self._source_zone else None
-        compared = list(metrics(self._store, metric_ids, days, source_days, self._account.currency))
+        compared = list(metrics(self._store, ids, days, source_days, self._account.currency))
         moves = comparison.moves(self._store)
         profiles = self._profiles.check()
         return {
@@ -167,7 +260,7 @@ class Auditor:
             ],
             "repair": None,
             "settle_minutes": self._settings.settle.total_seconds() / 60,
-            "other_metrics": sorted(metric_ids.keys() - set(names)),
+            "other_metrics": sorted(ids.keys() - self._expected.metrics.keys()),
             "requests": self._api.requests,
         }
 
@@ -181,21 +274,35 @@ class Auditor:
 
     def _read(self, name: str, metric_id: str | None, days: Days) -> None:
         """Read the events of a metric, as far around the period as ours may stand."""
-        start, end = self._expected.reach(name, **days.widened(MARGIN).span)
-        events = klaviyo_side.events(self._api, metric_id, start, end) if metric_id else ()
+        around = Days(self._zone, days.first - MARGIN, days.last + MARGIN)
+        start, end = self._expected.reach(name, **around.span)
+        events = found_events(self._api, metric_id, start, end) if metric_id else ()
         replace_found(self._store, self._expected.metrics[name], events, self._scope)
 
-    # What a repair needs.
+    # The repair.
 
-    def missing_events(self) -> Iterator[EventRow]:
-        """The events found missing, marked as sent from now on."""
-        return comparison.missing_events(self._store)
+    def _repair(self, writer: Writer, totals: Mapping[str, int]) -> dict[str, Any]:
+        """Send what is missing; what the report says of it: that, and what was wrong before."""
+        missing = comparison.missing_events(self._store)
+        sent = send_missing(writer, self._settings, self._profiles.differing(), missing)
+        self._writer = None  # it has finished
+        self._explain()
+        before = {kind: totals[kind] for kind in KINDS if totals[kind]}
+        return {**sent, "before": {**before, "profiles": totals["profiles_differing"]}}
 
-    def differing_profiles(self) -> Iterator[ProfileRow]:
-        """The profiles that differ for no known reason, marked as sent from now on."""
-        return self._profiles.differing()
+    def _look_again(self) -> dict[str, Any]:
+        """Compare again, until what was sent is there or has had its time to appear."""
+        deadline = self._clock() + self._settings.settle.total_seconds()
+        pause = FIRST_PAUSE_SECONDS
+        report = self._compare(self._unconfirmed())
+        while (unconfirmed := self._unconfirmed()) and self._clock() + pause <= deadline:
+            logger.info("Waiting %g s for Klaviyo to show what was sent.", pause)
+            self._wait(pause)
+            pause = min(LONGEST_PAUSE_SECONDS, 2 * pause)
+            report = self._compare(unconfirmed)
+        return report
 
-    def unconfirmed(self) -> Collection[str]:
+    def _unconfirmed(self) -> Collection[str]:
         """Metrics to read again, since what was sent is not to be seen there yet.
 
         All of them after a profile: whoever moves leaves the events of before behind.

@@ -10,7 +10,6 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING, Any
 
-from target_klaviyo.audit.store import read
 from target_klaviyo.report.findings import EXPLAINED, KINDS
 from target_klaviyo.text import counted, enumeration
 
@@ -176,7 +175,7 @@ def listed(store: sqlite3.Connection, metric: str) -> list[dict[str, Any]]:
     findings = []
     for kind in KINDS:
         parameters = {"metric": metric, "kind": kind, "listed": LISTED_PER_KIND}
-        for finding in read(store, _SHOWN, parameters):
+        for finding in map(dict, store.execute(_SHOWN, parameters)):
             finding["reason"] = _reason(kind, finding)
             del finding["later"], finding["in_place"]
             findings.append({"kind": kind, "explained": kind in EXPLAINED, **finding})
@@ -185,10 +184,11 @@ def listed(store: sqlite3.Connection, metric: str) -> list[dict[str, Any]]:
 
 def moves(store: sqlite3.Connection) -> list[tuple[int, int]]:
     """(expected, found) times of one moved event a day."""
-    return store.execute(
+    moved = store.execute(
         "SELECT lacks_at, min(stands_at) FROM findings WHERE kind = 'moved'"
         " GROUP BY lacks_at / 86400 ORDER BY 1"
-    ).fetchall()
+    )
+    return [(lacks_at, stands_at) for lacks_at, stands_at in moved]
 
 
 def missing_events(store: sqlite3.Connection) -> Iterator[EventRow]:

@@ -6,8 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.audit.comparison import findings_by_kind, listed
-from target_klaviyo.audit.days import counts_by_day
-from target_klaviyo.audit.store import read
+from target_klaviyo.audit.zones import DAY, day_of
 from target_klaviyo.report.findings import WRONG
 from target_klaviyo.text import counted
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Mapping, Sequence
 
-    from target_klaviyo.audit.days import Days
+    from target_klaviyo.audit.zones import Days
 
     DayCounts = dict[str, Any]
 
@@ -27,18 +26,34 @@ _TOTALS = (
     "without_unique_id",
     "without_value",
 )
-_COUNTS = """
-SELECT name, what, count(*) AS events
+_IN_ALL = """
+SELECT name, what, coalesce(currency, :currency) AS currency,
+  count(*) AS events, round(total(value), 2) AS sum
 FROM counts JOIN metrics ON number = metric
+WHERE time >= :start AND time < :end
+GROUP BY 1, 2, 3 ORDER BY 3
+"""
+_BY_DAY = """
+SELECT name, day_of(time) AS day,
+  sum(what = 'expected') AS expected,
+  sum(what = 'found') AS found,
+  sum(what = 'found') - sum(what IN ('surplus', 'known')) AS in_place,
+  sum(what IN ('absent', 'known')) AS explained,
+  sum(what = 'missing') AS missing,
+  sum(what = 'surplus') AS surplus,
+  sum(what IN ('missing', 'surplus', 'altered')) AS differs,
+  round(total(CASE what WHEN 'expected' THEN value END), 2) AS expected_value,
+  round(total(CASE what WHEN 'found' THEN value END), 2) AS found_value
+FROM counts JOIN metrics ON metrics.number = metric
 WHERE time >= :start AND time < :end
 GROUP BY 1, 2
 """
-_SUMS = """
-SELECT name, what, coalesce(currency, :currency) AS currency, round(total(value), 2) AS sum
-FROM counts JOIN metrics ON number = metric
-WHERE time >= :start AND time < :end AND value <> 0
-GROUP BY 1, 2, 3 ORDER BY 3
-"""
+_NOTHING = {
+    **dict.fromkeys(("expected", "found", "in_place", "explained", "missing", "surplus"), 0),
+    "differs": False,
+    "expected_value": 0.0,
+    "found_value": 0.0,
+}
 _SEVERAL = 2
 
 
@@ -58,14 +73,14 @@ def metrics(
         source_days: those of the source's zone, when it was told.
         currency: that of a value that names none.
     """
+    counts: Counter[tuple[str, str]] = Counter()
     sums: dict[tuple[str, str], dict[str, float]] = {}
-    for each in read(store, _SUMS, {**days.span, "currency": currency}):
-        sums.setdefault((each["name"], each["what"]), {})[each["currency"]] = each["sum"]
+    for each in store.execute(_IN_ALL, {**days.span, "currency": currency}):
+        counts[each["name"], each["what"]] += each["events"]
+        if each["sum"]:
+            sums.setdefault((each["name"], each["what"]), {})[each["currency"]] = each["sum"]
     by_day = counts_by_day(store, days)
     by_source_day = counts_by_day(store, source_days) if source_days else {}
-    counts = Counter(
-        {(each["name"], each["what"]): each["events"] for each in read(store, _COUNTS, days.span)}
-    )
     for name in sorted(by_day):
         totals = {what: counts[name, what] for what in _TOTALS}
         expected_sums, found_sums = sums.get((name, "expected"), {}), sums.get((name, "found"), {})
@@ -86,6 +101,24 @@ def metrics(
             "days_both_ways": _both_ways(by_day[name], by_source_day.get(name, ())),
             "findings": listed(store, name),
         }
+
+
+def counts_by_day(store: sqlite3.Connection, days: Days) -> dict[str, list[dict[str, Any]]]:
+    """Metric -> all the days, in numbers, as the report has them."""
+    store.create_function("day_of", 1, lambda moment: day_of(moment, days.zone).isoformat())
+    counted: dict[tuple[str, str], dict[str, Any]] = {}
+    for each in map(dict, store.execute(_BY_DAY, days.span)):
+        each["differs"] = each["differs"] > 0
+        counted[each.pop("name"), each["day"]] = each
+    names = [name for (name,) in store.execute("SELECT name FROM metrics")]
+    every_day = [
+        (days.first + number * DAY).isoformat()
+        for number in range((days.last - days.first).days + 1)
+    ]
+    return {
+        name: [counted.get((name, day), {"day": day, **_NOTHING}) for day in every_day]
+        for name in names
+    }
 
 
 def _notes(totals: Mapping[str, int]) -> Iterator[str]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from target_klaviyo.audit import klaviyo_side
 from target_klaviyo.audit.expected import anchors, who
+from target_klaviyo.audit.found import found_profiles
 from target_klaviyo.people.differences import alike, flat
 from target_klaviyo.people.lookups import PEOPLE_PER_PAGE
 from target_klaviyo.rows.identity import SILENT_DOMAIN
@@ -56,7 +56,7 @@ class ProfileAudit:
         sample = self._expected.sample(self._size)
         while wanted := list(islice(sample, PEOPLE_PER_PAGE)):
             lookups = (lookup for each in wanted for lookup in _lookups(each.row))
-            found = klaviyo_side.profiles(self._api, lookups)
+            found = found_profiles(self._api, lookups)
             for each in wanted:
                 checked += 1
                 wrong = differences(each, found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from target_klaviyo.rows.contract import Origin
@@ -35,8 +34,8 @@ class RejectedRows:
 
     def __init__(self, settings: Settings, transform: Transform | None, parser: RowParser) -> None:
         self._path = settings.rejects_path
-        self._collector = _RowCollector([])
-        self._router = RecordRouter(settings, transform, parser, self._collector, InputStats())
+        self._router = RecordRouter(settings, transform, parser, self, InputStats())
+        self._rows: list[Row] = []
 
     def __iter__(self) -> Iterator[tuple[Row, str]]:
         """Read the file as it is now."""
@@ -49,23 +48,18 @@ class RejectedRows:
                     continue
                 stream = str(message.get("stream"))
                 self._router.route(stream, message.get("record"), Origin(stream, b"", b""))
-                yield from ((row, str(message["reason"])) for row in self._collector.rows)
-                self._collector.rows.clear()
+                yield from ((row, str(message["reason"])) for row in self._rows)
+                self._rows.clear()
 
-
-@dataclass
-class _RowCollector:
-    """A receiver that keeps the rows of one record."""
-
-    rows: list[Row]
+    # One record's rows.
 
     def take_event(self, row: EventRow) -> None:
         """Keep an event."""
-        self.rows.append(row)
+        self._rows.append(row)
 
     def take_profile(self, row: ProfileRow) -> None:
         """Keep a profile."""
-        self.rows.append(row)
+        self._rows.append(row)
 
     def count_read(self, label: str) -> None:
         """A row was read."""

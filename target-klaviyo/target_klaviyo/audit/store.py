@@ -7,12 +7,8 @@ process.
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.report.findings import EXPLAINED
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 _SCHEMA = f"""
 CREATE TABLE metrics (
@@ -104,17 +100,9 @@ CREATE TABLE anchors (          -- external ids under which a person may be know
 def open_store() -> sqlite3.Connection:
     """An empty store, in one transaction from beginning to end: nothing of it is ever committed."""
     store = sqlite3.connect("", isolation_level=None)
+    store.row_factory = sqlite3.Row
     store.execute("PRAGMA journal_mode = OFF")
     store.execute("PRAGMA cache_size = -16384")
     store.executescript(_SCHEMA)
     store.execute("BEGIN")
     return store
-
-
-def read(
-    store: sqlite3.Connection, query: str, parameters: Mapping[str, object]
-) -> Iterator[dict[str, Any]]:
-    """What a query finds, each row with the names of its columns."""
-    found = store.execute(query, parameters)
-    names = [column[0] for column in found.description]
-    return (dict(zip(names, row, strict=True)) for row in found)

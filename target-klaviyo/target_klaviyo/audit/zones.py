@@ -1,15 +1,22 @@
-"""What time zones have to do with days that differ (pure)."""
+"""Days in time zones, and what the zones have to do with days that differ (pure).
+
+Moments are whole seconds since 1970.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, available_timezones
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from target_klaviyo.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     Metric = Mapping[str, Any]
+
+DAY = timedelta(days=1)
 
 MIN_MOVES = 3
 """Fewer moved events than that are evidence of nothing."""
@@ -30,6 +37,51 @@ _LIKELY = (
     "Asia/Tokyo",
     "Australia/Sydney",
 )
+
+
+class Days(NamedTuple):
+    """The days of a zone from `first` to `last`, both included."""
+
+    zone: ZoneInfo
+    first: date
+    last: date
+
+    @property
+    def span(self) -> dict[str, int]:
+        """The moment at which they start, and the one that ends them."""
+        return {
+            "start": midnight(self.first, self.zone),
+            "end": midnight(self.last + DAY, self.zone),
+        }
+
+    def in_zone(self, zone: ZoneInfo) -> Days:
+        """The days of another zone that hold these, of the same names and whole."""
+        first, last = day_of(self.span["start"], zone), day_of(self.span["end"] - 1, zone)
+        return Days(zone, min(first, self.first), max(last, self.last))
+
+
+def zone_named(name: str, setting: str) -> ZoneInfo:
+    """The zone of that IANA name.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise SettingsError(
+            f"{setting} names no time zone: {name!r}; give an IANA name like America/New_York."
+        ) from error
+
+
+def day_of(moment: float, zone: ZoneInfo) -> date:
+    """The day of a moment."""
+    return datetime.fromtimestamp(moment, zone).date()
+
+
+def midnight(day: date, zone: ZoneInfo) -> int:
+    """The first second of a day, also where clocks jump over midnight."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
 
 
 def judge_zones(

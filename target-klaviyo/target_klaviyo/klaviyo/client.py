@@ -11,7 +11,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import requests
-from requests.auth import AuthBase
 from requests.exceptions import ConnectTimeout, InvalidSchema, InvalidURL, ProxyError, SSLError
 
 from target_klaviyo.klaviyo.endpoints import Answer, NoAnswer
@@ -30,20 +29,6 @@ JSON_API = "application/vnd.api+json"
 CONNECT_SECONDS = 10.0
 
 
-class _KeyAuth(AuthBase):
-    """Signs requests with the private key.
-
-    An auth object, not a session header, so that a ~/.netrc entry cannot take its place.
-    """
-
-    def __init__(self, api_key: str) -> None:
-        self._api_key = api_key
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Klaviyo-API-Key {self._api_key}"
-        return request
-
-
 class Client:
     """Sends calls; every thread gets a connection of its own.
 
@@ -56,7 +41,7 @@ class Client:
 
     def __init__(self, *, api_url: str, api_key: str, revision: str, timeout: float) -> None:
         self.api_url = api_url
-        self._auth = _KeyAuth(api_key)
+        self._api_key = api_key
         self._headers = {
             "Accept": JSON_API,
             "Content-Type": JSON_API,
@@ -112,11 +97,16 @@ class Client:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
             session = requests.Session()
-            session.auth = self._auth
+            # Not a header of the session, which an entry in ~/.netrc would replace.
+            session.auth = self._sign
             session.headers.update(self._headers)
             self._local.session = session
             self._sessions.append(session)
         return session
+
+    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Klaviyo-API-Key {self._api_key}"
+        return request
 
 
 def _no_answer(url: str, error: OSError | TypeError) -> NoAnswer:

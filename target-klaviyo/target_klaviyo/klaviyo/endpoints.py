@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 import orjson
@@ -144,4 +144,3 @@ class NoAnswer:
 
     reason: str
     connected: bool
-    headers: ClassVar[Mapping[str, str]] = {}

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from target_klaviyo.errors import KlaviyoError
 from target_klaviyo.klaviyo.json_api import next_cursor
 from target_klaviyo.klaviyo.outcomes import (
-    NotFound,
     RateLimited,
     Rejected,
     Success,
@@ -23,7 +22,6 @@ from target_klaviyo.klaviyo.outcomes import (
     limits_told,
 )
 from target_klaviyo.klaviyo.rate_limit import RateLimiter
-from target_klaviyo.klaviyo.retry import RetryPolicy
 from target_klaviyo.text import redact
 
 if TYPE_CHECKING:
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
     from target_klaviyo.klaviyo.client import Client
     from target_klaviyo.klaviyo.endpoints import Answer, Call, Endpoint, NoAnswer
     from target_klaviyo.klaviyo.outcomes import Decisive, Outcome, Retryable
+    from target_klaviyo.klaviyo.retry import RetryPolicy
 
 Item = TypeVar("Item")
 
@@ -71,8 +70,8 @@ class Exchange:
 
     def receive(self, endpoint: Endpoint, answer: Answer | NoAnswer) -> Outcome:
         """What an answer means; raises KlaviyoError when no request of this run can succeed."""
-        self._retry_policy.record(answer)
         outcome = classify(answer, endpoint)
+        self._retry_policy.record(outcome)
         told = limits_told(answer, outcome)
         self._rate_limiter(endpoint).record_answer(self._clock(), told)
         return outcome
@@ -110,7 +109,7 @@ class Api:
         client: sends a request.
         wait: lets seconds pass; raises RunInterrupted when a signal ends the wait.
         clock: seconds of a monotonic clock.
-        retry_policy: how long to keep trying; by default as long as a run does.
+        retry_policy: how long to keep trying.
     """
 
     def __init__(
@@ -119,13 +118,11 @@ class Api:
         *,
         wait: Callable[[float], None],
         clock: Callable[[], float] = monotonic,
-        retry_policy: RetryPolicy | None = None,
+        retry_policy: RetryPolicy,
     ) -> None:
         self._client = client
         self._wait = wait
-        self._exchange = Exchange(
-            retry_policy or RetryPolicy(client.api_url, safe="nothing was changed"), clock
-        )
+        self._exchange = Exchange(retry_policy, clock)
 
     @property
     def requests(self) -> int:
@@ -187,9 +184,7 @@ class Api:
 
 
 def _refusal(endpoint: Endpoint, rejection: Rejected) -> str:
-    said = "not found"
-    if not isinstance(rejection, NotFound):
-        said = redact(rejection.errors[0].reason[:300]).rstrip(".")
+    said = redact(rejection.errors[0].reason[:300]).rstrip(".")
     return (
         f"Klaviyo does not answer a question to its {endpoint.name} endpoint ({said}); check the "
         "setting 'revision', or upgrade target-klaviyo."

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from target_klaviyo.errors import KlaviyoError
 
 
 def resources(document: Any) -> list[dict[str, Any]]:
@@ -44,3 +47,27 @@ def parse_timestamp(text: str) -> datetime:
     # Python 3.10 does not know the Z.
     time = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith(("Z", "z")) else text)
     return time if time.tzinfo else time.replace(tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True)
+class Account:
+    """The account behind the key; `currency` is an ISO 4217 code, empty when it tells none."""
+
+    name: str
+    timezone: str
+    currency: str
+    is_test: bool
+
+
+def read_account(document: Any) -> Account:
+    """The account that GET /api/accounts shows; raises KlaviyoError when it shows none."""
+    for resource in resources(document):
+        attributes = as_object(resource.get("attributes"))
+        contact = as_object(attributes.get("contact_information"))
+        return Account(
+            str(contact.get("organization_name") or resource.get("id") or "Klaviyo"),
+            str(attributes.get("timezone") or "UTC"),
+            str(attributes.get("preferred_currency") or ""),
+            is_test=attributes.get("test_account") is True,
+        )
+    raise KlaviyoError("Klaviyo names no account for this key; check the setting 'api_key'.")

@@ -20,7 +20,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.errors import KlaviyoError, ScopeError
-from target_klaviyo.klaviyo.endpoints import NoAnswer
+from target_klaviyo.klaviyo.endpoints import LIST, NoAnswer
 from target_klaviyo.klaviyo.json_api import as_object, objects
 from target_klaviyo.text import enumeration, redact
 
@@ -81,10 +81,11 @@ class Success:
 
 @dataclass(frozen=True)
 class Retryable:
-    """A passing trouble."""
+    """A passing trouble; `seconds` as Retry-After has it, None when that names no time to wait."""
 
     why: str
     connected: bool = True
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -128,24 +129,20 @@ def classify(answer: Answer | NoAnswer, endpoint: Endpoint) -> Outcome:  # noqa:
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return RateLimited(_retry_after(answer.headers))
     if status >= _SERVER_ERRORS or status in _TRANSIENT:
-        return Retryable(f"HTTP status {status}")
+        return Retryable(f"HTTP status {status}", seconds=_retry_after(answer.headers))
     if status in {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_URI_TOO_LONG}:
         return Rejected((_TOO_LARGE,))
     if status == HTTPStatus.FORBIDDEN and not errors:
         # Klaviyo's own refusals are JSON; HTML comes from the firewall before it, and passes.
-        return Retryable("HTTP status 403 from the firewall before Klaviyo")
+        return Retryable("HTTP status 403 from a firewall or a proxy before Klaviyo")
     _stop_the_run_if_it_must(status, errors, endpoint)
-    names_one = "{id}" in endpoint.path
-    if status == HTTPStatus.NOT_FOUND and (names_one or endpoint.method == "GET"):
-        if errors:
-            return NotFound(errors)
-        if names_one:
-            return Retryable(_foreign(answer))
-    about_a_profile = any("profile" in error.detail.lower() for error in errors)
-    if status == HTTPStatus.NOT_FOUND and not about_a_profile:
+    if status == HTTPStatus.NOT_FOUND and "{id}" in endpoint.path:
+        return NotFound(errors) if errors else Retryable(_foreign(answer))
+    of_a_row = endpoint.method != "GET" and any("profile" in each.detail.lower() for each in errors)
+    if status == HTTPStatus.NOT_FOUND and not of_a_row:
         raise KlaviyoError(
             f"There is no Klaviyo API at the configured address (HTTP status 404 for "
-            f"{endpoint.path}); check the setting 'api_url'."
+            f"{endpoint.path}); check the setting 'api_url', or remove it to use Klaviyo's own."
         )
     if status in {
         HTTPStatus.BAD_REQUEST,
@@ -213,7 +210,7 @@ def _stop_the_run_if_it_must(status: int, errors: tuple[ApiError, ...], endpoint
                 "Klaviyo supports, or remove the setting to use the default."
             )
         if "/relationships" in error.pointer or (
-            status == HTTPStatus.NOT_FOUND and re.search(r"\blist\b", text)
+            status == HTTPStatus.NOT_FOUND and (endpoint is LIST or re.search(r"\blist\b", text))
         ):
             raise KlaviyoError(
                 f"Klaviyo refuses the list that profiles are to join{_detail((error,))}; check "
@@ -227,7 +224,7 @@ def _stop_the_run_if_it_must(status: int, errors: tuple[ApiError, ...], endpoint
     if status in _MOVED:
         raise KlaviyoError(
             f"The configured address redirects (HTTP status {status}) instead of answering; check "
-            "the setting 'api_url'."
+            "the setting 'api_url', or remove it to use Klaviyo's own."
         )
 
 

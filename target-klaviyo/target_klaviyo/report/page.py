@@ -11,6 +11,7 @@ from jinja2 import Environment, StrictUndefined
 
 from target_klaviyo.klaviyo.json_api import parse_timestamp
 from target_klaviyo.report.charts import PARTS, metric_chart, period, zones_chart
+from target_klaviyo.report.findings import EXPLAINED
 from target_klaviyo.text import counted
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def page(document: Mapping[str, Any]) -> str:
         audit=document,
         style=style,
         differences=DIFFERENCES,
+        explained=EXPLAINED,
         parts=PARTS,
         listed_days=LISTED_DAYS,
         metric_chart=metric_chart,

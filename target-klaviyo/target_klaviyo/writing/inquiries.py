@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from target_klaviyo.errors import KlaviyoError
 from target_klaviyo.klaviyo.json_api import next_cursor, resources
-from target_klaviyo.klaviyo.outcomes import NotFound, Success
+from target_klaviyo.klaviyo.outcomes import Success
 from target_klaviyo.people.lookups import MAX_IDENTIFIERS, chunks, questions
 from target_klaviyo.people.person import Person
 from target_klaviyo.writing.cases import Inquiry, LookUpPeople
@@ -53,16 +53,10 @@ class Inquirer:
         """Go on by one answer; returns the inquiry if it was the last one.
 
         Raises:
-            KlaviyoError: Klaviyo has no such look-up, or its answer has another shape.
+            KlaviyoError: Klaviyo's answer has another shape.
         """
         inquiry = request.inquiry
         inquiry.unanswered -= 1
-        if isinstance(outcome, NotFound):
-            raise KlaviyoError(
-                f"There is nothing at Klaviyo's {request.endpoint.name} endpoint "
-                f"({request.endpoint.path}, HTTP status 404); check the settings 'api_url' and "
-                "'revision', or upgrade target-klaviyo."
-            )
         if isinstance(outcome, Success):
             self._note(request, outcome)
         elif len(request.values) > 1:

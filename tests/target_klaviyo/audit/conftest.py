@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from target_klaviyo.audit.mode import AuditConsumer
+from target_klaviyo.audit.auditor import Auditor
 from target_klaviyo.audit.rejected import RejectedRows
 from target_klaviyo.config import read_settings
 from target_klaviyo.errors import AuditDiffers
@@ -120,7 +120,7 @@ class Shop:
         page = self.site.folder / "audit.html"
         settings = read_settings({**self.site.config, "mode": "audit", "report_path": str(page)})
         parser = RowParser(now=datetime.now(timezone.utc), live_window=settings.live_window)
-        consumer = AuditConsumer(
+        consumer = Auditor(
             settings,
             transform=knowledge,
             client=Client.configured(settings),

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from target_klaviyo.audit.comparison import classify, findings_by_kind
 from target_klaviyo.audit.expected import ExpectedRows
-from target_klaviyo.audit.found import replace_found
-from target_klaviyo.audit.klaviyo_side import FoundEvent
+from target_klaviyo.audit.found import FoundEvent, replace_found
 from target_klaviyo.audit.store import open_store
 from target_klaviyo.rows.contract import Origin
 from target_klaviyo.rows.parser import RowParser

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from recurly_klaviyo_sandbox.faults import Fault, Trouble
-from target_klaviyo.audit.found import replace_found
-from target_klaviyo.audit.klaviyo_side import FoundEvent
+from target_klaviyo.audit.found import FoundEvent, replace_found
 from target_klaviyo.audit.store import open_store
 from target_klaviyo.errors import KlaviyoError, SettingsError, TooManyRejects
 
@@ -348,4 +347,4 @@ def test_pages_that_overlap_count_each_event_once() -> None:
     store = open_store()
     event = FoundEvent("E1", 1_700_000_000, "u1", 9.5, "EUR", {"id": "P1"}, {})
     replace_found(store, 1, [event, event], {})
-    assert store.execute("SELECT count(*) FROM found").fetchone() == (1,)
+    assert store.execute("SELECT count(*) FROM found").fetchone()[0] == 1

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 from recurly_klaviyo_sandbox.faults import Fault, Trouble
-from target_klaviyo.audit.mode import AuditConsumer
+from target_klaviyo.audit.auditor import Auditor
 from target_klaviyo.audit.rejected import RejectedRows
 from target_klaviyo.config import read_settings
-from target_klaviyo.errors import AuditDiffers
+from target_klaviyo.errors import AuditDiffers, KlaviyoError
 from target_klaviyo.klaviyo.client import Client
-from target_klaviyo.klaviyo.shutdown import Shutdown
 from target_klaviyo.rows.contract import Origin
 from target_klaviyo.rows.parser import RowParser
 from target_klaviyo.singer.input_stats import InputStats
@@ -172,7 +171,7 @@ def _repair(shop: Any, time: LaggingTime) -> None:
         {**shop.site.config, "mode": "repair", "report_path": str(shop.site.folder / "audit.html")}
     )
     parser = RowParser(now=datetime.now(timezone.utc), live_window=settings.live_window)
-    consumer = AuditConsumer(
+    consumer = Auditor(
         settings,
         transform=None,
         client=Client.configured(settings),
@@ -184,7 +183,7 @@ def _repair(shop: Any, time: LaggingTime) -> None:
             stats=RunStats(100),
             print_state=lambda _: None,
         ),
-        shutdown=Shutdown(time.wait),
+        sleep=time.wait,
         clock=time.clock,
     )
     router = RecordRouter(settings, None, parser, consumer, InputStats())
@@ -220,6 +219,18 @@ def test_a_repair_does_not_wait_for_ever(shop: Any) -> None:
     with pytest.raises(AuditDiffers):
         _repair(shop, time)
     assert time.clock() <= 600
+
+
+def test_a_repair_whose_end_cannot_be_seen_does_not_say_that_nothing_was_changed(
+    shop: Any,
+) -> None:
+    """What was missing has been sent when Klaviyo does not answer any more."""
+    shop.account.network.faults.append(
+        Fault(Trouble.ANSWER, "/api/metrics", status=500, after=1, times=None)
+    )
+    with pytest.raises(KlaviyoError, match="HTTP status 500; nothing is lost, so run again later"):
+        _repair(shop, LaggingTime(shop.account, shows_after=0))
+    assert len(shop.account.events()) == 300
 
 
 def test_the_command_ends_with_the_verdict(shop: Any) -> None:

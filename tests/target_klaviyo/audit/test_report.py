@@ -17,8 +17,7 @@ import pytest
 
 from target_klaviyo.errors import SettingsError, TargetError
 from target_klaviyo.report.charts import metric_chart, zones_chart
-from target_klaviyo.report.files import write_report
-from target_klaviyo.report.table import table
+from target_klaviyo.report.publishing import table, write_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

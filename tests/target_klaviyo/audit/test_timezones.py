@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_klaviyo.audit.days import Days, counts_by_day, day_of, midnight
 from target_klaviyo.audit.expected import ExpectedRows
+from target_klaviyo.audit.metrics import counts_by_day
 from target_klaviyo.audit.store import open_store
-from target_klaviyo.audit.zones import misread_zone
+from target_klaviyo.audit.zones import Days, day_of, midnight, misread_zone
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 NEW_YORK = ZoneInfo("America/New_York")

@@ -11,12 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_klaviyo.audit import klaviyo_side
+from target_klaviyo.audit.found import (
+    events_call,
+    found_events,
+    found_profiles,
+    metric_ids,
+    read_events,
+    read_metrics,
+)
 from target_klaviyo.errors import KlaviyoError
 from target_klaviyo.klaviyo import json_api
 from target_klaviyo.klaviyo.client import Client
 from target_klaviyo.klaviyo.endpoints import Answer
 from target_klaviyo.klaviyo.exchange import Api
+from target_klaviyo.klaviyo.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +36,7 @@ RECORDED = Path(__file__).parents[4] / "shared" / "recorded" / "klaviyo"
 
 def test_the_events_question() -> None:
     """The next page repeats the question with a cursor."""
-    call = klaviyo_side.events_call("AbC123", 1_774_738_800, 1_774_821_600, "xyz")
+    call = events_call("AbC123", 1_774_738_800, 1_774_821_600, "xyz")
     assert call.query["filter"] == (
         'equals(metric_id,"AbC123"),greater-or-equal(datetime,2026-03-28T23:00:00+00:00),'
         "less-than(datetime,2026-03-29T22:00:00+00:00)"
@@ -60,7 +68,7 @@ def test_quoted_strings_end_where_they_should(text: str) -> None:
 def test_whose_a_metric_is(integration: Any, read: str) -> None:
     """The integration named API is ours, another is not, none at all may be."""
     document = {"data": [{"id": "M1", "attributes": {"name": "Paid", "integration": integration}}]}
-    assert list(klaviyo_side.read_metrics(document)) == [("Paid", "M1", read)]
+    assert list(read_metrics(document)) == [("Paid", "M1", read)]
 
 
 def test_an_event_is_read_with_its_profile() -> None:
@@ -75,7 +83,7 @@ def test_an_event_is_read_with_its_profile() -> None:
         "relationships": {"profile": {"data": {"type": "profile", "id": "P1"}}},
     }
     profile = {"type": "profile", "id": "P1", "attributes": {"email": "Ada@Shop.io"}}
-    (found,) = klaviyo_side.read_events({"data": [event], "included": [profile]})
+    (found,) = read_events({"data": [event], "included": [profile]})
     assert (found.value, found.currency, found.unique_id, found.time) == (
         9.5,
         "EUR",
@@ -90,7 +98,7 @@ def test_recorded_events_give_what_was_sent() -> None:
     if not RECORDED.is_dir():
         pytest.skip("The recorded answers are not beside this repository.")
     recorded = json.loads((RECORDED / "events_200.json").read_bytes())["body"]
-    first, second = klaviyo_side.read_events(recorded)
+    first, second = read_events(recorded)
     assert (first.unique_id, first.value, first.currency) == ("invented-unique-1", 3.0, "EUR")
     assert (first.time, first.person["email"]) == (1790841655, "ann@invented.io")
     assert (second.unique_id, second.value, second.currency) == ("invented-unique-2", 0.0, None)
@@ -114,11 +122,12 @@ def test_an_answer_of_another_shape_ends_the_audit_with_a_sentence(
     read: str, document: Any
 ) -> None:
     """What cannot be read is never taken for nothing, and never a traceback."""
-    api = Api(OneAnswer(document), wait=lambda _: None)
+    policy = RetryPolicy("http://klaviyo.invalid", safe="nothing was changed")
+    api = Api(OneAnswer(document), wait=lambda _: None, retry_policy=policy)
     questions: dict[str, Callable[[], object]] = {
-        "events": lambda: list(klaviyo_side.events(api, "M1", 0, 1)),
-        "metrics": lambda: klaviyo_side.metrics(api),
-        "profiles": lambda: klaviyo_side.profiles(api, [("email", "ada@shop.io")]),
+        "events": lambda: list(found_events(api, "M1", 0, 1)),
+        "metrics": lambda: metric_ids(api),
+        "profiles": lambda: found_profiles(api, [("email", "ada@shop.io")]),
     }
     with pytest.raises(KlaviyoError, match="endpoint answers cannot be read"):
         questions[read]()
