@@ -104,7 +104,7 @@ SHOWN = {"id", "plan", "state", "quantity", "created_at", "updated_at"}
 
 
 def _address(account: dict[str, Any]) -> str:
-    return (account["email"] or "").strip().casefold()
+    return (account["email"] or "").strip().lower()
 
 
 def _age(row: dict[str, Any]) -> tuple[str, str]:

@@ -124,8 +124,9 @@ def test_latest_version_counts_and_the_oldest_comes_first() -> None:
     [
         ("Ann@Mail.dev", "ann@mail.dev"),
         (" ann@mail.dev\n", "ann@mail.dev"),
+        ("\u200b ann@mail.dev\ufeff \u200b", "ann@mail.dev"),
         ("STRASSE@x.dev", "strasse@x.dev"),
-        ("Straße@x.dev", "strasse@x.dev"),
+        ("Straße@x.dev", "straße@x.dev"),
         ("", None),
         (" ", None),
         (None, None),
