@@ -74,6 +74,7 @@ class Bench:
         """Send until nothing is left to be sent."""
         sink.flush()
         for _ in range(100_000):
+            sink.enqueue()
             if dispatcher.idle:
                 return
             dispatcher.dispatch()
@@ -133,6 +134,37 @@ def test_lost_jobs_are_submitted_again_after_pauses_that_grow(bench: Bench, fate
         [1.1, 5.1]
     )
     assert bench.rejected == [1]
+
+
+@pytest.mark.parametrize("fate", [job("cancelled"), GONE], ids=["cancelled", "404"])
+def test_a_person_whose_lost_job_was_carried_out_was_sent(bench: Bench, fate: Answer) -> None:
+    """Who is as the row says after it was sent is not among those that needed no change."""
+    attributes = {"email": "ada@shop.io", "external_id": "acc-1", "properties": {}}
+    ada = {"type": "profile", "id": "P1", "attributes": attributes}
+    sent: list[Call] = []
+
+    def answer(call: Call) -> Answer:
+        if call.body:
+            sent.append(call)
+            return job("queued", 202)
+        if call.path != "/api/profiles":
+            return fate
+        return Answer(200, {}, json.dumps({"data": [ada] if len(sent) == 3 else []}).encode())
+
+    dispatcher = bench.dispatcher(answer)
+    sink = ProfileSink(
+        dispatcher,
+        bench.tracker,
+        10,
+        settings=read_settings({"api_key": "k"}),
+        clock=lambda: bench.now,
+    )
+    row = {"email": "ada@shop.io", "external_id": "acc-1"}
+    sink.add(PARSER.parse_profile(row, Origin("profiles", b'{"number":1}', b"{}")))
+    bench.work_off(dispatcher, sink)
+    assert bench.rejected == []
+    assert len(sent) == 3
+    assert bench.stats.said_sent == "0 events and 1 profile"
 
 
 def refusing(bad: set[int], pointer: Callable[[int, int], str]) -> Callable[[Call], Answer]:

@@ -34,11 +34,13 @@ class Case:
         named: profiles that Klaviyo has named as bearing an identifier of the row.
         steps: what is yet to be done, in order; a row among them is to be imported.
         rounds: how often a step was refused.
+        refusal: the profiles that the refused step was about, and why it was; None when that may
+            pass by itself.
         merging: profiles that Klaviyo has been asked to merge.
         waits_for: a row that has, or may take along, the profile this one has found.
         waiting: the rows that wait so for this one.
         ahead_of: the row it should have waited for, which waits for it in turn.
-        wrote: something was changed in Klaviyo.
+        sent: something was sent to change Klaviyo, whatever became of it.
         foreign: its profile keeps an external id of somebody else's.
     """
 
@@ -48,13 +50,14 @@ class Case:
     steps: tuple[Step, ...] = ()
     subjects: frozenset[str] = frozenset()
     rounds: int = 0
+    refusal: tuple[frozenset[str], ApiError] | None = None
     merging: frozenset[str] = frozenset()
     merge_looks: int = 0
     waits_for: Case | None = None
     waiting: tuple[Case, ...] = ()
     ahead_of: Case | None = None
     times_ahead: int = 0
-    wrote: bool = False
+    sent: bool = False
     foreign: bool = False
 
     def __post_init__(self) -> None:

@@ -132,7 +132,7 @@ class PeopleResolver:
         elif isinstance(request, SubmitProfiles | AskStatus | ReadErrors):
             imported, refused = self._importer.handle(request, outcome)
             for row in imported:
-                self._carried_out(self._importing.pop(row))
+                self._next_step(self._importing.pop(row))
             for row, error in refused.items():
                 self._refused(self._importing.pop(row), error)
         elif isinstance(request, UpdateProfile | MergeProfiles | ImportProfile):
@@ -155,7 +155,7 @@ class PeopleResolver:
             self._counts["moved"] += 1
         elif isinstance(request, UpdateProfile) and "email" in request.fields:
             self._counts["readdressed"] += 1
-        self._carried_out(request.case)
+        self._next_step(request.case)
 
     # Deciding.
 
@@ -166,6 +166,9 @@ class PeopleResolver:
             return
         case.merging = frozenset()
         self._release_subjects(case)
+        if case.refusal is not None and case.refusal[0] == resolution.profile_ids:
+            self._reject(case, case.refusal[1])
+            return
         if taken := resolution.profile_ids & self._subjects.keys():
             self._wait_for(case, self._subjects[min(taken)])
             return
@@ -258,10 +261,6 @@ class PeopleResolver:
         if in_bulk:
             self._importer.submit(in_bulk)
 
-    def _carried_out(self, case: Case) -> None:
-        case.wrote = True
-        self._next_step(case)
-
     def _next_step(self, case: Case) -> None:
         if not case.steps:
             if case.merging:
@@ -271,6 +270,7 @@ class PeopleResolver:
             return
         step, *others = case.steps
         case.steps = tuple(others)
+        case.sent = True
         if isinstance(step, ProfileRow):
             self._importing[step] = case
             self._outgoing.pack(step)
@@ -288,7 +288,13 @@ class PeopleResolver:
         self._inquirer.ask_later(case, pause)
 
     def _refused(self, case: Case, error: ApiError) -> None:
-        """Ask again: Klaviyo may have changed since, by a form, a merge, an erasure."""
+        """Ask again: Klaviyo may have changed since, by a form, a merge, an erasure.
+
+        What is to be done for the same profiles as before would be refused again, unless questions
+        are answered late: a profile is gone, or has got an identifier, and is not shown so yet.
+        """
+        shown_late = error is _GONE or error.duplicate_id
+        case.refusal = None if shown_late else (case.subjects, error)
         self._release_subjects(case)
         case.steps = ()
         case.rounds += 1
@@ -311,7 +317,7 @@ class PeopleResolver:
             self._wait_for(case, owner)
             return
         self._forget(case)
-        self._counts["unchanged"] += not case.wrote
+        self._counts["unchanged"] += not case.sent
         self._counts["foreign"] += case.foreign
         self._stored.append(case.row)
 
