@@ -41,6 +41,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         TargetKlaviyo.cli.main(list(arguments), prog_name="target-klaviyo", standalone_mode=False)
     except RunInterrupted as interrupted:
+        _fail(str(interrupted))
         return interrupted.exit_code
     except click.ClickException as error:
         return _fail(error.format_message())
