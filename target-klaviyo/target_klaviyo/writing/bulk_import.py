@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from target_klaviyo.klaviyo.outcomes import ApiError, Decisive, Success
+from target_klaviyo.text import counted
 from target_klaviyo.writing.import_jobs import (
     MAX_SUBMISSIONS,
     RESUBMISSION_PAUSES,
@@ -14,7 +15,7 @@ from target_klaviyo.writing.import_jobs import (
 )
 from target_klaviyo.writing.payloads import profiles_at
 from target_klaviyo.writing.requests import AskStatus, ReadErrors, SubmitProfiles
-from target_klaviyo.writing.sink import halves
+from target_klaviyo.writing.sink import halves, tell_of_halving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -78,7 +79,7 @@ class BulkImporter:
         if failed:
             self._submit_again([row for row in rows if row not in failed])
         else:
-            self._submit_halves(rows)
+            self._submit_halves(rows, outcome.errors[0])
         return (), failed
 
     def _status_told(self, job: ImportJob, outcome: Decisive) -> Ended:
@@ -110,7 +111,7 @@ class BulkImporter:
             return others, job.failures
         if len(others) == len(job.rows) == 1:
             return (), {others[0]: _UNEXPLAINED}
-        self._submit_halves(others)
+        self._submit_halves(others, _UNEXPLAINED)
         return (), job.failures
 
     def _resubmit(self, job: ImportJob) -> Ended:
@@ -122,7 +123,8 @@ class BulkImporter:
         why = f"The import job {job.lost_because}, {job.submissions} times over."
         return (), dict.fromkeys(job.rows, ApiError("", why, why, ""))
 
-    def _submit_halves(self, rows: Sequence[ProfileRow]) -> None:
+    def _submit_halves(self, rows: Sequence[ProfileRow], error: ApiError) -> None:
+        tell_of_halving(self._stats, counted(len(rows), "profile"), error)
         for half in halves(rows):
             self._submit_again(half)
 

@@ -111,6 +111,7 @@ class DeliveryTracker:
     def book_refused(self, label: str, row: EventRow | ProfileRow, error: ApiError) -> None:
         """Klaviyo has refused a row."""
         self.write_reject(label, RowRejected(error.reason, rule=error.rule), row.origin)
+        self.stats.refused[label] += 1
         self._release(row)
 
     def _release(self, row: EventRow | ProfileRow) -> None:
@@ -133,7 +134,7 @@ class DeliveryTracker:
         self.stats.check_reject_share(self._rejects.path)
 
     def check_all_rejected(self) -> None:
-        """Raise TooManyRejects when nothing at all was sent, for rejects."""
+        """Raise TooManyRejects when nothing at all, or of a kind, was stored, for rejects."""
         self.stats.check_all_rejected(self._rejects.path)
 
     def persist_rejects(self) -> None:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from target_klaviyo.klaviyo.endpoints import BULK_EVENTS
 from target_klaviyo.klaviyo.outcomes import Success
+from target_klaviyo.text import counted
 from target_klaviyo.writing.batches import MAX_EVENTS, EventBatcher
 from target_klaviyo.writing.payloads import events_at
 from target_klaviyo.writing.requests import SendEvents
-from target_klaviyo.writing.sink import Sink
+from target_klaviyo.writing.sink import Sink, tell_of_halving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -91,6 +92,9 @@ class EventSink(Sink[EventBatcher]):
         failed, doubtful = _attribute(request, outcome.errors)
         first: list[EventRow] = []
         second: list[EventRow] = []
+        if doubtful:
+            rows_sent = counted(len(request.rows), "event")
+            tell_of_halving(self._tracker.stats, rows_sent, outcome.errors[0])
         for rows in doubtful:  # their halves travel together: every round halves all at once
             middle = len(rows) // 2
             first += rows[:middle]

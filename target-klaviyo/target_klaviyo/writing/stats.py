@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 REJECTS_TOLERATED_UNTIL = 100
 """Rows of a label seen before a share of rejects means anything."""
 
+MIN_ALL_REJECTED = 10
+"""Rows of a label that, all rejected, speak of a systemic fault though others are good: fewer may
+be one bad customer's, in each of many small runs."""
+
 
 def counted_rows(count: int, label: str) -> str:
     """Rows under a label of `RunStats`: `1 event`, `2 profiles`, `1 record of invoices`."""
@@ -36,6 +40,8 @@ class RunStats:
         input: what reading has met.
         formerly_true: events read that are true no longer, and so for audits alone.
         records: that were taken, each of which may give several rows or none.
+        refused: rejects that are Klaviyo's; all others were unfit to be sent.
+        halved: requests refused as a whole, whose rows were sent again in halves.
         rejected_records: those of them in the rejects file.
         pending_jobs: import jobs that Klaviyo is still at.
     """
@@ -49,9 +55,11 @@ class RunStats:
     stored: Counter[str] = field(default_factory=Counter)
     duplicates: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
     rules: Counter[tuple[str, str]] = field(default_factory=Counter)
     requests: int = 0
     resent: int = 0
+    halved: int = 0
     rate_limited: int = 0
     jobs: int = 0
     pending_jobs: int = 0
@@ -86,18 +94,45 @@ class RunStats:
     def may_move_on(self) -> bool:
         """Whether a STATE may be printed: not while all that was read may turn out useless."""
         if self.stored:
-            return True
+            return self._useless_label is None
         return not self.rejected_records and (self.input.recognised or not self.input.ignored)
 
+    @property
+    def _useless_label(self) -> str | None:
+        """A label of many rows, not one of which has passed."""
+        for label, rejected in self.rejected.items():
+            rows = label in {"events", "profiles"}
+            passed = self.stored[label] if rows else self.seen[label] - rejected
+            if rejected >= MIN_ALL_REJECTED and not passed and label != REJECTED_BY_MAPPER:
+                return label
+        return None
+
     def check_all_rejected(self, rejects_path: Path) -> None:
-        """Raise TooManyRejects when a run, now at its end, was of no use to anybody."""
-        if self.stored or not self.records or self.rejected_records < self.records:
+        """Raise TooManyRejects when a run, now at its end, or a kind of its rows was of no use."""
+        if not self.records:
             return
-        raise TooManyRejects(
-            f"Nothing was sent, since of {counted(self.records, 'record')} recognised none was "
-            f"without fault; {self._commonest_rule(self.rejected)} They are in {rejects_path}: "
+        label = self._useless_label
+        if not self.stored and self.rejected_records >= self.records:
+            labels, what = set(self.rejected), f"{counted(self.records, 'record')} recognised"
+        elif label is not None:
+            labels, what = {label}, counted_rows(self.rejected[label], label)
+        else:
+            return
+        refused = sum(self.refused[each] for each in labels)
+        unfit = sum(self.rejected[each] for each in labels) - refused
+        how = "all were unfit to be sent"
+        remedy = (
             "mend the source, or what makes rows of it ('event_streams', 'profile_streams', "
-            f"'stream_maps', 'transform'), then `{replay(rejects_path)}`."
+            "'stream_maps', 'transform')"
+        )
+        if refused:
+            how = f"{unfit:,} were unfit to be sent, and Klaviyo refused {refused:,}"
+            remedy = "mend what the reasons say"
+        if not unfit:
+            how = "Klaviyo refused all"
+        raise TooManyRejects(
+            f"Nothing was stored of {what}: {how}; {self._commonest_rule(labels)} They are in "
+            f"{rejects_path}: {remedy}, then `{replay(rejects_path)}`."
         )
 
     def _commonest_rule(self, labels: Container[str]) -> str:
