@@ -60,22 +60,19 @@ def leaving_fields(row: ProfileRow, former: Person) -> dict[str, Any]:
 
 def import_of(row: ProfileRow, person_id: str, fields: Mapping[str, Any]) -> ProfileRow:
     """The row that imports these fields in bulk, by the profile's own id."""
-    kept, cleared_properties, cleared_attributes = without_nulls(fields)
     return replace(
         row,
         identity=(("id", person_id), *row.identity),
         profile_id=person_id,
-        attributes=serialise(kept),
-        cleared_properties=cleared_properties,
-        cleared_attributes=cleared_attributes,
+        attributes=serialise(fields),
         parts=[],
     )
 
 
 def import_anew(row: ProfileRow) -> ProfileRow:
     """The row that makes a profile: there is nothing yet that it could clear."""
-    nothing: frozenset[str] = frozenset()
-    return replace(row, cleared_properties=nothing, cleared_attributes=nothing, parts=[])
+    kept, _, _ = without_nulls(row.fields())
+    return replace(row, attributes=serialise(kept), parts=[])
 
 
 def update(person_id: str, fields: Mapping[str, Any]) -> bytes:

@@ -234,15 +234,18 @@ class PeopleResolver:
         self, case: Case, person_id: str, fields: Mapping[str, Any], *, singly: bool
     ) -> list[Step]:
         """What writes the fields: an import or, since that clears no attributes, an update."""
-        _, cleared_properties, cleared_attributes = without_nulls(fields)
-        singly |= bool(cleared_attributes or (self._clears_singly and cleared_properties))
         steps: list[Step] = []
-        if fields and singly:
+        if fields and (singly or self._clears_beyond_bulk(fields)):
             steps.append(UpdateProfile(case, person_id, fields))
             fields = {}
         if fields or self._joins_list:  # an update joins no list
             steps.append(import_of(case.row, person_id, fields))
         return steps
+
+    def _clears_beyond_bulk(self, fields: Mapping[str, Any]) -> bool:
+        """Whether fields clear what a bulk import does not."""
+        _, properties, attributes = without_nulls(fields)
+        return bool(attributes or (self._clears_singly and properties))
 
     # Acting.
 
@@ -251,7 +254,7 @@ class PeopleResolver:
         in_bulk = []
         for case in cases:
             row = case.row
-            if row.cleared_attributes or (self._clears_singly and row.cleared_properties):
+            if self._clears_beyond_bulk(row.fields()):
                 case.steps = (ImportProfile(case),)
             if case.steps and not self._joins_list:
                 self._next_step(case)
