@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from target_klaviyo.klaviyo.endpoints import Call
     from target_klaviyo.klaviyo.outcomes import ApiError
     from target_klaviyo.people.lookups import Kind
-    from target_klaviyo.people.person import Person
+    from target_klaviyo.people.resolution import Person
 
 
 @dataclass(slots=True, eq=False)

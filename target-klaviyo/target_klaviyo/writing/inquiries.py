@@ -13,7 +13,7 @@ from target_klaviyo.errors import KlaviyoError
 from target_klaviyo.klaviyo.json_api import next_cursor, resources
 from target_klaviyo.klaviyo.outcomes import NotFound, Success
 from target_klaviyo.people.lookups import MAX_IDENTIFIERS, chunks, questions
-from target_klaviyo.people.person import Person
+from target_klaviyo.people.resolution import Person
 from target_klaviyo.writing.cases import Inquiry, LookUpPeople
 from target_klaviyo.writing.sink import halves
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from target_klaviyo.config import Settings
     from target_klaviyo.klaviyo.outcomes import Decisive
-    from target_klaviyo.people.person import Person
+    from target_klaviyo.people.resolution import Person
     from target_klaviyo.writing.bulk_import import Ended
     from target_klaviyo.writing.cases import Step
     from target_klaviyo.writing.dispatcher import Dispatcher

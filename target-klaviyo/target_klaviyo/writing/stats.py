@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from target_klaviyo.errors import TooManyRejects
 from target_klaviyo.rows.contract import REJECTED_BY_MAPPER
-from target_klaviyo.singer.input_stats import InputStats
+from target_klaviyo.singer.router import InputStats
 from target_klaviyo.text import aligned, counted
 from target_klaviyo.writing.rejects import replay
 

@@ -18,8 +18,7 @@ from target_klaviyo.klaviyo.client import Client
 from target_klaviyo.klaviyo.shutdown import Shutdown
 from target_klaviyo.rows.contract import Origin
 from target_klaviyo.rows.parser import RowParser
-from target_klaviyo.singer.input_stats import InputStats
-from target_klaviyo.singer.router import RecordRouter
+from target_klaviyo.singer.router import InputStats, RecordRouter
 from target_klaviyo.writing.rejects import RejectsFile
 from target_klaviyo.writing.stats import RunStats
 from target_klaviyo.writing.writer import Writer

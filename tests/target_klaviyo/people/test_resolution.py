@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from target_klaviyo.people.person import Person
-from target_klaviyo.people.resolution import Identifiers, Resolution, resolve
+from target_klaviyo.people.resolution import Identifiers, Person, Resolution, resolve
 
 
 def person(name: str, email: str | None = None, external_id: str | None = None) -> Person:
