@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
 
 @dataclass(frozen=True)
@@ -94,14 +94,14 @@ class Resolution:
         return frozenset(each.id for each in (self.person, *self.former) if each is not None)
 
 
-def resolve(identifiers: Identifiers, found: Iterable[Person]) -> Resolution:
+def resolve(identifiers: Identifiers, found: Collection[Person]) -> Resolution:
     """Decide by what Klaviyo holds under the row's identifiers.
 
     `found` are the profiles that bear one of them; others among them are passed over.
     """
-    people = list({person.id: person for person in found}.values())
-    addressed = next((it for it in people if it.email and it.email == identifiers.email), None)
-    ours = [person for person in people if person.external_id in identifiers.external_ids]
+    addressed = next((it for it in found if it.email and it.email == identifiers.email), None)
+    external_ids = identifiers.external_ids
+    ours = [person for person in found if person.external_id in external_ids]
     ours.sort(key=lambda person: (person.external_id != identifiers.anchor, person.id))
     person = addressed or next(iter(ours), None)
     if person is None:

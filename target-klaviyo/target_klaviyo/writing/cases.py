@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,19 +9,17 @@ import orjson
 
 from target_klaviyo.klaviyo import endpoints
 from target_klaviyo.people import changes
-from target_klaviyo.people.lookups import lookup
 from target_klaviyo.people.resolution import Identifiers
 from target_klaviyo.rows.contract import ProfileRow
 from target_klaviyo.writing.payloads import single_import
 from target_klaviyo.writing.requests import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from target_klaviyo.klaviyo.endpoints import Call
     from target_klaviyo.klaviyo.outcomes import ApiError
     from target_klaviyo.people.lookups import Kind
-    from target_klaviyo.people.resolution import Person
 
 
 @dataclass(slots=True, eq=False)
@@ -85,65 +82,6 @@ class Case:
         if self.identifiers.email is None:
             return frozenset()
         return {self.identifiers.email, orjson.loads(self.row.attributes)["email"]}
-
-
-@dataclass(eq=False)
-class Inquiry:
-    """What is asked about some rows, and who was found so far.
-
-    Attributes:
-        counts: whether it is under way now, and does not wait for something to pass.
-        unanswered: requests without an answer.
-        refused: rows whose identifiers Klaviyo does not take in a question.
-    """
-
-    cases: Sequence[Case]
-    counts: bool
-    unanswered: int = 0
-    asked_addresses: bool = False
-    people: dict[str, Person] = field(default_factory=dict)
-    refused: dict[Case, ApiError] = field(default_factory=dict)
-
-    @property
-    def unseen_addresses(self) -> set[str]:
-        """Addresses that none of those found so far has."""
-        seen = {person.email for person in self.people.values()}
-        return {
-            spelling
-            for case in self.cases
-            if case.identifiers.email not in seen and case not in self.refused
-            for spelling in case.values("email")
-        }
-
-    def found(self) -> Iterator[tuple[Case, list[Person]]]:
-        """The people who may be a row's, for each row that could be asked about."""
-        by_external_id: dict[str | None, list[Person]] = defaultdict(list)
-        by_email: dict[str | None, list[Person]] = defaultdict(list)
-        for person in self.people.values():
-            by_external_id[person.external_id].append(person)
-            by_email[person.email].append(person)
-        for case in self.cases:
-            if case in self.refused:
-                continue
-            people = [it for each in case.identifiers.external_ids for it in by_external_id[each]]
-            if case.identifiers.email is not None:
-                people += by_email[case.identifiers.email]
-            yield case, people
-
-
-@dataclass(eq=False)
-class LookUpPeople(Request):
-    """A page of the people who bear one of these identifiers."""
-
-    inquiry: Inquiry
-    kind: Kind
-    values: Sequence[str]
-    cursor: str | None = None
-    endpoint = endpoints.PROFILES
-
-    def call(self) -> Call:
-        """GET /api/profiles."""
-        return lookup(self.kind, self.values, self.cursor)
 
 
 @dataclass(eq=False)

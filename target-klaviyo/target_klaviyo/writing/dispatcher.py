@@ -83,6 +83,10 @@ class Dispatcher:
         """Requests that wait for a place or a budget."""
         return len(self._ready[endpoint])
 
+    def under_way(self, endpoint: Endpoint) -> int:
+        """Requests that wait for a place or a budget, or for their answer."""
+        return self.backlog(endpoint) + self._in_flight[endpoint]
+
     @property
     def in_flight(self) -> int:
         """Requests not answered yet."""

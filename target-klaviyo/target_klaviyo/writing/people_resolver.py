@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from target_klaviyo.klaviyo.endpoints import PROFILES
 from target_klaviyo.klaviyo.outcomes import ApiError, NotFound, Success
 from target_klaviyo.people.changes import (
     import_anew,
@@ -27,19 +28,13 @@ from target_klaviyo.people.resolution import Resolution, resolve
 from target_klaviyo.rows.contract import ProfileRow, without_nulls
 from target_klaviyo.writing.batches import Batcher
 from target_klaviyo.writing.bulk_import import BulkImporter
-from target_klaviyo.writing.cases import (
-    Case,
-    ImportProfile,
-    LookUpPeople,
-    MergeProfiles,
-    UpdateProfile,
-)
-from target_klaviyo.writing.inquiries import Inquirer
+from target_klaviyo.writing.cases import Case, ImportProfile, MergeProfiles, UpdateProfile
+from target_klaviyo.writing.inquiries import Inquirer, LookUpPeople
 from target_klaviyo.writing.payloads import profile_size
 from target_klaviyo.writing.requests import AskStatus, ReadErrors, SubmitProfiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from target_klaviyo.config import Settings
     from target_klaviyo.klaviyo.outcomes import Decisive
@@ -114,7 +109,7 @@ class PeopleResolver:
         if self._again:
             again, self._again = self._again, []
             self._inquirer.ask(again)
-        if not self._inquirer.under_way:
+        if not self._dispatcher.under_way(PROFILES):
             self._outgoing.close_batch()
         for rows in self._outgoing.full:
             self._importer.submit(rows)
@@ -125,10 +120,11 @@ class PeopleResolver:
         if isinstance(request, LookUpPeople):
             inquiry = self._inquirer.handle(request, outcome)
             if inquiry is not None:
-                for case, error in inquiry.refused.items():
-                    self._reject(case, error)
-                for case, people in inquiry.found():
-                    self._decide(case, people)
+                for case in inquiry.cases:
+                    if case in inquiry.refused:
+                        self._reject(case, inquiry.refused[case])
+                    else:
+                        self._decide(case, inquiry.people.values())
         elif isinstance(request, SubmitProfiles | AskStatus | ReadErrors):
             imported, refused = self._importer.handle(request, outcome)
             for row in imported:
@@ -159,7 +155,7 @@ class PeopleResolver:
 
     # Deciding.
 
-    def _decide(self, case: Case, found: list[Person]) -> None:
+    def _decide(self, case: Case, found: Collection[Person]) -> None:
         resolution = resolve(case.identifiers, found)
         if case.merging & resolution.profile_ids:
             self._await_merge(case)
@@ -288,7 +284,7 @@ class PeopleResolver:
             return
         growth: int = 2 ** (case.merge_looks - 1)
         pause = min(MAX_MERGE_PAUSE_SECONDS, FIRST_MERGE_PAUSE_SECONDS * growth)
-        self._inquirer.ask_later(case, pause)
+        self._inquirer.ask([case], after_seconds=pause)
 
     def _refused(self, case: Case, error: ApiError) -> None:
         """Ask again: Klaviyo may have changed since, by a form, a merge, an erasure.
@@ -296,7 +292,7 @@ class PeopleResolver:
         What is to be done for the same profiles as before would be refused again, unless questions
         are answered late: a profile is gone, or has got an identifier, and is not shown so yet.
         """
-        shown_late = error is _GONE or error.duplicate_id
+        shown_late = error is _GONE or error.duplicate_id or error.code == "duplicate_profile"
         case.refusal = None if shown_late else (case.subjects, error)
         self._release_subjects(case)
         case.steps = ()
