@@ -52,8 +52,8 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.now = 0.0
         self.sent_at: list[tuple[float, str]] = []
-        self.stats = RunStats(100)
         self.path = folder / "rejected.singer"
+        self.stats = RunStats(100, self.path)
         self.tracker = DeliveryTracker(RejectsFile(self.path), self.stats)
         self.dispatchers: list[Dispatcher] = []
 

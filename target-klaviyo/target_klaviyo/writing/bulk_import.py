@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from target_klaviyo.klaviyo.endpoints import BULK_PROFILES, IMPORT_ERRORS, IMPORT_JOB
 from target_klaviyo.klaviyo.outcomes import ApiError, Decisive, Success
 from target_klaviyo.text import counted
 from target_klaviyo.writing.import_jobs import (
+    ERRORS_PER_PAGE,
     MAX_SUBMISSIONS,
     RESUBMISSION_PAUSES,
     ImportJob,
     JobProgress,
 )
-from target_klaviyo.writing.payloads import profiles_at
-from target_klaviyo.writing.requests import AskStatus, ReadErrors, SubmitProfiles
+from target_klaviyo.writing.payloads import bulk_import, profiles_at
+from target_klaviyo.writing.pool import Request
 from target_klaviyo.writing.sink import halves, tell_of_halving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from target_klaviyo.klaviyo.endpoints import Call
     from target_klaviyo.rows.contract import ProfileRow
     from target_klaviyo.writing.dispatcher import Dispatcher
     from target_klaviyo.writing.stats import RunStats
@@ -31,6 +35,48 @@ Ended = tuple["Sequence[ProfileRow]", "Mapping[ProfileRow, ApiError]"]
 """Rows that have been imported, and those that cannot be, with the reason."""
 
 _NONE: Ended = (), {}
+
+
+@dataclass(eq=False)
+class SubmitProfiles(Request):
+    """A bulk import of profiles, for the `submissions`-th time."""
+
+    rows: Sequence[ProfileRow]
+    list_id: str | None
+    submissions: int = 1
+    endpoint = BULK_PROFILES
+
+    def call(self) -> Call:
+        """POST /api/profile-bulk-import-jobs."""
+        return self.endpoint.call(bulk_import(self.rows, self.list_id))
+
+
+@dataclass(eq=False)
+class AskStatus(Request):
+    """How far an import job is."""
+
+    job: ImportJob
+    endpoint = IMPORT_JOB
+
+    def call(self) -> Call:
+        """GET /api/profile-bulk-import-jobs/{id}."""
+        return self.endpoint.call(of=self.job.id)
+
+
+@dataclass(eq=False)
+class ReadErrors(Request):
+    """A page of a job's import errors."""
+
+    job: ImportJob
+    cursor: str | None = None
+    endpoint = IMPORT_ERRORS
+
+    def call(self) -> Call:
+        """GET /api/profile-bulk-import-jobs/{id}/import-errors."""
+        query = {"page[size]": str(ERRORS_PER_PAGE)}
+        if self.cursor is not None:
+            query["page[cursor]"] = self.cursor
+        return self.endpoint.call(of=self.job.id, query=query)
 
 
 class BulkImporter:

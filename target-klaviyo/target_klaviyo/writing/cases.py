@@ -12,7 +12,7 @@ from target_klaviyo.people import changes
 from target_klaviyo.people.resolution import Identifiers
 from target_klaviyo.rows.contract import ProfileRow
 from target_klaviyo.writing.payloads import single_import
-from target_klaviyo.writing.requests import Request
+from target_klaviyo.writing.pool import Request
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from target_klaviyo.klaviyo.client import Client
     from target_klaviyo.klaviyo.outcomes import Decisive
-    from target_klaviyo.writing.requests import Request
+    from target_klaviyo.writing.pool import Request
     from target_klaviyo.writing.stats import RunStats
 
 ENDPOINTS_BY_URGENCY = (

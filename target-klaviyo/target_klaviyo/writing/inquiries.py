@@ -16,7 +16,7 @@ from target_klaviyo.klaviyo.json_api import next_cursor, resources
 from target_klaviyo.klaviyo.outcomes import NotFound, Success
 from target_klaviyo.people.lookups import MAX_IDENTIFIERS, chunks, lookup, questions
 from target_klaviyo.people.resolution import Person
-from target_klaviyo.writing.requests import Request
+from target_klaviyo.writing.pool import Request
 from target_klaviyo.writing.sink import halves
 
 if TYPE_CHECKING:

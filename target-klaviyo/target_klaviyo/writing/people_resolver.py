@@ -27,11 +27,15 @@ from target_klaviyo.people.changes import (
 from target_klaviyo.people.resolution import Resolution, resolve
 from target_klaviyo.rows.contract import ProfileRow, without_nulls
 from target_klaviyo.writing.batches import Batcher
-from target_klaviyo.writing.bulk_import import BulkImporter
+from target_klaviyo.writing.bulk_import import (
+    AskStatus,
+    BulkImporter,
+    ReadErrors,
+    SubmitProfiles,
+)
 from target_klaviyo.writing.cases import Case, ImportProfile, MergeProfiles, UpdateProfile
 from target_klaviyo.writing.inquiries import Inquirer, LookUpPeople
 from target_klaviyo.writing.payloads import profile_size
-from target_klaviyo.writing.requests import AskStatus, ReadErrors, SubmitProfiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -42,7 +46,7 @@ if TYPE_CHECKING:
     from target_klaviyo.writing.bulk_import import Ended
     from target_klaviyo.writing.cases import Step
     from target_klaviyo.writing.dispatcher import Dispatcher
-    from target_klaviyo.writing.requests import Request
+    from target_klaviyo.writing.pool import Request
     from target_klaviyo.writing.stats import RunStats
 
 MAX_ROUNDS = 3

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from target_klaviyo.rows.identity import Identifier, Identity
     from target_klaviyo.writing.checkpoints import DeliveryTracker
     from target_klaviyo.writing.dispatcher import Dispatcher
-    from target_klaviyo.writing.requests import Request
+    from target_klaviyo.writing.pool import Request
 
 
 class ProfileSink(Sink[ProfileBatcher]):
@@ -90,7 +90,7 @@ class ProfileSink(Sink[ProfileBatcher]):
         for part in parts:
             part.alone = True
         self._end(list(failures), instead=parts)
-        self._tracker.check_reject_share()
+        self._tracker.stats.check_reject_share()
 
     def _end(self, rows: Sequence[ProfileRow], *, instead: Sequence[ProfileRow] = ()) -> None:
         self._batcher.rows_ended(rows, instead=instead)

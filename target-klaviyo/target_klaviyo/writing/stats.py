@@ -47,6 +47,7 @@ class RunStats:
     """
 
     max_reject_percent: float
+    rejects_path: Path
     input: InputStats = field(default_factory=InputStats)
     formerly_true: int = 0
     records: int = 0
@@ -77,7 +78,7 @@ class RunStats:
         self.rejected[label] += 1
         self.rules[label, rule] += 1
 
-    def check_reject_share(self, rejects_path: Path) -> None:
+    def check_reject_share(self) -> None:
         """Raise TooManyRejects when the share of rejects speaks of a systemic fault."""
         for label, rejected in self.rejected.items():
             # A mapper tells only of what it rejects: what it let pass is all the rest.
@@ -87,7 +88,7 @@ class RunStats:
             raise TooManyRejects(
                 f"{rejected:,} of {seen:,} {label} were rejected, more than 'max_reject_percent' "
                 f"({self.max_reject_percent:g} %) allows; {self._commonest_rule({label})} All are "
-                f"in {rejects_path}: mend the cause, then `{replay(rejects_path)}`."
+                f"in {self.rejects_path}: mend the cause, then `{replay(self.rejects_path)}`."
             )
 
     @property
@@ -107,7 +108,7 @@ class RunStats:
                 return label
         return None
 
-    def check_all_rejected(self, rejects_path: Path) -> None:
+    def check_all_rejected(self) -> None:
         """Raise TooManyRejects when a run, now at its end, or a kind of its rows was of no use."""
         if not self.records:
             return
@@ -132,7 +133,7 @@ class RunStats:
             how = "Klaviyo refused all"
         raise TooManyRejects(
             f"Nothing was stored of {what}: {how}; {self._commonest_rule(labels)} They are in "
-            f"{rejects_path}: {remedy}, then `{replay(rejects_path)}`."
+            f"{self.rejects_path}: {remedy}, then `{replay(self.rejects_path)}`."
         )
 
     def _commonest_rule(self, labels: Container[str]) -> str:
@@ -191,7 +192,7 @@ class Progress:
 _HEADINGS = ("", "read", "stored", "merged", "rejected")
 
 
-def summary(stats: RunStats, rejects_path: Path) -> Iterator[str]:
+def summary(stats: RunStats) -> Iterator[str]:
     """A table by kind of row, then sentences; no customer's data."""
     yield from aligned([_HEADINGS, *_rows(stats)])
     requests = f"{counted(stats.requests, 'request')} and {counted(stats.jobs, 'import job')}"
@@ -218,7 +219,8 @@ def summary(stats: RunStats, rejects_path: Path) -> Iterator[str]:
     if more := len(stats.rules) - len(told):
         yield f"{counted(more, 'reason')} more, of fewer rejects each, stand in the rejects file."
     if stats.rules:
-        yield f"The rejects are in {rejects_path}; replay them with `{replay(rejects_path)}`."
+        path = stats.rejects_path
+        yield f"The rejects are in {path}; replay them with `{replay(path)}`."
 
 
 def _history(events: int) -> str:

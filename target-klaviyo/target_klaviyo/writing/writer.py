@@ -18,9 +18,8 @@ from target_klaviyo.klaviyo.endpoints import BULK_EVENTS, BULK_PROFILES, PROFILE
 from target_klaviyo.writing.batches import MAX_EVENTS, MAX_PROFILES
 from target_klaviyo.writing.checkpoints import DeliveryTracker
 from target_klaviyo.writing.dispatcher import Dispatcher
-from target_klaviyo.writing.event_sink import EventSink
+from target_klaviyo.writing.event_sink import EventSink, SendEvents
 from target_klaviyo.writing.profile_sink import ProfileSink
-from target_klaviyo.writing.requests import SendEvents
 from target_klaviyo.writing.stats import REJECTS_TOLERATED_UNTIL, Progress
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ class Writer:
         stats = self._tracker.stats
         stats.seen[label] += 1
         if stats.seen[label] == REJECTS_TOLERATED_UNTIL:
-            self._tracker.check_reject_share()
+            stats.check_reject_share()
 
     def take_event(self, row: EventRow) -> None:
         """Take an event; one that is no longer true is not for Klaviyo."""
@@ -96,7 +95,7 @@ class Writer:
     def take_reject(self, label: str, rejection: RowRejected, origin: Origin) -> None:
         """Put a record into the rejects file."""
         self._tracker.write_reject(label, rejection, origin)
-        self._tracker.check_reject_share()
+        self._tracker.stats.check_reject_share()
 
     def end_record(self, origin: Origin, record: object) -> None:
         """All rows of a record have been taken."""
@@ -126,7 +125,7 @@ class Writer:
         """Send what is left, wait for the last answer, print the last STATE."""
         self._checkpoints.set_checkpoint(self._clock(), force=True)
         self._work_off(math.inf)
-        self._tracker.check_all_rejected()
+        self._tracker.stats.check_all_rejected()
         self._print_covered_state(at_end=True)
         self._close(complete=True)
 
@@ -239,8 +238,7 @@ class Writer:
     def _print_covered_state(self, *, at_end: bool = False) -> None:
         if not (at_end or self._tracker.stats.may_move_on):
             return  # the end will tell whether the run was of any use
-        states = self._checkpoints.covered()
-        if states:
+        state = self._checkpoints.covered()
+        if state is not None:
             self._tracker.persist_rejects()
-        for value in states:
-            self._print_state(value)
+            self._print_state(state)

@@ -180,7 +180,7 @@ def _repair(shop: Any, time: LaggingTime) -> None:
             client=Client.configured(settings),
             settings=settings,
             rejects=RejectsFile(settings.rejects_path),
-            stats=RunStats(100),
+            stats=RunStats(100, settings.rejects_path),
             print_state=lambda _: None,
         ),
         shutdown=Shutdown(time.wait),

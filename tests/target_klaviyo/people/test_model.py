@@ -83,7 +83,7 @@ def write(
 ) -> list[str]:
     """Bring rows to Klaviyo; returns the reasons of rejects."""
     now = 0.0
-    stats = RunStats(100)
+    stats = RunStats(100, Path("rejects"))
     settings = read_settings({"api_key": "k", "on_email_change": "merge" if merges else "move"})
     with TemporaryDirectory() as folder:
         path = Path(folder, "rejected.singer")
