@@ -118,13 +118,7 @@ GONE = Answer(404, {}, b'{"errors": [{"code": "not_found", "detail": "There is n
 def test_lost_jobs_are_submitted_again_after_pauses_that_grow(bench: Bench, fate: Answer) -> None:
     """What loses import jobs may pass: the second submission waits 1 s, the third 5 s more."""
     dispatcher = bench.dispatcher(lambda call: job("queued", 202) if call.body else fate)
-    sink = ProfileSink(
-        dispatcher,
-        bench.tracker,
-        10,
-        settings=read_settings({"api_key": "k"}),
-        clock=lambda: bench.now,
-    )
+    sink = ProfileSink(dispatcher, bench.tracker, 10, settings=read_settings({"api_key": "k"}))
     sink.add(
         PARSER.parse_profile({"email": "ada@shop.io"}, Origin("profiles", b'{"number":1}', b"{}"))
     )
@@ -152,13 +146,7 @@ def test_a_person_whose_lost_job_was_carried_out_was_sent(bench: Bench, fate: An
         return Answer(200, {}, json.dumps({"data": [ada] if len(sent) == 3 else []}).encode())
 
     dispatcher = bench.dispatcher(answer)
-    sink = ProfileSink(
-        dispatcher,
-        bench.tracker,
-        10,
-        settings=read_settings({"api_key": "k"}),
-        clock=lambda: bench.now,
-    )
+    sink = ProfileSink(dispatcher, bench.tracker, 10, settings=read_settings({"api_key": "k"}))
     row = {"email": "ada@shop.io", "external_id": "acc-1"}
     sink.add(PARSER.parse_profile(row, Origin("profiles", b'{"number":1}', b"{}")))
     bench.work_off(dispatcher, sink)

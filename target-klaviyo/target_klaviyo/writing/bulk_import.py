@@ -21,7 +21,7 @@ from target_klaviyo.writing.pool import Request
 from target_klaviyo.writing.sink import halves, tell_of_halving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from target_klaviyo.klaviyo.endpoints import Call
     from target_klaviyo.rows.contract import ProfileRow
@@ -82,18 +82,10 @@ class ReadErrors(Request):
 class BulkImporter:
     """Imports profiles in bulk."""
 
-    def __init__(
-        self,
-        dispatcher: Dispatcher,
-        stats: RunStats,
-        *,
-        list_id: str | None,
-        clock: Callable[[], float],
-    ) -> None:
+    def __init__(self, dispatcher: Dispatcher, stats: RunStats, list_id: str | None) -> None:
         self._dispatcher = dispatcher
         self._stats = stats
         self._list_id = list_id
-        self._clock = clock
 
     def submit(self, rows: Sequence[ProfileRow]) -> None:
         """Import rows, as many as one request can hold."""
@@ -113,7 +105,7 @@ class BulkImporter:
             identifier = outcome.document["data"]["id"]
             self._stats.jobs += 1
             self._stats.pending_jobs += 1
-            job = ImportJob(identifier, rows, request.submissions, self._clock())
+            job = ImportJob(identifier, rows, request.submissions, self._dispatcher.clock())
             self._dispatcher.submit_later(AskStatus(job), job.pause)
             return _NONE
         failed: dict[ProfileRow, ApiError] = {}
@@ -130,7 +122,9 @@ class BulkImporter:
 
     def _status_told(self, job: ImportJob, outcome: Decisive) -> Ended:
         if isinstance(outcome, Success):
-            progress = job.observe(outcome.document, self._clock(), datetime.now(timezone.utc))
+            progress = job.observe(
+                outcome.document, self._dispatcher.clock(), datetime.now(timezone.utc)
+            )
         else:
             progress = job.vanish()
         if progress is JobProgress.PENDING:

@@ -38,7 +38,7 @@ from target_klaviyo.writing.inquiries import Inquirer, LookUpPeople
 from target_klaviyo.writing.payloads import profile_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from target_klaviyo.config import Settings
     from target_klaviyo.klaviyo.outcomes import Decisive
@@ -78,10 +78,9 @@ class PeopleResolver:
         *,
         settings: Settings,
         max_rows: int,
-        clock: Callable[[], float],
     ) -> None:
         self._dispatcher = dispatcher
-        self._importer = BulkImporter(dispatcher, stats, list_id=settings.list_id, clock=clock)
+        self._importer = BulkImporter(dispatcher, stats, settings.list_id)
         self._counts = stats.people
         self._merges = settings.on_email_change == "merge"
         self._joins_list = settings.list_id is not None  # which is not shown: every row is imported

@@ -10,7 +10,7 @@ from target_klaviyo.writing.people_resolver import PeopleResolver
 from target_klaviyo.writing.sink import Sink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from target_klaviyo.config import Settings
     from target_klaviyo.klaviyo.outcomes import ApiError, Decisive
@@ -33,12 +33,11 @@ class ProfileSink(Sink[ProfileBatcher]):
         max_rows: int,
         *,
         settings: Settings,
-        clock: Callable[[], float],
     ) -> None:
         max_rows = min(max_rows, MAX_PROFILES)
         super().__init__(dispatcher, tracker, ProfileBatcher(max_rows=max_rows))
         self._people = PeopleResolver(
-            dispatcher, tracker.stats, settings=settings, max_rows=max_rows, clock=clock
+            dispatcher, tracker.stats, settings=settings, max_rows=max_rows
         )
         self._freed: list[Identity] = []
 

@@ -52,24 +52,18 @@ class Writer:
         stats: RunStats,
         print_state: Callable[[bytes], None],
         max_rows: int | None = None,
-        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._concurrency = settings.concurrency
         self._print_state = print_state
-        self._clock = clock
         self._tracker = DeliveryTracker(rejects, stats)
         self._checkpoints = self._tracker.checkpoints
-        self._dispatcher = Dispatcher(
-            client, concurrency=settings.concurrency, stats=stats, clock=clock
-        )
+        self._dispatcher = Dispatcher(client, concurrency=settings.concurrency, stats=stats)
         max_rows = max_rows or MAX_PROFILES
-        self._profiles = ProfileSink(
-            self._dispatcher, self._tracker, max_rows, settings=settings, clock=clock
-        )
+        self._profiles = ProfileSink(self._dispatcher, self._tracker, max_rows, settings=settings)
         self._events = EventSink(
             self._dispatcher, self._tracker, max_rows, claimed=self._profiles.claimed
         )
-        self._progress = Progress(clock())
+        self._progress = Progress(monotonic())
         self._signum: int | None = None
 
     # Rows in.
@@ -104,7 +98,7 @@ class Writer:
     def take_state(self, value: bytes) -> None:
         """Take a STATE."""
         self._checkpoints.remember_state(value)
-        self._checkpoints.set_checkpoint(self._clock())
+        self._checkpoints.set_checkpoint(monotonic())
 
     # Time.
 
@@ -123,7 +117,7 @@ class Writer:
 
     def finish(self) -> None:
         """Send what is left, wait for the last answer, print the last STATE."""
-        self._checkpoints.set_checkpoint(self._clock(), force=True)
+        self._checkpoints.set_checkpoint(monotonic(), force=True)
         self._work_off(math.inf)
         self._tracker.stats.check_all_rejected()
         self._print_covered_state(at_end=True)
@@ -132,9 +126,9 @@ class Writer:
     def drain(self) -> None:
         """After a signal: send what has been read and print what that covers, in limited time."""
         self._signum = None
-        self._checkpoints.set_checkpoint(self._clock(), force=True)
+        self._checkpoints.set_checkpoint(monotonic(), force=True)
         try:
-            self._work_off(self._clock() + DRAIN_SECONDS)
+            self._work_off(monotonic() + DRAIN_SECONDS)
         except RunInterrupted:
             pass  # a second signal: whoever sends it is in a hurry
         finally:
@@ -143,8 +137,8 @@ class Writer:
 
     def abort(self) -> None:
         """After a failure: await what is in flight, send nothing, print what that covers."""
-        deadline = self._clock() + ABORT_SECONDS
-        while self._dispatcher.in_flight and self._clock() < deadline:
+        deadline = monotonic() + ABORT_SECONDS
+        while self._dispatcher.in_flight and monotonic() < deadline:
             try:
                 self._handle_outcomes()
             except TargetError:
@@ -164,7 +158,7 @@ class Writer:
         """Send everything there is, until each row has come to its end or the time is over."""
         while True:
             self._work(self._flush)
-            if not self._checkpoints.outstanding or self._clock() >= deadline:
+            if not self._checkpoints.outstanding or monotonic() >= deadline:
                 return
             self._dispatcher.sleep_until(min(deadline, self._next_due()))
 
@@ -188,7 +182,7 @@ class Writer:
         self._log_progress()
 
     def _log_progress(self) -> None:
-        now = self._clock()
+        now = monotonic()
         if now >= self._progress.due:
             line = self._progress.line(now, self._tracker.stats, self._dispatcher.request_rates)
             logger.info("%s", line)
@@ -202,7 +196,7 @@ class Writer:
 
     def _next_due(self) -> float:
         progress_due = self._progress.due if self._checkpoints.outstanding else math.inf
-        checkpoint_due = self._checkpoints.due(self._clock())
+        checkpoint_due = self._checkpoints.due(monotonic())
         return min(self._dispatcher.next_due(), progress_due, checkpoint_due)
 
     @property
@@ -225,7 +219,7 @@ class Writer:
 
     def _flush_for_waiting_state(self) -> None:
         """Send batches that do not fill up by themselves, for the sake of a STATE behind them."""
-        now = self._clock()
+        now = monotonic()
         self._checkpoints.set_checkpoint(now)
         epoch = self._checkpoints.overdue_epoch(now)
         if epoch is None:

@@ -89,13 +89,7 @@ def write(
         path = Path(folder, "rejected.singer")
         tracker = DeliveryTracker(RejectsFile(path), stats)
         dispatcher = Dispatcher(klaviyo, concurrency=1, stats=stats, clock=lambda: now)
-        sink = ProfileSink(
-            dispatcher,
-            tracker,
-            max_rows,
-            settings=settings,
-            clock=lambda: now,
-        )
+        sink = ProfileSink(dispatcher, tracker, max_rows, settings=settings)
         try:
             for row in rows:
                 stats.seen["profiles"] += 1
