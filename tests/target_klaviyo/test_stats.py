@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from target_klaviyo.errors import TooManyRejects
 from target_klaviyo.writing.stats import Progress, RequestRate, RunStats, summary
 
 EVENTS, PROFILES = "bulk event creation", "bulk profile import"
@@ -105,6 +106,26 @@ def test_the_summary_is_a_table_and_what_needs_words() -> None:
         "1 record of invoices rejected: No account.",
         "The rejects are in rejects; replay them with `target-klaviyo --config … < rejects`.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("refused", "sentence"),
+    [
+        (0, "all were unfit to be sent; the commonest reason (2) is: No metric. They are in re"),
+        (1, "2 were unfit to be sent, and Klaviyo refused 1; "),
+        (3, "Klaviyo refused all; "),
+    ],
+)
+def test_a_useless_run_says_who_has_refused_its_rows(refused: int, sentence: str) -> None:
+    """The source is only to be mended where its rows are at fault."""
+    stats = RunStats(100, Path("rejects"), records=3, rejected_records=3)
+    for rule in ("No metric.", "No metric.", "No time."):
+        stats.count_reject("events", rule)
+    stats.refused["events"] = refused
+    with pytest.raises(TooManyRejects) as failure:
+        stats.check_all_rejected()
+    assert str(failure.value).startswith(f"Nothing was stored of 3 records recognised: {sentence}")
+    assert ("mend the source" in str(failure.value)) is (refused == 0)
 
 
 def test_the_summary_says_what_became_of_people() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from target_klaviyo.errors import TooManyRejects
 from target_klaviyo.rows.contract import REJECTED_BY_MAPPER
 from target_klaviyo.singer.router import InputStats
-from target_klaviyo.text import aligned, counted
+from target_klaviyo.text import aligned, counted, were
 from target_klaviyo.writing.rejects import replay
 
 if TYPE_CHECKING:
@@ -121,16 +121,17 @@ class RunStats:
             return
         refused = sum(self.refused[each] for each in labels)
         unfit = sum(self.rejected[each] for each in labels) - refused
-        how = "all were unfit to be sent"
-        remedy = (
-            "mend the source, or what makes rows of it ('event_streams', 'profile_streams', "
-            "'stream_maps', 'transform')"
-        )
-        if refused:
-            how = f"{unfit:,} were unfit to be sent, and Klaviyo refused {refused:,}"
-            remedy = "mend what the reasons say"
+        remedy = "mend what the reasons say"
         if not unfit:
             how = "Klaviyo refused all"
+        elif refused:
+            how = f"{unfit:,} {were(unfit)} unfit to be sent, and Klaviyo refused {refused:,}"
+        else:
+            how = "all were unfit to be sent"
+            remedy = (
+                "mend the source, or what makes rows of it ('event_streams', 'profile_streams', "
+                "'stream_maps', 'transform')"
+            )
         raise TooManyRejects(
             f"Nothing was stored of {what}: {how}; {self._commonest_rule(labels)} They are in "
             f"{self.rejects_path}: {remedy}, then `{replay(self.rejects_path)}`."
@@ -198,19 +199,19 @@ def summary(stats: RunStats) -> Iterator[str]:
     requests = f"{counted(stats.requests, 'request')} and {counted(stats.jobs, 'import job')}"
     yield f"Klaviyo took {stats.said_sent} in {requests}{_history(stats.backfilled)}."
     if stats.formerly_true:
-        were = "was" if stats.formerly_true == 1 else "were"
         events = counted(stats.formerly_true, "event")
-        yield f"{events} {were} not sent, being no longer true at the source."
+        yield f"{events} {were(stats.formerly_true)} not sent, being no longer true at the source."
     yield from _people(stats.people)
     if stats.resent:
-        were = "was" if stats.resent == 1 else "were"
-        yield f"{counted(stats.resent, 'request')} {were} sent again after failing."
+        yield f"{counted(stats.resent, 'request')} {were(stats.resent)} sent again after failing."
     if stats.rate_limited:
         yield f"Klaviyo asked {counted(stats.rate_limited, 'time')} to slow down."
     if stats.input.ignored:
-        records = counted(stats.input.ignored.total(), "record")
-        was = "was" if stats.input.ignored.total() == 1 else "were"
-        yield f"{records} of other streams {was} left out: {stats.input.ignored_streams}."
+        ignored = stats.input.ignored.total()
+        yield (
+            f"{counted(ignored, 'record')} of other streams {were(ignored)} left out: "
+            f"{stats.input.ignored_streams}."
+        )
     for warning, count in sorted(stats.input.warnings.items()):
         yield f"{counted(count, 'time')} {warning}."
     told = stats.rules.most_common(MAX_REASONS_TOLD)
@@ -241,8 +242,8 @@ def _people(people: Counter[str]) -> Iterator[str]:
             "e-mail address, and what was theirs at the former one was cleared."
         )
     if people["merged"]:
-        were = "was" if people["merged"] == 1 else "were"
-        yield f"{counted(people['merged'], 'profile')} {were} merged into another of the person."
+        profiles = counted(people["merged"], "profile")
+        yield f"{profiles} {were(people['merged'])} merged into another of the person."
     if people["foreign"]:
         keep = "keeps an external_id" if people["foreign"] == 1 else "keep external_ids"
         yield (
