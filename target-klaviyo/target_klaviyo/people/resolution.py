@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from target_klaviyo.rows.contract import ProfileRow
+
 
 @dataclass(frozen=True)
 class Person:
@@ -50,26 +52,6 @@ class Person:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Identifiers:
-    """What a row says about whose it is.
-
-    Attributes:
-        anchor: its `external_id`.
-        email: its address in lower case, None without one.
-        also_known_as: further external ids that are this person's, by which it may be anchored.
-    """
-
-    anchor: str
-    email: str | None
-    also_known_as: frozenset[str] = frozenset()
-
-    @property
-    def external_ids(self) -> frozenset[str]:
-        """Every external id that is this person's."""
-        return self.also_known_as | {self.anchor}
-
-
 @dataclass(frozen=True)
 class Resolution:
     """What a row's identifiers lead to.
@@ -94,23 +76,23 @@ class Resolution:
         return frozenset(each.id for each in (self.person, *self.former) if each is not None)
 
 
-def resolve(identifiers: Identifiers, found: Collection[Person]) -> Resolution:
+def resolve(row: ProfileRow, found: Collection[Person]) -> Resolution:
     """Decide by what Klaviyo holds under the row's identifiers.
 
     `found` are the profiles that bear one of them; others among them are passed over.
     """
-    addressed = next((it for it in found if it.email and it.email == identifiers.email), None)
-    external_ids = identifiers.external_ids
+    anchor, email, external_ids = row.anchor, row.email, row.external_ids
+    addressed = next((it for it in found if it.email and it.email == email), None)
     ours = [person for person in found if person.external_id in external_ids]
-    ours.sort(key=lambda person: (person.external_id != identifiers.anchor, person.id))
+    ours.sort(key=lambda person: (person.external_id != anchor, person.id))
     person = addressed or next(iter(ours), None)
     if person is None:
         return Resolution(None)
-    foreign = person.external_id not in {None, *identifiers.external_ids}
+    foreign = person.external_id not in {None, *external_ids}
     return Resolution(
         person,
         former=tuple(each for each in ours if each is not person),
-        sets_anchor=not foreign and person.external_id != identifiers.anchor,
-        sets_email=addressed is None and identifiers.email is not None,
+        sets_anchor=not foreign and person.external_id != anchor,
+        sets_email=addressed is None and email is not None,
         foreign=foreign,
     )

@@ -106,6 +106,22 @@ class ProfileRow:
     also_known_as: tuple[str, ...] = ()
 
     @property
+    def email(self) -> str | None:
+        """Its address in lower case."""
+        return dict(self.identity).get("email")
+
+    @property
+    def anchor(self) -> str | None:
+        """Its `external_id`, which never changes."""
+        return dict(self.identity).get("external_id")
+
+    @property
+    def external_ids(self) -> frozenset[str]:
+        """Every external id that is its person's."""
+        anchor = self.anchor
+        return frozenset(self.also_known_as if anchor is None else (anchor, *self.also_known_as))
+
+    @property
     def claims(self) -> Identity:
         """Every identifier whose profile the row may change."""
         if not self.also_known_as:

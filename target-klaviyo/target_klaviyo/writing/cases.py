@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from target_klaviyo.klaviyo import endpoints
 from target_klaviyo.people import changes
-from target_klaviyo.people.resolution import Identifiers
 from target_klaviyo.rows.contract import ProfileRow
 from target_klaviyo.writing.payloads import single_import
 from target_klaviyo.writing.pool import Request
@@ -27,7 +26,6 @@ class Case:
     """A row on its way to its person; there are many at a time, so they are kept small.
 
     Attributes:
-        identifiers: what the row says about whose it is.
         named: profiles that Klaviyo has named as bearing an identifier of the row.
         steps: what is yet to be done, in order; a row among them is to be imported.
         rounds: how often a step was refused.
@@ -42,7 +40,6 @@ class Case:
     """
 
     row: ProfileRow
-    identifiers: Identifiers = field(init=False)
     named: frozenset[str] = frozenset()
     steps: tuple[Step, ...] = ()
     subjects: frozenset[str] = frozenset()
@@ -57,18 +54,10 @@ class Case:
     sent: bool = False
     foreign: bool = False
 
-    def __post_init__(self) -> None:
-        identity = dict(self.row.identity)
-        self.identifiers = Identifiers(
-            identity.get("external_id", ""),
-            identity.get("email"),
-            frozenset(self.row.also_known_as),
-        )
-
     @property
     def is_anchored(self) -> bool:
         """Whether Klaviyo may know the person by two identifiers, under two profiles."""
-        return self.row.profile_id is None and self.identifiers.anchor != ""
+        return self.row.profile_id is None and self.row.anchor is not None
 
     def values(self, kind: Kind) -> Collection[str]:
         """The identifiers of a kind by which the row is asked about.
@@ -76,12 +65,12 @@ class Case:
         An address as it came and in lower case; `id` are profiles that Klaviyo has named.
         """
         if kind == "external_id":
-            return self.identifiers.external_ids
+            return self.row.external_ids
         if kind == "id":
             return self.named
-        if self.identifiers.email is None:
+        if self.row.email is None:
             return frozenset()
-        return {self.identifiers.email, orjson.loads(self.row.attributes)["email"]}
+        return {self.row.email, orjson.loads(self.row.attributes)["email"]}
 
 
 @dataclass(eq=False)

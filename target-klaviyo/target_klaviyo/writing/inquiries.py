@@ -50,7 +50,7 @@ class Inquiry:
         return {
             spelling
             for case in self.cases
-            if case.identifiers.email not in seen and case not in self.refused
+            if case.row.email not in seen and case not in self.refused
             for spelling in case.values("email")
         }
 
@@ -79,9 +79,7 @@ class Inquirer:
     def ask(self, cases: Iterable[Case], *, after_seconds: float = 0.0) -> None:
         """Ask about rows, as many at a time as one request can hold."""
         kinds: tuple[Kind, ...] = ("external_id", "id")
-        for chunk in chunks(
-            cases, lambda case: len(case.identifiers.external_ids), MAX_IDENTIFIERS
-        ):
+        for chunk in chunks(cases, lambda case: len(case.row.external_ids), MAX_IDENTIFIERS):
             inquiry = Inquiry(chunk)
             for kind in kinds:
                 values = (each for case in chunk for each in sorted(case.values(kind)))

@@ -100,9 +100,9 @@ class PeopleResolver:
         cases = [Case(row) for row in rows]
         anchored = [case for case in cases if case.is_anchored]
         for case in anchored:
-            self._owners.update(dict.fromkeys(case.identifiers.external_ids, case))
-            if case.identifiers.email is not None:
-                self._addressees[case.identifiers.email] = case
+            self._owners.update(dict.fromkeys(case.row.external_ids, case))
+            if case.row.email is not None:
+                self._addressees[case.row.email] = case
         self._counts["looked up"] += len(anchored)
         self._inquirer.ask(anchored)
         self._import_as_they_are([case for case in cases if not case.is_anchored])
@@ -159,7 +159,7 @@ class PeopleResolver:
     # Deciding.
 
     def _decide(self, case: Case, found: Collection[Person]) -> None:
-        resolution = resolve(case.identifiers, found)
+        resolution = resolve(case.row, found)
         if case.merging & resolution.profile_ids:
             self._await_merge(case)
             return
@@ -217,7 +217,7 @@ class PeopleResolver:
 
     def _belongs_to_another(self, case: Case, person: Person) -> bool:
         """Whether a person who has lost the address leaves it to somebody who still has it."""
-        return case.identifiers.email is None and (person.email or "") in self._addressees
+        return case.row.email is None and (person.email or "") in self._addressees
 
     def _fold(self, case: Case, former: Person, person: Person) -> Step:
         """Fold a former profile into the person's.
@@ -330,14 +330,14 @@ class PeopleResolver:
         self._rejected[case.row] = error
 
     def _is_here(self, case: Case) -> bool:
-        return self._owners.get(case.identifiers.anchor) is case
+        return self._owners.get(case.row.anchor or "") is case
 
     def _forget(self, case: Case) -> None:
-        for each in case.identifiers.external_ids:
+        for each in case.row.external_ids:
             if self._owners.get(each) is case:
                 del self._owners[each]
-        if self._addressees.get(case.identifiers.email or "") is case:
-            del self._addressees[case.identifiers.email or ""]
+        if self._addressees.get(case.row.email or "") is case:
+            del self._addressees[case.row.email or ""]
 
     def _release_waiting(self, case: Case) -> None:
         """Ask again about the rows that have waited for this one."""
