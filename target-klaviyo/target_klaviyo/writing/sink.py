@@ -73,4 +73,4 @@ def tell_of_halving(stats: RunStats, rows: str, error: ApiError) -> None:
             error.rule,
             rows,
         )
-    stats.halved += 1
+    stats.halved = True

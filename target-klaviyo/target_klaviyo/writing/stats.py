@@ -41,7 +41,7 @@ class RunStats:
         formerly_true: events read that are true no longer, and so for audits alone.
         records: that were taken, each of which may give several rows or none.
         refused: rejects that are Klaviyo's; all others were unfit to be sent.
-        halved: requests refused as a whole, whose rows were sent again in halves.
+        halved: a request was refused as a whole, and its rows sent again in halves.
         rejected_records: those of them in the rejects file.
         pending_jobs: import jobs that Klaviyo is still at.
     """
@@ -60,7 +60,7 @@ class RunStats:
     rules: Counter[tuple[str, str]] = field(default_factory=Counter)
     requests: int = 0
     resent: int = 0
-    halved: int = 0
+    halved: bool = False
     rate_limited: int = 0
     jobs: int = 0
     pending_jobs: int = 0
