@@ -175,6 +175,15 @@ def test_a_refused_row_does_not_take_along_those_merged_with_it(
     assert [each.email for each in site.account.profiles()] == ["user2@shop.io"]
 
 
+def test_a_row_that_is_imported_unasked_counts_as_sent(
+    site: Site, sample: Samples, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever has one identifier is not looked up, and so never needs no change."""
+    with caplog.at_level(logging.INFO):
+        site.profiles(sample.profile(1), sample.profile(2, first_name=None))
+    assert "Klaviyo took 0 events and 2 profiles in 3 requests and 1 import job." in caplog.text
+
+
 def test_rows_held_back_are_sent_at_the_end_without_any_state(site: Site, sample: Samples) -> None:
     """What comes free by the last answer is sent too, though no STATE waits for it."""
     site.account.refuse_imports({"user1@shop.io": "No."})

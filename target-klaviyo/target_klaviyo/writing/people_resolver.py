@@ -258,6 +258,7 @@ class PeopleResolver:
             if case.steps and not self._joins_list:
                 self._next_step(case)
             else:
+                case.sent = True
                 self._importing[row] = case
                 in_bulk.append(row)
         if in_bulk:
