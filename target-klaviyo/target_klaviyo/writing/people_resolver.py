@@ -165,15 +165,15 @@ class PeopleResolver:
             return
         case.merging = frozenset()
         self._release_subjects(case)
-        if case.refusal is not None and case.refusal[0] == resolution.profile_ids:
-            self._reject(case, case.refusal[1])
-            return
         if taken := resolution.profile_ids & self._subjects.keys():
             self._wait_for(case, self._subjects[min(taken)])
             return
         person = resolution.person
         case.foreign = resolution.foreign
         if person is not None and resolution.foreign and self._waits(case, person):
+            return
+        if case.refusal is not None and case.refusal[0] == resolution.profile_ids:
+            self._reject(case, case.refusal[1])
             return
         self._subjects.update(dict.fromkeys(resolution.profile_ids, case))
         case.subjects = resolution.profile_ids
