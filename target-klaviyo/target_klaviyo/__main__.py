@@ -7,6 +7,7 @@ later.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -17,6 +18,13 @@ from target_klaviyo.errors import RunInterrupted, TargetError
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
+
+_SDK_REMARKS = (
+    "Skipping parse of env var settings",
+    "Parsing env var for settings config",
+    "Reader 'target-klaviyo' completed",
+)
+"""What the SDK does inside; the log tells of it when a variable asks for a log level."""
 
 
 def main() -> NoReturn:
@@ -34,14 +42,14 @@ def run(arguments: Sequence[str]) -> int:
     import click  # noqa: PLC0415
     from singer_sdk.exceptions import SingerSDKError  # noqa: PLC0415
 
-    from target_klaviyo.logs import quiet_sdk  # noqa: PLC0415
     from target_klaviyo.target import TargetKlaviyo  # noqa: PLC0415
 
-    quiet_sdk(os.environ)
+    if not (os.environ.get("TARGET_KLAVIYO_LOGLEVEL") or os.environ.get("LOGLEVEL")):
+        logging.getLogger("target-klaviyo").addFilter(_is_no_remark)
     try:
         TargetKlaviyo.cli.main(list(arguments), prog_name="target-klaviyo", standalone_mode=False)
     except RunInterrupted as interrupted:
-        return interrupted.exit_code
+        return _fail(str(interrupted), interrupted.exit_code)
     except click.ClickException as error:
         return _fail(error.format_message())
     except (TargetError, SingerSDKError) as error:
@@ -54,10 +62,14 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _fail(sentence: str) -> int:
+def _is_no_remark(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith(_SDK_REMARKS)
+
+
+def _fail(sentence: str, code: int = 1) -> int:
     sys.stderr.write(" ".join(sentence.split()) + "\n")
     sys.stderr.flush()
-    return 1
+    return code
 
 
 def _leave(signum: int, _frame: FrameType | None) -> NoReturn:

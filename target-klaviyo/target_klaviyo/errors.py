@@ -14,6 +14,8 @@ RowRejected                    one row is bad: it goes to the rejects file, the 
 
 from __future__ import annotations
 
+import signal
+
 
 class TargetError(Exception):
     """Ends the run; `str()` is the sentence for the user: what, where, what to do."""
@@ -51,7 +53,11 @@ class RunInterrupted(Exception):  # noqa: N818  (a request to stop is no error)
     """A signal asked the run to stop; what was in flight is finished and its STATE printed."""
 
     def __init__(self, signum: int) -> None:
-        super().__init__(f"Stopped by signal {signum}.")
+        super().__init__(
+            f"Stopped by {signal.Signals(signum).name} before the end. Nothing is lost: the last "
+            "STATE stands only for rows that are stored or in the rejects file. Run it again, and "
+            "it goes on from there (an audit begins anew)."
+        )
         self.exit_code = 128 + signum
 
 

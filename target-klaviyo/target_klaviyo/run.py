@@ -47,7 +47,7 @@ class Run:
         self._transform = transform
         self._batch_size_rows = batch_size_rows
         self._parser = RowParser(now=datetime.now(timezone.utc), live_window=settings.live_window)
-        self._stats = RunStats(max_reject_percent=settings.max_reject_percent)
+        self._stats = RunStats(settings.max_reject_percent, settings.rejects_path)
         self.consumer = self._consumer(source)
         self.router = RecordRouter(
             settings, transform, self._parser, self.consumer, self._stats.input
@@ -115,12 +115,13 @@ class Run:
 
     def _repair_writer(self) -> Writer:
         """A writer for what an audit found missing; it never gets a STATE to print."""
-        return self._writer(None, RunStats(max_reject_percent=self._settings.max_reject_percent))
+        settings = self._settings
+        return self._writer(None, RunStats(settings.max_reject_percent, settings.rejects_path))
 
     def _log_summary(self) -> None:
         """Say what the run has done."""
         transform_says = self._transform.summary() if self._transform is not None else []
-        lines = summary(self._stats, self._settings.rejects_path) if self._writes else ()
+        lines = summary(self._stats) if self._writes else ()
         for line in (*lines, *transform_says):
             logger.info("%s", line)
 

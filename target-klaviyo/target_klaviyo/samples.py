@@ -19,7 +19,7 @@ from target_klaviyo.rows.contract import SAMPLE_ID_PREFIX, SAMPLE_PROPERTY, Orig
 from target_klaviyo.rows.identity import read_identifiers
 from target_klaviyo.rows.parser import MAX_UNIQUE_ID_CHARS, RowParser
 from target_klaviyo.text import counted, enumeration
-from target_klaviyo.writing.requests import SendEvents
+from target_klaviyo.writing.event_sink import SendEvents
 
 if TYPE_CHECKING:
     from datetime import datetime

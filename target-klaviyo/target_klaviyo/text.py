@@ -23,6 +23,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def were(count: int) -> str:
+    """The verb that goes with a number of things."""
+    return "was" if count == 1 else "were"
+
+
 def enumeration(parts: Iterable[str], conjunction: str = "and") -> str:
     """`a`, `a and b`, `a, b and c`; of nothing an empty text."""
     *most, last = tuple(parts) or ("",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from target_klaviyo.errors import KlaviyoError
 from target_klaviyo.klaviyo.client import Client
 from target_klaviyo.klaviyo.endpoints import Answer, NoAnswer
 from target_klaviyo.writing.dispatcher import Dispatcher
-from target_klaviyo.writing.requests import SendEvents
+from target_klaviyo.writing.event_sink import SendEvents
 from target_klaviyo.writing.stats import RunStats
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def send_in_vain(answer: Answer | NoAnswer, taken: int = 0) -> Ended:
     """Send one request until the dispatcher gives up, on a clock that jumps to what is due."""
     now, pauses = 100.0, []
     client = FailingClient(answer, taken)
-    dispatcher = Dispatcher(client, concurrency=1, stats=RunStats(10), clock=lambda: now)
+    stats = RunStats(10, Path("rejects"))
+    dispatcher = Dispatcher(client, concurrency=1, stats=stats, clock=lambda: now)
     for _ in range(taken + 1):
         dispatcher.submit(SendEvents([]))
     sentence = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -217,15 +218,39 @@ def test_payloads_too_large_for_the_server_are_split(site: Site, sample: Samples
     assert run.rejects == []
 
 
+REFUSAL = b'{"errors": [{"code": "invalid", "detail": "Something.", "title": "Invalid."}]}'
+
+
 def test_a_refusal_without_pointer_is_narrowed_down(site: Site, sample: Samples) -> None:
     """When a 400 names no row, halves are sent until the guilty row stands alone."""
-    refusal = b'{"errors": [{"code": "invalid", "detail": "Something.", "title": "Invalid."}]}'
     site.account.network.faults.append(
-        Fault(Trouble.ANSWER, path="event-bulk", status=400, body=refusal, times=3)
+        Fault(Trouble.ANSWER, path="event-bulk", status=400, body=REFUSAL, times=3)
     )
     run = site.events(*map(sample.event, range(4)), concurrency=1)
     assert len(site.account.events()) + len(run.rejects) == 4
     assert set(run.reasons) == {"Klaviyo refused it: Something."}
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(400, "Klaviyo refused it: Invalid at the request. "), (413, "Payload too large at ")],
+)
+def test_halving_is_told_once_with_what_klaviyo_said(
+    site: Site, sample: Samples, caplog: pytest.LogCaptureFixture, status: int, said: str
+) -> None:
+    """Whoever watches a run that takes long can read why, without what an answer quotes."""
+    for path in ("event-bulk", "profile-bulk-import-jobs$"):
+        site.account.network.faults.append(
+            Fault(Trouble.ANSWER, path=path, status=status, body=REFUSAL, times=4)
+        )
+    with caplog.at_level(logging.WARNING):
+        site.events(*map(sample.event, range(16)))
+        site.profiles(*map(sample.profile, range(12)))
+    about_events, about_profiles = [each for each in caplog.messages if "in halves" in each]
+    assert said in about_events
+    assert "which of 16 events is" in about_events
+    assert "which of 12 profiles is" in about_profiles
+    assert "Something." not in caplog.text
 
 
 def test_a_flood_of_rejects_stops_the_run(site: Site, sample: Samples) -> None:

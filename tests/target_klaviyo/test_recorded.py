@@ -26,7 +26,7 @@ from target_klaviyo.klaviyo.outcomes import (
     classify,
 )
 from target_klaviyo.klaviyo.rate_limit import RateLimiter
-from target_klaviyo.people.person import Person
+from target_klaviyo.people.resolution import Person
 from target_klaviyo.writing.import_jobs import ImportJob, JobProgress
 
 if TYPE_CHECKING:

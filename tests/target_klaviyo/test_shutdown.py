@@ -135,10 +135,13 @@ def test_a_signal_while_waiting_for_input_prints_what_is_covered(
     process.stdin.flush()
     site.recorder.wait_for("event-bulk-create-jobs")  # the first ten; two more have been read
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=30)
+    output, log = process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGINT
     assert json.loads(output) == {"done": 12}
     assert len(site.account.events()) == 12
+    last = log.decode().splitlines()[-1]
+    assert last.startswith("Stopped by SIGINT before the end. Nothing is lost: ")
+    assert "Run it again" in last
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])

@@ -52,8 +52,8 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.now = 0.0
         self.sent_at: list[tuple[float, str]] = []
-        self.stats = RunStats(100)
         self.path = folder / "rejected.singer"
+        self.stats = RunStats(100, self.path)
         self.tracker = DeliveryTracker(RejectsFile(self.path), self.stats)
         self.dispatchers: list[Dispatcher] = []
 
@@ -74,6 +74,7 @@ class Bench:
         """Send until nothing is left to be sent."""
         sink.flush()
         for _ in range(100_000):
+            sink.enqueue()
             if dispatcher.idle:
                 return
             dispatcher.dispatch()
@@ -117,13 +118,7 @@ GONE = Answer(404, {}, b'{"errors": [{"code": "not_found", "detail": "There is n
 def test_lost_jobs_are_submitted_again_after_pauses_that_grow(bench: Bench, fate: Answer) -> None:
     """What loses import jobs may pass: the second submission waits 1 s, the third 5 s more."""
     dispatcher = bench.dispatcher(lambda call: job("queued", 202) if call.body else fate)
-    sink = ProfileSink(
-        dispatcher,
-        bench.tracker,
-        10,
-        settings=read_settings({"api_key": "k"}),
-        clock=lambda: bench.now,
-    )
+    sink = ProfileSink(dispatcher, bench.tracker, 10, settings=read_settings({"api_key": "k"}))
     sink.add(
         PARSER.parse_profile({"email": "ada@shop.io"}, Origin("profiles", b'{"number":1}', b"{}"))
     )
@@ -133,6 +128,31 @@ def test_lost_jobs_are_submitted_again_after_pauses_that_grow(bench: Bench, fate
         [1.1, 5.1]
     )
     assert bench.rejected == [1]
+
+
+@pytest.mark.parametrize("fate", [job("cancelled"), GONE], ids=["cancelled", "404"])
+def test_a_person_whose_lost_job_was_carried_out_was_sent(bench: Bench, fate: Answer) -> None:
+    """Who is as the row says after it was sent is not among those that needed no change."""
+    attributes = {"email": "ada@shop.io", "external_id": "acc-1", "properties": {}}
+    ada = {"type": "profile", "id": "P1", "attributes": attributes}
+    sent: list[Call] = []
+
+    def answer(call: Call) -> Answer:
+        if call.body:
+            sent.append(call)
+            return job("queued", 202)
+        if call.path != "/api/profiles":
+            return fate
+        return Answer(200, {}, json.dumps({"data": [ada] if len(sent) == 3 else []}).encode())
+
+    dispatcher = bench.dispatcher(answer)
+    sink = ProfileSink(dispatcher, bench.tracker, 10, settings=read_settings({"api_key": "k"}))
+    row = {"email": "ada@shop.io", "external_id": "acc-1"}
+    sink.add(PARSER.parse_profile(row, Origin("profiles", b'{"number":1}', b"{}")))
+    bench.work_off(dispatcher, sink)
+    assert bench.rejected == []
+    assert len(sent) == 3
+    assert bench.stats.said_sent == "0 events and 1 profile"
 
 
 def refusing(bad: set[int], pointer: Callable[[int, int], str]) -> Callable[[Call], Answer]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from target_klaviyo.errors import TooManyRejects
 from target_klaviyo.writing.stats import Progress, RequestRate, RunStats, summary
 
 EVENTS, PROFILES = "bulk event creation", "bulk profile import"
@@ -46,7 +47,7 @@ def test_a_line_says_rows_rejects_jobs_and_requests(
     counts: dict[str, dict[str, int]], jobs: int, request_rates: dict[str, RequestRate], line: str
 ) -> None:
     """Rows by kind, rejects, pending jobs, and requests against each endpoint's budget."""
-    stats = RunStats(10, pending_jobs=jobs)
+    stats = RunStats(10, Path("rejects"), pending_jobs=jobs)
     for name, count in counts.items():
         getattr(stats, name).update(count)
     assert Progress(0.0).line(5.0, stats, request_rates) == line
@@ -56,7 +57,7 @@ def test_lines_come_every_five_seconds_at_most() -> None:
     """The next line is due five seconds after the last one, however late that was."""
     progress = Progress(100.0)
     assert progress.due == 105.0
-    progress.line(109.0, RunStats(10), {})
+    progress.line(109.0, RunStats(10, Path("rejects")), {})
     assert progress.due == 114.0
 
 
@@ -73,16 +74,16 @@ def test_lines_come_every_five_seconds_at_most() -> None:
 )
 def test_requests_are_those_of_the_last_minute(moments: list[tuple[int, int]], lately: int) -> None:
     """Requests are counted since the line of a minute ago, so that they compare with the budget."""
-    progress = Progress(0.0)
+    progress, stats = Progress(0.0), RunStats(10, Path("rejects"))
     line = ""
     for moment, requests in moments:
-        line = progress.line(moment, RunStats(10), {EVENTS: RequestRate(requests, 150)})
+        line = progress.line(moment, stats, {EVENTS: RequestRate(requests, 150)})
     assert f"in the last minute: {lately} of 150 (" in line
 
 
 def test_the_summary_is_a_table_and_what_needs_words() -> None:
     """Rows by kind as a table, then requests, history, troubles, warnings and rejects."""
-    stats = RunStats(max_reject_percent=10)
+    stats = RunStats(10, Path("rejects"))
     stats.seen.update({"events": 12_000, "profiles": 7, "records of invoices": 900})
     stats.stored.update({"events": 11_989, "profiles": 6})
     stats.duplicates["events"] = 10
@@ -90,7 +91,7 @@ def test_the_summary_is_a_table_and_what_needs_words() -> None:
     stats.count_reject("records of invoices", "No account.")
     stats.formerly_true = 46
     stats.requests, stats.jobs, stats.backfilled, stats.rate_limited = 14, 1, 11_000, 2
-    assert list(summary(stats, Path("rejects"))) == [
+    assert list(summary(stats)) == [
         "                       read  stored  merged  rejected",
         "events               12,000  11,989      10         1",
         "profiles                  7       6       0         0",
@@ -107,14 +108,34 @@ def test_the_summary_is_a_table_and_what_needs_words() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("refused", "sentence"),
+    [
+        (0, "all were unfit to be sent; the commonest reason (2) is: No metric. They are in re"),
+        (1, "2 were unfit to be sent, and Klaviyo refused 1; "),
+        (3, "Klaviyo refused all; "),
+    ],
+)
+def test_a_useless_run_says_who_has_refused_its_rows(refused: int, sentence: str) -> None:
+    """The source is only to be mended where its rows are at fault."""
+    stats = RunStats(100, Path("rejects"), records=3, rejected_records=3)
+    for rule in ("No metric.", "No metric.", "No time."):
+        stats.count_reject("events", rule)
+    stats.refused["events"] = refused
+    with pytest.raises(TooManyRejects) as failure:
+        stats.check_all_rejected()
+    assert str(failure.value).startswith(f"Nothing was stored of 3 records recognised: {sentence}")
+    assert ("mend the source" in str(failure.value)) is (refused == 0)
+
+
 def test_the_summary_says_what_became_of_people() -> None:
     """What needed nothing counts as stored, not as sent; what changed hands is told."""
-    stats = RunStats(100)
+    stats = RunStats(100, Path("rejects"))
     stats.stored["profiles"] = 10
     stats.people.update(
         {"looked up": 10, "unchanged": 6, "readdressed": 1, "moved": 1, "merged": 2, "foreign": 1}
     )
-    said = [line for line in summary(stats, Path("rejects")) if line.endswith(".")]
+    said = [line for line in summary(stats) if line.endswith(".")]
     assert said == [
         "Klaviyo took 0 events and 4 profiles in 0 requests and 0 import jobs.",
         "10 people looked up; 6 needed no change.",

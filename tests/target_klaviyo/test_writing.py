@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
-import select
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from target_klaviyo.errors import NothingRecognised, TooManyRejects
 
 if TYPE_CHECKING:
     from tests.target_klaviyo.conftest import Samples, Site
@@ -178,6 +175,15 @@ def test_a_refused_row_does_not_take_along_those_merged_with_it(
     assert [each.email for each in site.account.profiles()] == ["user2@shop.io"]
 
 
+def test_a_row_that_is_imported_unasked_counts_as_sent(
+    site: Site, sample: Samples, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever has one identifier is not looked up, and so never needs no change."""
+    with caplog.at_level(logging.INFO):
+        site.profiles(sample.profile(1), sample.profile(2, first_name=None))
+    assert "Klaviyo took 0 events and 2 profiles in 3 requests and 1 import job." in caplog.text
+
+
 def test_rows_held_back_are_sent_at_the_end_without_any_state(site: Site, sample: Samples) -> None:
     """What comes free by the last answer is sent too, though no STATE waits for it."""
     site.account.refuse_imports({"user1@shop.io": "No."})
@@ -296,69 +302,3 @@ def test_a_schema_may_leave_all_properties_open(
     messages += [sample.record("events", sample.event(1)), sample.state("all")]
     assert site.sync(messages, **settings).states == ["all"]
     assert [event.unique_id for event in site.account.events()] == ["payment-1"]
-
-
-@pytest.mark.parametrize("streams", [["Events"], ["plans", "accounts"]])
-def test_a_run_that_recognises_no_stream_fails_and_prints_no_state(
-    site: Site, streams: list[str]
-) -> None:
-    """A misspelt stream is a mistake in the settings, whose names stand in the last sentence."""
-    messages = [message for each in streams for message in site.messages(each, [{"a": 1}])]
-    with pytest.raises(NothingRecognised) as failure:
-        site.sync(messages)
-    sentence = str(failure.value)
-    named = ("event_streams", "profile_streams", "stream_maps", "transform", *streams)
-    assert [name for name in named if name not in sentence] == []
-    assert site.capture() == ""
-
-
-@pytest.mark.parametrize("bad", [1, 99])
-def test_a_run_that_rejects_all_it_recognised_fails_and_prints_no_state(
-    site: Site, sample: Samples, bad: int
-) -> None:
-    """Fewer than 100 rows are a mistake too when none is good; they are in the rejects file."""
-    with pytest.raises(TooManyRejects) as failure:
-        site.events(*(sample.event(number, metric=None) for number in range(bad)))
-    assert "event_streams" in str(failure.value)
-    assert "The event has no metric." in str(failure.value)
-    assert site.capture() == ""
-    assert len(site.rejects()) == bad
-
-
-def test_a_run_that_klaviyo_refuses_all_rows_of_prints_no_state(
-    site: Site, sample: Samples
-) -> None:
-    """What Klaviyo refuses is no better than what is refused here."""
-    site.account.refuse_imports({"user1@shop.io": "No."})
-    with pytest.raises(TooManyRejects):
-        site.profiles(sample.profile(1))
-    assert site.capture() == ""
-
-
-def test_a_run_without_records_is_a_success(site: Site, sample: Samples) -> None:
-    """Nothing new is nothing wrong, and its STATE is printed."""
-    assert site.sync([sample.schema("plans"), sample.state(1)]).states == [1]
-    assert site.sync([sample.state(2)]).states == [2]
-
-
-def test_an_increment_of_other_streams_alone_is_a_success(site: Site, sample: Samples) -> None:
-    """Where a SCHEMA shows that the settings fit, a quiet hour may bring records of others only."""
-    messages = [sample.schema("events"), *site.messages("plans", [{"a": 1}])]
-    assert site.sync(messages).states == [{"done": 1}]
-
-
-def test_no_state_is_printed_while_all_rows_so_far_are_rejected(
-    site: Site, sample: Samples
-) -> None:
-    """A STATE waits for the first good row, and comes with it."""
-    with site.start() as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(sample.lines(site.messages("events", [sample.event(1, metric=None)])))
-        process.stdin.flush()
-        ready, _, _ = select.select([process.stdout], [], [], 4)
-        assert not ready
-        rest = [sample.record("events", sample.event(2)), sample.state("all")]
-        out, _ = process.communicate(sample.lines(rest), timeout=60)
-    assert process.returncode == 0
-    assert out.splitlines()[-1] == b'"all"'

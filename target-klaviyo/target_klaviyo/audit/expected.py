@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from target_klaviyo.rows.contract import Origin, ProfileRow
+from target_klaviyo.rows.contract import Origin, ProfileRow, merge_profiles
 from target_klaviyo.rows.identity import IDENTIFIER_KINDS, SILENT_DOMAIN
-from target_klaviyo.rows.merging import merge_profiles
 
 if TYPE_CHECKING:
     import sqlite3

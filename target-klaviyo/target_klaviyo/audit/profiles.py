@@ -9,7 +9,7 @@ import orjson
 
 from target_klaviyo.audit.expected import anchors, who
 from target_klaviyo.audit.found import found_profiles
-from target_klaviyo.people.differences import alike, flat
+from target_klaviyo.people.changes import alike, flat
 from target_klaviyo.people.lookups import PEOPLE_PER_PAGE
 from target_klaviyo.rows.identity import SILENT_DOMAIN
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from target_klaviyo.rows.contract import Origin
-from target_klaviyo.singer.input_stats import InputStats
-from target_klaviyo.singer.router import RecordRouter
+from target_klaviyo.singer.router import InputStats, RecordRouter
 from target_klaviyo.writing.reject_entries import parsed
 
 if TYPE_CHECKING:

@@ -17,32 +17,39 @@ its anchor is left alone. (docs/klaviyo.md: People)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Mapping
 
-    from target_klaviyo.people.person import Person
+    from target_klaviyo.rows.contract import ProfileRow
 
 
-@dataclass(frozen=True, slots=True)
-class Identifiers:
-    """What a row says about whose it is.
+@dataclass(frozen=True)
+class Person:
+    """A profile of Klaviyo's: its address in lower case, and `attributes` all that is shown."""
 
-    Attributes:
-        anchor: its `external_id`.
-        email: its address in lower case, None without one.
-        also_known_as: further external ids that are this person's, by which it may be anchored.
-    """
-
-    anchor: str
+    id: str
     email: str | None
-    also_known_as: frozenset[str] = frozenset()
+    external_id: str | None
+    attributes: Mapping[str, Any]
 
     @property
-    def external_ids(self) -> frozenset[str]:
-        """Every external id that is this person's."""
-        return self.also_known_as | {self.anchor}
+    def is_nameless(self) -> bool:
+        """Whether nothing but an external id tells who it is, so that it is nobody else's."""
+        return not self.email and not self.attributes.get("phone_number")
+
+    @classmethod
+    def shown(cls, resource: Mapping[str, Any]) -> Person:
+        """The person in a JSON:API resource of `GET /api/profiles`."""
+        attributes = resource["attributes"]
+        email, external_id = attributes.get("email"), attributes.get("external_id")
+        return cls(
+            id=resource["id"],
+            email=email.strip().lower() if isinstance(email, str) and email.strip() else None,
+            external_id=str(external_id) if external_id else None,
+            attributes=attributes,
+        )
 
 
 @dataclass(frozen=True)
@@ -69,23 +76,23 @@ class Resolution:
         return frozenset(each.id for each in (self.person, *self.former) if each is not None)
 
 
-def resolve(identifiers: Identifiers, found: Iterable[Person]) -> Resolution:
+def resolve(row: ProfileRow, found: Collection[Person]) -> Resolution:
     """Decide by what Klaviyo holds under the row's identifiers.
 
     `found` are the profiles that bear one of them; others among them are passed over.
     """
-    people = list({person.id: person for person in found}.values())
-    addressed = next((it for it in people if it.email and it.email == identifiers.email), None)
-    ours = [person for person in people if person.external_id in identifiers.external_ids]
-    ours.sort(key=lambda person: (person.external_id != identifiers.anchor, person.id))
+    anchor, email, external_ids = row.anchor, row.email, row.external_ids
+    addressed = next((it for it in found if it.email and it.email == email), None)
+    ours = [person for person in found if person.external_id in external_ids]
+    ours.sort(key=lambda person: (person.external_id != anchor, person.id))
     person = addressed or next(iter(ours), None)
     if person is None:
         return Resolution(None)
-    foreign = person.external_id not in {None, *identifiers.external_ids}
+    foreign = person.external_id not in {None, *external_ids}
     return Resolution(
         person,
         former=tuple(each for each in ours if each is not person),
-        sets_anchor=not foreign and person.external_id != identifiers.anchor,
-        sets_email=addressed is None and identifiers.email is not None,
+        sets_anchor=not foreign and person.external_id != anchor,
+        sets_email=addressed is None and email is not None,
         foreign=foreign,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import orjson
 
+from target_klaviyo.rows.identity import identity_of
 from target_klaviyo.rows.values import serialise
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ LOCATION_FIELDS = frozenset(
 )
 LOCATION_COORDINATES = frozenset({"latitude", "longitude"})
 WITH_FIELDS_WITHIN = frozenset({"properties", "location"})
-CLEARED_LOCATION = frozenset(f"location.{name}" for name in LOCATION_FIELDS | LOCATION_COORDINATES)
+CLEARED_LOCATION = dict.fromkeys(LOCATION_FIELDS | LOCATION_COORDINATES)
 """What a null location clears: field by field, so that a later row can set one of them again."""
 
 
@@ -87,9 +88,7 @@ class ProfileRow:
     """A valid profile, or several of one identity merged into one.
 
     Attributes:
-        attributes: what is set, as JSON: Klaviyo's attributes with `properties`, no nulls.
-        cleared_properties: names of properties to clear.
-        cleared_attributes: names of attributes to clear, `location.city` for one within.
+        attributes: Klaviyo's attributes with `properties` and `location`, as JSON; a null clears.
         parts: the rows merged into this one, oldest first; empty for a row as it came.
         alone: never merged, so that a refusal concerns this row and no other.
         also_known_as: further external ids under which Klaviyo may know this person. Klaviyo is
@@ -100,13 +99,27 @@ class ProfileRow:
     identity: Identity
     profile_id: str | None
     attributes: bytes
-    cleared_properties: frozenset[str]
-    cleared_attributes: frozenset[str]
     warnings: list[str]
     epoch: int = 0
     parts: list[ProfileRow] = field(default_factory=list)
     alone: bool = False
     also_known_as: tuple[str, ...] = ()
+
+    @property
+    def email(self) -> str | None:
+        """Its address in lower case."""
+        return dict(self.identity).get("email")
+
+    @property
+    def anchor(self) -> str | None:
+        """Its `external_id`, which never changes."""
+        return dict(self.identity).get("external_id")
+
+    @property
+    def external_ids(self) -> frozenset[str]:
+        """Every external id that is its person's."""
+        anchor = self.anchor
+        return frozenset(self.also_known_as if anchor is None else (anchor, *self.also_known_as))
 
     @property
     def claims(self) -> Identity:
@@ -119,26 +132,13 @@ class ProfileRow:
     def fields(self) -> dict[str, Any]:
         """What the row sets, and a null for each single field that it clears."""
         fields: dict[str, Any] = orjson.loads(self.attributes)
-        for name in self.cleared_properties:
-            fields.setdefault("properties", {})[name] = None
-        for name in self.cleared_attributes:
-            outer, _, inner = name.partition(".")
-            if inner:
-                fields.setdefault(outer, {})[inner] = None
-            else:
-                fields[outer] = None
         return fields
-
-
-def bytes_to_clear(names: frozenset[str]) -> int:
-    """Bytes that the names of properties to clear take in a profile."""
-    return len(serialise(list(names)))
 
 
 def attributes_with_nulls(row: ProfileRow) -> dict[str, Any]:
     """What the row sets, and a null for all that it clears; a whole location is one null."""
     attributes = row.fields()
-    if row.cleared_attributes >= CLEARED_LOCATION:
+    if attributes.get("location") == CLEARED_LOCATION:
         attributes["location"] = None
     return attributes
 
@@ -146,7 +146,10 @@ def attributes_with_nulls(row: ProfileRow) -> dict[str, Any]:
 def without_nulls(
     fields: Mapping[str, Any],
 ) -> tuple[dict[str, Any], frozenset[str], frozenset[str]]:
-    """What fields set, and the names of the properties and of the attributes that they clear."""
+    """What fields set, and the names of the properties and of the attributes that they clear.
+
+    An attribute within another is named like `location.city`.
+    """
     kept: dict[str, Any] = {}
     cleared: dict[str, set[str]] = {"properties": set(), "location": set(), "": set()}
     for name, value in fields.items():
@@ -161,6 +164,34 @@ def without_nulls(
             kept[name] = value
     attributes = cleared[""].union(f"location.{name}" for name in cleared["location"])
     return kept, frozenset(cleared["properties"]), frozenset(attributes)
+
+
+def merge_profiles(earlier: ProfileRow, later: ProfileRow) -> ProfileRow | None:
+    """Two rows of one identity as one; per field the later one wins, a null as any other value.
+
+    Returns None when together they would be too large for one profile.
+    """
+    attributes = serialise(updated(earlier.fields(), later.fields()))
+    if len(attributes) > MAX_PROFILE_BYTES:
+        return None
+    return ProfileRow(
+        later.origin,
+        identity_of({**dict(earlier.identity), **dict(later.identity)}),
+        later.profile_id or earlier.profile_id,
+        attributes,
+        [],
+        epoch=earlier.epoch,
+        also_known_as=(later if "external_id" in dict(later.identity) else earlier).also_known_as,
+        parts=[*(earlier.parts or [earlier]), *(later.parts or [later])],
+    )
+
+
+def updated(fields: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields with later ones over them, property by property and place by place."""
+    both = {**fields, **later}
+    for name in WITH_FIELDS_WITHIN & fields.keys() & later.keys():
+        both[name] = {**fields[name], **later[name]}
+    return both
 
 
 class RowReceiver(Protocol):

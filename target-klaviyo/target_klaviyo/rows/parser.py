@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
-from functools import lru_cache
 from typing import Any
 
 from target_klaviyo.errors import RowRejected
 from target_klaviyo.rows.contract import (
+    CLEARED_LOCATION,
     LOCATION_COORDINATES,
     LOCATION_FIELDS,
     MAX_PROFILE_BYTES,
@@ -16,7 +16,6 @@ from target_klaviyo.rows.contract import (
     EventRow,
     Origin,
     ProfileRow,
-    bytes_to_clear,
     without_nulls,
 )
 from target_klaviyo.rows.flat import EVENT_OBJECTS, PROFILE_OBJECTS, nested
@@ -138,23 +137,14 @@ class RowParser:
         row = nested(row, PROFILE_OBJECTS)
         _refuse_unknown(row, PROFILE_FIELDS | {"also_known_as"}, "a profile")
         identifiers, warnings = read_identifiers(row)
-        attributes, cleared_properties, cleared_attributes = without_nulls(
-            _fields(row, TEXT_ATTRIBUTES)
-        )
         identity = identity_of(identifiers)
         profile_id = identifiers.pop("id", None)
-        serialised = serialise({**identifiers, **attributes})
-        if len(serialised) + bytes_to_clear(cleared_properties) > MAX_PROFILE_BYTES:
+        attributes = serialise({**identifiers, **_fields(row, TEXT_ATTRIBUTES)})
+        if len(attributes) > MAX_PROFILE_BYTES:
             raise RowRejected("The profile is larger than 100 KB.")
+        also_known_as = _other_ids(row.get("also_known_as"))
         return ProfileRow(
-            origin,
-            identity,
-            profile_id,
-            serialised,
-            _shared(cleared_properties),
-            _shared(cleared_attributes),
-            warnings,
-            also_known_as=_other_ids(row.get("also_known_as")),
+            origin, identity, profile_id, attributes, warnings, also_known_as=also_known_as
         )
 
     def _time(self, value: object, what: str) -> tuple[datetime, str]:
@@ -180,12 +170,6 @@ class RowParser:
             return time
         bound, _ = self._time(row[name], f"The event's {name}")
         return outermost(bound, time)
-
-
-@lru_cache(maxsize=1024)
-def _shared(names: frozenset[str]) -> frozenset[str]:
-    """One set for all rows that clear the same names, as most rows of a source do."""
-    return names
 
 
 def _other_ids(value: object) -> tuple[str, ...]:
@@ -220,17 +204,18 @@ def _fields(profile: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]
         name: None if profile[name] is None else _text(profile[name], name)
         for name in names & profile.keys()
     }
-    if "location" in profile:
-        fields["location"] = _location(profile["location"])
-    fields["properties"] = _object(profile.get("properties"), "The profile's properties")
-    check_properties(fields["properties"], "The profile's property")
+    if "location" in profile and (location := _location(profile["location"])):
+        fields["location"] = location
+    if properties := _object(profile.get("properties"), "The profile's properties"):
+        check_properties(properties, "The profile's property")
+        fields["properties"] = properties
     return fields
 
 
 def _location(location: object) -> dict[str, Any]:
     """The location's fields; a null one is a null in each of them."""
     if location is None:
-        return dict.fromkeys(LOCATION_FIELDS | LOCATION_COORDINATES)
+        return CLEARED_LOCATION
     if not isinstance(location, Mapping):
         raise RowRejected("The profile's location is not an object.")
     _refuse_unknown(location, LOCATION_FIELDS | LOCATION_COORDINATES, "a location")

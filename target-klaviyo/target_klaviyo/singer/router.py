@@ -3,20 +3,58 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from target_klaviyo.errors import RowRejected
-from target_klaviyo.rows.contract import REJECTED_BY_MAPPER, EventRow
-from target_klaviyo.singer import mapper_rejects
+from target_klaviyo.errors import NothingRecognised, RowRejected
+from target_klaviyo.rows.contract import REJECTED_BY_MAPPER, EventRow, Origin
+from target_klaviyo.rows.values import serialise
+from target_klaviyo.text import counted, enumeration
 
 if TYPE_CHECKING:
     from target_klaviyo.config import Settings
-    from target_klaviyo.rows.contract import Origin, RowKind, RowReceiver
+    from target_klaviyo.rows.contract import RowKind, RowReceiver
     from target_klaviyo.rows.parser import RowParser
-    from target_klaviyo.singer.input_stats import InputStats
     from target_klaviyo.singer.transforms import Transform
 
 logger = logging.getLogger("target-klaviyo")
+
+MAPPER_REJECTS_STREAM = "rejects"
+MAX_STREAMS_NAMED = 10
+
+
+@dataclass
+class InputStats:
+    """Counts of one input.
+
+    Attributes:
+        recognised: a stream has been announced, or a record read, that means something here.
+        ignored: records of streams that mean nothing here, by stream.
+        warnings: by what they say of a row, in words that follow "3 times".
+    """
+
+    recognised: bool = False
+    ignored: Counter[str] = field(default_factory=Counter)
+    warnings: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def ignored_streams(self) -> str:
+        """Their names, as many as anybody wants to read."""
+        names = sorted(self.ignored)
+        more = len(names) - MAX_STREAMS_NAMED
+        if more > 0:
+            names[MAX_STREAMS_NAMED:] = [f"{more:,} more"]
+        return enumeration(names)
+
+    def check(self) -> None:
+        """Raise NothingRecognised when there were records and not one stream that is known."""
+        if self.ignored and not self.recognised:
+            raise NothingRecognised(
+                f"Not one of {counted(self.ignored.total(), 'record')} was recognised, of the "
+                f"streams {self.ignored_streams}: name those that hold rows in 'event_streams' or "
+                "'profile_streams', make rows of them by 'stream_maps', or set 'transform'."
+            )
 
 
 class RecordRouter:
@@ -50,7 +88,7 @@ class RecordRouter:
             self._take_row("profile", record, origin)
         elif self._transform is not None and stream in self._raw_streams:
             self._take_raw(self._transform, stream, record, origin)
-        elif stream != mapper_rejects.STREAM or not self._take_mapper_reject(record, origin):
+        elif stream != MAPPER_REJECTS_STREAM or not self._take_mapper_reject(record, origin):
             self._stats.ignored[stream] += 1
             return False
         self._stats.recognised = True
@@ -113,18 +151,29 @@ class RecordRouter:
             self._take_row(kind, row, origin)
 
     def _take_mapper_reject(self, record: object, origin: Origin) -> bool:
-        """Put what a mapper has rejected among the rejects; False when it is no such thing."""
-        label = REJECTED_BY_MAPPER
-        try:
-            reject = mapper_rejects.mapper_reject(record)
-        except RowRejected as unreadable:
-            self._receiver.count_read(label)
-            self._receiver.take_reject(label, unreadable, origin)
-            return True
-        if reject is None:
+        """Put what a mapper has rejected among the rejects; False when it is no such thing.
+
+        A mapper before the target tells of it as {stream, record, reason} and, where it knows them,
+        `key_properties`. As the raw record it can be replayed, through a transform, once the cause
+        is mended.
+        """
+        told = record if isinstance(record, dict) else {}
+        stream, raw, reason = (told.get(name) for name in ("stream", "record", "reason"))
+        if not isinstance(stream, str) or not isinstance(raw, dict) or not isinstance(reason, str):
             return False
-        self._receiver.count_read(label)
-        raw_origin, rejection = reject
-        self._receiver.take_reject(label, rejection, raw_origin)
+        self._receiver.count_read(REJECTED_BY_MAPPER)
+        message = {"type": "RECORD", "stream": stream, "record": raw}
+        schema: dict[str, Any] = {
+            "type": "SCHEMA",
+            "stream": stream,
+            "schema": {"properties": {}},
+            "key_properties": told.get("key_properties") or [],
+        }
+        try:
+            raw_origin = Origin(stream, serialise(message), serialise(schema))
+        except RowRejected as unreadable:
+            self._receiver.take_reject(REJECTED_BY_MAPPER, unreadable, origin)
+            return True
+        self._receiver.take_reject(REJECTED_BY_MAPPER, RowRejected(reason), raw_origin)
         origin.rejected = True
         return True

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from target_klaviyo.rows.contract import merge_profiles
 from target_klaviyo.rows.identity import Relation, relation
-from target_klaviyo.rows.merging import merge_profiles
 from target_klaviyo.writing.payloads import BODY_OVERHEAD, event_size, profile_size
 
 if TYPE_CHECKING:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from target_klaviyo.klaviyo.endpoints import BULK_PROFILES, IMPORT_ERRORS, IMPORT_JOB
 from target_klaviyo.klaviyo.outcomes import ApiError, Decisive, Success
+from target_klaviyo.text import counted
 from target_klaviyo.writing.import_jobs import (
+    ERRORS_PER_PAGE,
     MAX_SUBMISSIONS,
     RESUBMISSION_PAUSES,
     ImportJob,
     JobProgress,
 )
-from target_klaviyo.writing.payloads import profiles_at
-from target_klaviyo.writing.requests import AskStatus, ReadErrors, SubmitProfiles
-from target_klaviyo.writing.sink import halves
+from target_klaviyo.writing.payloads import bulk_import, profiles_at
+from target_klaviyo.writing.pool import Request
+from target_klaviyo.writing.sink import halves, tell_of_halving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from target_klaviyo.klaviyo.endpoints import Call
     from target_klaviyo.rows.contract import ProfileRow
     from target_klaviyo.writing.dispatcher import Dispatcher
     from target_klaviyo.writing.stats import RunStats
@@ -32,21 +37,55 @@ Ended = tuple["Sequence[ProfileRow]", "Mapping[ProfileRow, ApiError]"]
 _NONE: Ended = (), {}
 
 
+@dataclass(eq=False)
+class SubmitProfiles(Request):
+    """A bulk import of profiles, for the `submissions`-th time."""
+
+    rows: Sequence[ProfileRow]
+    list_id: str | None
+    submissions: int = 1
+    endpoint = BULK_PROFILES
+
+    def call(self) -> Call:
+        """POST /api/profile-bulk-import-jobs."""
+        return self.endpoint.call(bulk_import(self.rows, self.list_id))
+
+
+@dataclass(eq=False)
+class AskStatus(Request):
+    """How far an import job is."""
+
+    job: ImportJob
+    endpoint = IMPORT_JOB
+
+    def call(self) -> Call:
+        """GET /api/profile-bulk-import-jobs/{id}."""
+        return self.endpoint.call(of=self.job.id)
+
+
+@dataclass(eq=False)
+class ReadErrors(Request):
+    """A page of a job's import errors."""
+
+    job: ImportJob
+    cursor: str | None = None
+    endpoint = IMPORT_ERRORS
+
+    def call(self) -> Call:
+        """GET /api/profile-bulk-import-jobs/{id}/import-errors."""
+        query = {"page[size]": str(ERRORS_PER_PAGE)}
+        if self.cursor is not None:
+            query["page[cursor]"] = self.cursor
+        return self.endpoint.call(of=self.job.id, query=query)
+
+
 class BulkImporter:
     """Imports profiles in bulk."""
 
-    def __init__(
-        self,
-        dispatcher: Dispatcher,
-        stats: RunStats,
-        *,
-        list_id: str | None,
-        clock: Callable[[], float],
-    ) -> None:
+    def __init__(self, dispatcher: Dispatcher, stats: RunStats, list_id: str | None) -> None:
         self._dispatcher = dispatcher
         self._stats = stats
         self._list_id = list_id
-        self._clock = clock
 
     def submit(self, rows: Sequence[ProfileRow]) -> None:
         """Import rows, as many as one request can hold."""
@@ -66,7 +105,7 @@ class BulkImporter:
             identifier = outcome.document["data"]["id"]
             self._stats.jobs += 1
             self._stats.pending_jobs += 1
-            job = ImportJob(identifier, rows, request.submissions, self._clock())
+            job = ImportJob(identifier, rows, request.submissions, self._dispatcher.clock())
             self._dispatcher.submit_later(AskStatus(job), job.pause)
             return _NONE
         failed: dict[ProfileRow, ApiError] = {}
@@ -78,12 +117,14 @@ class BulkImporter:
         if failed:
             self._submit_again([row for row in rows if row not in failed])
         else:
-            self._submit_halves(rows)
+            self._submit_halves(rows, outcome.errors[0])
         return (), failed
 
     def _status_told(self, job: ImportJob, outcome: Decisive) -> Ended:
         if isinstance(outcome, Success):
-            progress = job.observe(outcome.document, self._clock(), datetime.now(timezone.utc))
+            progress = job.observe(
+                outcome.document, self._dispatcher.clock(), datetime.now(timezone.utc)
+            )
         else:
             progress = job.vanish()
         if progress is JobProgress.PENDING:
@@ -110,7 +151,7 @@ class BulkImporter:
             return others, job.failures
         if len(others) == len(job.rows) == 1:
             return (), {others[0]: _UNEXPLAINED}
-        self._submit_halves(others)
+        self._submit_halves(others, _UNEXPLAINED)
         return (), job.failures
 
     def _resubmit(self, job: ImportJob) -> Ended:
@@ -122,7 +163,8 @@ class BulkImporter:
         why = f"The import job {job.lost_because}, {job.submissions} times over."
         return (), dict.fromkeys(job.rows, ApiError("", why, why, ""))
 
-    def _submit_halves(self, rows: Sequence[ProfileRow]) -> None:
+    def _submit_halves(self, rows: Sequence[ProfileRow], error: ApiError) -> None:
+        tell_of_halving(self._stats, counted(len(rows), "profile"), error)
         for half in halves(rows):
             self._submit_again(half)
 

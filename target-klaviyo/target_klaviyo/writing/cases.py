@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from target_klaviyo.klaviyo import endpoints
 from target_klaviyo.people import changes
-from target_klaviyo.people.lookups import lookup
-from target_klaviyo.people.resolution import Identifiers
 from target_klaviyo.rows.contract import ProfileRow
 from target_klaviyo.writing.payloads import single_import
-from target_klaviyo.writing.requests import Request
+from target_klaviyo.writing.pool import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from target_klaviyo.klaviyo.endpoints import Call
     from target_klaviyo.klaviyo.outcomes import ApiError
     from target_klaviyo.people.lookups import Kind
-    from target_klaviyo.people.person import Person
 
 
 @dataclass(slots=True, eq=False)
@@ -30,45 +26,38 @@ class Case:
     """A row on its way to its person; there are many at a time, so they are kept small.
 
     Attributes:
-        identifiers: what the row says about whose it is.
         named: profiles that Klaviyo has named as bearing an identifier of the row.
         steps: what is yet to be done, in order; a row among them is to be imported.
         rounds: how often a step was refused.
+        refusal: the profiles that the refused step was about, and why it was; None when that may
+            pass by itself.
         merging: profiles that Klaviyo has been asked to merge.
         waits_for: a row that has, or may take along, the profile this one has found.
         waiting: the rows that wait so for this one.
         ahead_of: the row it should have waited for, which waits for it in turn.
-        wrote: something was changed in Klaviyo.
+        sent: something was sent to change Klaviyo, whatever became of it.
         foreign: its profile keeps an external id of somebody else's.
     """
 
     row: ProfileRow
-    identifiers: Identifiers = field(init=False)
     named: frozenset[str] = frozenset()
     steps: tuple[Step, ...] = ()
     subjects: frozenset[str] = frozenset()
     rounds: int = 0
+    refusal: tuple[frozenset[str], ApiError] | None = None
     merging: frozenset[str] = frozenset()
     merge_looks: int = 0
     waits_for: Case | None = None
     waiting: tuple[Case, ...] = ()
     ahead_of: Case | None = None
     times_ahead: int = 0
-    wrote: bool = False
+    sent: bool = False
     foreign: bool = False
-
-    def __post_init__(self) -> None:
-        identity = dict(self.row.identity)
-        self.identifiers = Identifiers(
-            identity.get("external_id", ""),
-            identity.get("email"),
-            frozenset(self.row.also_known_as),
-        )
 
     @property
     def is_anchored(self) -> bool:
         """Whether Klaviyo may know the person by two identifiers, under two profiles."""
-        return self.row.profile_id is None and self.identifiers.anchor != ""
+        return self.row.profile_id is None and self.row.anchor is not None
 
     def values(self, kind: Kind) -> Collection[str]:
         """The identifiers of a kind by which the row is asked about.
@@ -76,71 +65,12 @@ class Case:
         An address as it came and in lower case; `id` are profiles that Klaviyo has named.
         """
         if kind == "external_id":
-            return self.identifiers.external_ids
+            return self.row.external_ids
         if kind == "id":
             return self.named
-        if self.identifiers.email is None:
+        if self.row.email is None:
             return frozenset()
-        return {self.identifiers.email, orjson.loads(self.row.attributes)["email"]}
-
-
-@dataclass(eq=False)
-class Inquiry:
-    """What is asked about some rows, and who was found so far.
-
-    Attributes:
-        counts: whether it is under way now, and does not wait for something to pass.
-        unanswered: requests without an answer.
-        refused: rows whose identifiers Klaviyo does not take in a question.
-    """
-
-    cases: Sequence[Case]
-    counts: bool
-    unanswered: int = 0
-    asked_addresses: bool = False
-    people: dict[str, Person] = field(default_factory=dict)
-    refused: dict[Case, ApiError] = field(default_factory=dict)
-
-    @property
-    def unseen_addresses(self) -> set[str]:
-        """Addresses that none of those found so far has."""
-        seen = {person.email for person in self.people.values()}
-        return {
-            spelling
-            for case in self.cases
-            if case.identifiers.email not in seen and case not in self.refused
-            for spelling in case.values("email")
-        }
-
-    def found(self) -> Iterator[tuple[Case, list[Person]]]:
-        """The people who may be a row's, for each row that could be asked about."""
-        by_external_id: dict[str | None, list[Person]] = defaultdict(list)
-        by_email: dict[str | None, list[Person]] = defaultdict(list)
-        for person in self.people.values():
-            by_external_id[person.external_id].append(person)
-            by_email[person.email].append(person)
-        for case in self.cases:
-            if case in self.refused:
-                continue
-            people = [it for each in case.identifiers.external_ids for it in by_external_id[each]]
-            if case.identifiers.email is not None:
-                people += by_email[case.identifiers.email]
-            yield case, people
-
-
-@dataclass(eq=False)
-class LookUpPeople(Request):
-    """A page of the people who bear one of these identifiers."""
-
-    inquiry: Inquiry
-    kind: Kind
-    values: Sequence[str]
-    cursor: str | None = None
-    endpoint = endpoints.PROFILES
-
-    def call(self) -> Call:
-        """GET /api/profiles."""
-        return lookup(self.kind, self.values, self.cursor)
+        return {self.row.email, orjson.loads(self.row.attributes)["email"]}
 
 
 @dataclass(eq=False)

@@ -30,8 +30,8 @@ class Checkpoints:
         self.epoch = 0
         self._outstanding = {0: 0}
         self._oldest = 0
-        self._closed: deque[tuple[int, Any]] = deque()
-        self._state: list[Any] = []
+        self._closed: deque[tuple[int, bytes]] = deque()
+        self._state: bytes | None = None
         self._last_set = -SECONDS_BETWEEN_CHECKPOINTS
 
     def count_in(self) -> int:
@@ -56,34 +56,36 @@ class Checkpoints:
     def due(self, now: float) -> float:
         """When the next checkpoint is, or a STATE has waited for long; infinite when none waits."""
         due = self._last_set + SECONDS_BETWEEN_CHECKPOINTS
-        return due if self._state or (self._closed and due > now) else math.inf
+        return due if self._state is not None or (self._closed and due > now) else math.inf
 
     def overdue_epoch(self, now: float) -> int | None:
         """The last epoch that a STATE has waited for long, if there is one."""
         waited_long = now - self._last_set >= SECONDS_BETWEEN_CHECKPOINTS
         return self._closed[-1][0] if self._closed and waited_long else None
 
-    def remember_state(self, value: Any) -> None:
+    def remember_state(self, value: bytes) -> None:
         """A STATE came; it replaces one that has no checkpoint yet."""
-        self._state = [value]
+        self._state = value
 
     def set_checkpoint(self, now: float, *, force: bool = False) -> None:
         """Close the epoch when a STATE waits and the last checkpoint is long enough ago."""
-        if not self._state or not (force or now - self._last_set >= SECONDS_BETWEEN_CHECKPOINTS):
+        is_due = force or now - self._last_set >= SECONDS_BETWEEN_CHECKPOINTS
+        if self._state is None or not is_due:
             return
         self._last_set = now
-        self._closed.append((self.epoch, self._state.pop()))
+        self._closed.append((self.epoch, self._state))
+        self._state = None
         self.epoch += 1
         self._outstanding[self.epoch] = 0
 
-    def covered(self) -> list[Any]:
-        """The newest STATE that has become covered, in a list; empty when none has."""
-        found: list[Any] = []
+    def covered(self) -> bytes | None:
+        """The newest STATE that has become covered since this was asked last, if one has."""
+        found = None
         while self._oldest < self.epoch and not self._outstanding[self._oldest]:
             del self._outstanding[self._oldest]
             self._oldest += 1
         while self._closed and self._closed[0][0] < self._oldest:
-            found = [self._closed.popleft()[1]]
+            found = self._closed.popleft()[1]
         return found
 
 
@@ -111,6 +113,7 @@ class DeliveryTracker:
     def book_refused(self, label: str, row: EventRow | ProfileRow, error: ApiError) -> None:
         """Klaviyo has refused a row."""
         self.write_reject(label, RowRejected(error.reason, rule=error.rule), row.origin)
+        self.stats.refused[label] += 1
         self._release(row)
 
     def _release(self, row: EventRow | ProfileRow) -> None:
@@ -127,14 +130,6 @@ class DeliveryTracker:
         self.stats.rejected_records += not origin.rejected
         self._rejects.write(origin, rejection.reason)
         self.stats.count_reject(label, rejection.rule)
-
-    def check_reject_share(self) -> None:
-        """Raise TooManyRejects when the rejects speak of a systemic fault."""
-        self.stats.check_reject_share(self._rejects.path)
-
-    def check_all_rejected(self) -> None:
-        """Raise TooManyRejects when nothing at all was sent, for rejects."""
-        self.stats.check_all_rejected(self._rejects.path)
 
     def persist_rejects(self) -> None:
         """Make the rejects so far outlive this process."""

@@ -9,6 +9,7 @@ import heapq
 import itertools
 import math
 from collections import Counter, deque
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.klaviyo.endpoints import (
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from target_klaviyo.klaviyo.client import Client
     from target_klaviyo.klaviyo.outcomes import Decisive
-    from target_klaviyo.writing.requests import Request
+    from target_klaviyo.writing.pool import Request
     from target_klaviyo.writing.stats import RunStats
 
 ENDPOINTS_BY_URGENCY = (
@@ -49,14 +50,23 @@ ENDPOINTS_BY_URGENCY = (
 
 
 class Dispatcher:
-    """Queues and the pool of `concurrency` threads; one thread uses it."""
+    """Queues and the pool of `concurrency` threads; one thread uses it.
+
+    Attributes:
+        clock: seconds of a monotonic clock.
+    """
 
     def __init__(
-        self, client: Client, *, concurrency: int, stats: RunStats, clock: Callable[[], float]
+        self,
+        client: Client,
+        *,
+        concurrency: int,
+        stats: RunStats,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._client = client
         self._stats = stats
-        self._clock = clock
+        self.clock = clock
         policy = RetryPolicy(client.api_url, safe="nothing up to the last STATE is lost")
         self._exchange = Exchange(policy, clock)
         self._ready: dict[Endpoint, deque[Request]] = {
@@ -77,11 +87,15 @@ class Dispatcher:
 
     def submit_later(self, request: Request, seconds: float) -> None:
         """Queue a request in a while."""
-        heapq.heappush(self._delayed, (self._clock() + seconds, next(self._order), request))
+        heapq.heappush(self._delayed, (self.clock() + seconds, next(self._order), request))
 
     def backlog(self, endpoint: Endpoint) -> int:
         """Requests that wait for a place or a budget."""
         return len(self._ready[endpoint])
+
+    def under_way(self, endpoint: Endpoint) -> int:
+        """Requests that wait for a place or a budget, or for their answer."""
+        return self.backlog(endpoint) + self._in_flight[endpoint]
 
     @property
     def in_flight(self) -> int:
@@ -121,7 +135,7 @@ class Dispatcher:
 
     def dispatch(self) -> None:
         """Send what may be sent now."""
-        now = self._clock()
+        now = self.clock()
         while self._delayed and self._delayed[0][0] <= now:
             self.submit_first(heapq.heappop(self._delayed)[2])
         for endpoint, queue in self._ready.items():
@@ -140,7 +154,7 @@ class Dispatcher:
                 for each, queue in self._ready.items()
                 if queue and self._has_place(each)
             ]
-            due = min(due, self._clock() + min(delays, default=math.inf))
+            due = min(due, self.clock() + min(delays, default=math.inf))
         return due
 
     def _has_place(self, endpoint: Endpoint) -> bool:
@@ -152,7 +166,7 @@ class Dispatcher:
 
     def sleep_until(self, due: float, source: Any = None) -> bool:
         """Sleep until then, until an answer comes, or `source` can be read (returned)."""
-        seconds = None if due == math.inf else max(0.0, due - self._clock())
+        seconds = None if due == math.inf else max(0.0, due - self.clock())
         return self._pool.sleep(seconds, source)
 
     def wake(self) -> None:

@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from target_klaviyo.klaviyo.endpoints import BULK_EVENTS
 from target_klaviyo.klaviyo.outcomes import Success
+from target_klaviyo.text import counted
 from target_klaviyo.writing.batches import MAX_EVENTS, EventBatcher
-from target_klaviyo.writing.payloads import events_at
-from target_klaviyo.writing.requests import SendEvents
-from target_klaviyo.writing.sink import Sink
+from target_klaviyo.writing.payloads import bulk_events, entries, events_at
+from target_klaviyo.writing.pool import Request
+from target_klaviyo.writing.sink import Sink, tell_of_halving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from target_klaviyo.klaviyo.endpoints import Call
     from target_klaviyo.klaviyo.outcomes import ApiError, Decisive
     from target_klaviyo.rows.contract import EventRow
     from target_klaviyo.rows.identity import Identifier, Identity
     from target_klaviyo.writing.checkpoints import DeliveryTracker
     from target_klaviyo.writing.dispatcher import Dispatcher
+
+
+@dataclass(eq=False)
+class SendEvents(Request):
+    """A bulk request of events."""
+
+    rows: Sequence[EventRow]
+    endpoint = BULK_EVENTS
+
+    @cached_property
+    def groups(self) -> list[list[EventRow]]:
+        """The entries of the body, by which pointers count."""
+        return entries(self.rows)
+
+    def call(self) -> Call:
+        """POST /api/event-bulk-create-jobs."""
+        return self.endpoint.call(bulk_events(self.groups))
 
 
 class EventSink(Sink[EventBatcher]):
@@ -91,6 +112,9 @@ class EventSink(Sink[EventBatcher]):
         failed, doubtful = _attribute(request, outcome.errors)
         first: list[EventRow] = []
         second: list[EventRow] = []
+        if doubtful:
+            rows_sent = counted(len(request.rows), "event")
+            tell_of_halving(self._tracker.stats, rows_sent, outcome.errors[0])
         for rows in doubtful:  # their halves travel together: every round halves all at once
             middle = len(rows) // 2
             first += rows[:middle]
@@ -102,7 +126,7 @@ class EventSink(Sink[EventBatcher]):
         for row, error in failed.items():
             self._tracker.book_refused("events", row, error)
             self._batcher.row_ended(row, stored=False)
-        self._tracker.check_reject_share()
+        self._tracker.stats.check_reject_share()
 
 
 def _attribute(

@@ -7,47 +7,84 @@ request, anybody else two.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from target_klaviyo.errors import KlaviyoError
+from target_klaviyo.klaviyo.endpoints import PROFILES, Call
 from target_klaviyo.klaviyo.json_api import next_cursor, resources
 from target_klaviyo.klaviyo.outcomes import Success
-from target_klaviyo.people.lookups import MAX_IDENTIFIERS, chunks, questions
-from target_klaviyo.people.person import Person
-from target_klaviyo.writing.cases import Inquiry, LookUpPeople
+from target_klaviyo.people.lookups import MAX_IDENTIFIERS, chunks, lookup, questions
+from target_klaviyo.people.resolution import Person
+from target_klaviyo.writing.pool import Request
 from target_klaviyo.writing.sink import halves
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from target_klaviyo.klaviyo.outcomes import Decisive
+    from target_klaviyo.klaviyo.outcomes import ApiError, Decisive
     from target_klaviyo.people.lookups import Kind
     from target_klaviyo.writing.cases import Case
     from target_klaviyo.writing.dispatcher import Dispatcher
 
 
-class Inquirer:
-    """Asks Klaviyo about rows.
+@dataclass(eq=False)
+class Inquiry:
+    """What is asked about some rows, and who was found so far.
 
     Attributes:
-        under_way: how many inquiries are.
+        unanswered: requests without an answer.
+        refused: rows whose identifiers Klaviyo does not take in a question.
     """
+
+    cases: Sequence[Case]
+    unanswered: int = 0
+    asked_addresses: bool = False
+    people: dict[str, Person] = field(default_factory=dict)
+    refused: dict[Case, ApiError] = field(default_factory=dict)
+
+    @property
+    def unseen_addresses(self) -> set[str]:
+        """Addresses that none of those found so far has."""
+        seen = {person.email for person in self.people.values()}
+        return {
+            spelling
+            for case in self.cases
+            if case.row.email not in seen and case not in self.refused
+            for spelling in case.values("email")
+        }
+
+
+@dataclass(eq=False)
+class LookUpPeople(Request):
+    """A page of the people who bear one of these identifiers."""
+
+    inquiry: Inquiry
+    kind: Kind
+    values: Sequence[str]
+    cursor: str | None = None
+    endpoint = PROFILES
+
+    def call(self) -> Call:
+        """GET /api/profiles."""
+        return lookup(self.kind, self.values, self.cursor)
+
+
+class Inquirer:
+    """Asks Klaviyo about rows."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
-        self.under_way = 0
 
-    def ask(self, cases: Iterable[Case]) -> None:
+    def ask(self, cases: Iterable[Case], *, after_seconds: float = 0.0) -> None:
         """Ask about rows, as many at a time as one request can hold."""
-        for chunk in chunks(
-            cases, lambda case: len(case.identifiers.external_ids), MAX_IDENTIFIERS
-        ):
-            self.under_way += 1
-            self._begin(Inquiry(chunk, counts=True), 0)
-
-    def ask_later(self, case: Case, seconds: float) -> None:
-        """Ask about one row in a while."""
-        self._begin(Inquiry([case], counts=False), seconds)
+        kinds: tuple[Kind, ...] = ("external_id", "id")
+        for chunk in chunks(cases, lambda case: len(case.row.external_ids), MAX_IDENTIFIERS):
+            inquiry = Inquiry(chunk)
+            for kind in kinds:
+                values = (each for case in chunk for each in sorted(case.values(kind)))
+                for asked in questions(values):
+                    self._submit(LookUpPeople(inquiry, kind, asked), after_seconds)
 
     def handle(self, request: LookUpPeople, outcome: Decisive) -> Inquiry | None:
         """Go on by one answer; returns the inquiry if it was the last one.
@@ -70,17 +107,7 @@ class Inquirer:
             inquiry.asked_addresses = True
             for asked in questions(sorted(inquiry.unseen_addresses)):
                 self._submit(LookUpPeople(inquiry, "email", asked))
-        if inquiry.unanswered:
-            return None
-        self.under_way -= inquiry.counts
-        return inquiry
-
-    def _begin(self, inquiry: Inquiry, seconds: float) -> None:
-        kinds: tuple[Kind, ...] = ("external_id", "id")
-        for kind in kinds:
-            values = (each for case in inquiry.cases for each in sorted(case.values(kind)))
-            for asked in questions(values):
-                self._submit(LookUpPeople(inquiry, kind, asked), seconds)
+        return None if inquiry.unanswered else inquiry
 
     def _submit(self, request: LookUpPeople, seconds: float = 0) -> None:
         request.inquiry.unanswered += 1

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from orjson import Fragment
 
-from target_klaviyo.rows.contract import attributes_with_nulls, bytes_to_clear
-from target_klaviyo.rows.merging import updated
+from target_klaviyo.rows.contract import attributes_with_nulls, updated, without_nulls
+from target_klaviyo.rows.values import serialise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,9 +37,8 @@ def event_size(row: EventRow) -> int:
 
 
 def profile_size(row: ProfileRow) -> int:
-    """Bytes of a profile in a body, rounded up."""
-    cleared = bytes_to_clear(row.cleared_properties)
-    return len(row.attributes) + cleared + len(row.profile_id or "") + _PROFILE_OVERHEAD
+    """Bytes of a profile in a body, rounded up: a null takes more than a name to be unset."""
+    return len(row.attributes) + len(row.profile_id or "") + _PROFILE_OVERHEAD
 
 
 def entries(rows: Sequence[EventRow]) -> list[list[EventRow]]:
@@ -88,11 +87,12 @@ def bulk_import(rows: Sequence[ProfileRow], list_id: str | None) -> bytes:
 
 def _profile(row: ProfileRow) -> dict[str, Any]:
     """One profile in a bulk import; null properties are unset, since a null would be ignored."""
-    profile: dict[str, Any] = {"type": "profile", "attributes": Fragment(row.attributes)}
+    attributes, cleared_properties, _ = without_nulls(row.fields())
+    profile: dict[str, Any] = {"type": "profile", "attributes": Fragment(serialise(attributes))}
     if row.profile_id:
         profile["id"] = row.profile_id
-    if row.cleared_properties:
-        profile["meta"] = {"patch_properties": {"unset": sorted(row.cleared_properties)}}
+    if cleared_properties:
+        profile["meta"] = {"patch_properties": {"unset": sorted(cleared_properties)}}
     return profile
 
 

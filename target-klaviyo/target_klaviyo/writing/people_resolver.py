@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from target_klaviyo.klaviyo.endpoints import PROFILES
 from target_klaviyo.klaviyo.outcomes import ApiError, NotFound, Success
 from target_klaviyo.people.changes import (
     import_anew,
@@ -26,28 +27,26 @@ from target_klaviyo.people.changes import (
 from target_klaviyo.people.resolution import Resolution, resolve
 from target_klaviyo.rows.contract import ProfileRow, without_nulls
 from target_klaviyo.writing.batches import Batcher
-from target_klaviyo.writing.bulk_import import BulkImporter
-from target_klaviyo.writing.cases import (
-    Case,
-    ImportProfile,
-    LookUpPeople,
-    MergeProfiles,
-    UpdateProfile,
+from target_klaviyo.writing.bulk_import import (
+    AskStatus,
+    BulkImporter,
+    ReadErrors,
+    SubmitProfiles,
 )
-from target_klaviyo.writing.inquiries import Inquirer
+from target_klaviyo.writing.cases import Case, ImportProfile, MergeProfiles, UpdateProfile
+from target_klaviyo.writing.inquiries import Inquirer, LookUpPeople
 from target_klaviyo.writing.payloads import profile_size
-from target_klaviyo.writing.requests import AskStatus, ReadErrors, SubmitProfiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from target_klaviyo.config import Settings
     from target_klaviyo.klaviyo.outcomes import Decisive
-    from target_klaviyo.people.person import Person
+    from target_klaviyo.people.resolution import Person
     from target_klaviyo.writing.bulk_import import Ended
     from target_klaviyo.writing.cases import Step
     from target_klaviyo.writing.dispatcher import Dispatcher
-    from target_klaviyo.writing.requests import Request
+    from target_klaviyo.writing.pool import Request
     from target_klaviyo.writing.stats import RunStats
 
 MAX_ROUNDS = 3
@@ -79,10 +78,9 @@ class PeopleResolver:
         *,
         settings: Settings,
         max_rows: int,
-        clock: Callable[[], float],
     ) -> None:
         self._dispatcher = dispatcher
-        self._importer = BulkImporter(dispatcher, stats, list_id=settings.list_id, clock=clock)
+        self._importer = BulkImporter(dispatcher, stats, settings.list_id)
         self._counts = stats.people
         self._merges = settings.on_email_change == "merge"
         self._joins_list = settings.list_id is not None  # which is not shown: every row is imported
@@ -102,9 +100,9 @@ class PeopleResolver:
         cases = [Case(row) for row in rows]
         anchored = [case for case in cases if case.is_anchored]
         for case in anchored:
-            self._owners.update(dict.fromkeys(case.identifiers.external_ids, case))
-            if case.identifiers.email is not None:
-                self._addressees[case.identifiers.email] = case
+            self._owners.update(dict.fromkeys(case.row.external_ids, case))
+            if case.row.email is not None:
+                self._addressees[case.row.email] = case
         self._counts["looked up"] += len(anchored)
         self._inquirer.ask(anchored)
         self._import_as_they_are([case for case in cases if not case.is_anchored])
@@ -114,7 +112,7 @@ class PeopleResolver:
         if self._again:
             again, self._again = self._again, []
             self._inquirer.ask(again)
-        if not self._inquirer.under_way:
+        if not self._dispatcher.under_way(PROFILES):
             self._outgoing.close_batch()
         for rows in self._outgoing.full:
             self._importer.submit(rows)
@@ -125,14 +123,15 @@ class PeopleResolver:
         if isinstance(request, LookUpPeople):
             inquiry = self._inquirer.handle(request, outcome)
             if inquiry is not None:
-                for case, error in inquiry.refused.items():
-                    self._reject(case, error)
-                for case, people in inquiry.found():
-                    self._decide(case, people)
+                for case in inquiry.cases:
+                    if case in inquiry.refused:
+                        self._reject(case, inquiry.refused[case])
+                    else:
+                        self._decide(case, inquiry.people.values())
         elif isinstance(request, SubmitProfiles | AskStatus | ReadErrors):
             imported, refused = self._importer.handle(request, outcome)
             for row in imported:
-                self._carried_out(self._importing.pop(row))
+                self._next_step(self._importing.pop(row))
             for row, error in refused.items():
                 self._refused(self._importing.pop(row), error)
         elif isinstance(request, UpdateProfile | MergeProfiles | ImportProfile):
@@ -155,12 +154,12 @@ class PeopleResolver:
             self._counts["moved"] += 1
         elif isinstance(request, UpdateProfile) and "email" in request.fields:
             self._counts["readdressed"] += 1
-        self._carried_out(request.case)
+        self._next_step(request.case)
 
     # Deciding.
 
-    def _decide(self, case: Case, found: list[Person]) -> None:
-        resolution = resolve(case.identifiers, found)
+    def _decide(self, case: Case, found: Collection[Person]) -> None:
+        resolution = resolve(case.row, found)
         if case.merging & resolution.profile_ids:
             self._await_merge(case)
             return
@@ -172,6 +171,9 @@ class PeopleResolver:
         person = resolution.person
         case.foreign = resolution.foreign
         if person is not None and resolution.foreign and self._waits(case, person):
+            return
+        if case.refusal is not None and case.refusal[0] == resolution.profile_ids:
+            self._reject(case, case.refusal[1])
             return
         self._subjects.update(dict.fromkeys(resolution.profile_ids, case))
         case.subjects = resolution.profile_ids
@@ -215,7 +217,7 @@ class PeopleResolver:
 
     def _belongs_to_another(self, case: Case, person: Person) -> bool:
         """Whether a person who has lost the address leaves it to somebody who still has it."""
-        return case.identifiers.email is None and (person.email or "") in self._addressees
+        return case.row.email is None and (person.email or "") in self._addressees
 
     def _fold(self, case: Case, former: Person, person: Person) -> Step:
         """Fold a former profile into the person's.
@@ -231,15 +233,18 @@ class PeopleResolver:
         self, case: Case, person_id: str, fields: Mapping[str, Any], *, singly: bool
     ) -> list[Step]:
         """What writes the fields: an import or, since that clears no attributes, an update."""
-        _, cleared_properties, cleared_attributes = without_nulls(fields)
-        singly |= bool(cleared_attributes or (self._clears_singly and cleared_properties))
         steps: list[Step] = []
-        if fields and singly:
+        if fields and (singly or self._clears_beyond_bulk(fields)):
             steps.append(UpdateProfile(case, person_id, fields))
             fields = {}
         if fields or self._joins_list:  # an update joins no list
             steps.append(import_of(case.row, person_id, fields))
         return steps
+
+    def _clears_beyond_bulk(self, fields: Mapping[str, Any]) -> bool:
+        """Whether fields clear what a bulk import does not."""
+        _, properties, attributes = without_nulls(fields)
+        return bool(attributes or (self._clears_singly and properties))
 
     # Acting.
 
@@ -248,19 +253,16 @@ class PeopleResolver:
         in_bulk = []
         for case in cases:
             row = case.row
-            if row.cleared_attributes or (self._clears_singly and row.cleared_properties):
+            if self._clears_beyond_bulk(row.fields()):
                 case.steps = (ImportProfile(case),)
             if case.steps and not self._joins_list:
                 self._next_step(case)
             else:
+                case.sent = True
                 self._importing[row] = case
                 in_bulk.append(row)
         if in_bulk:
             self._importer.submit(in_bulk)
-
-    def _carried_out(self, case: Case) -> None:
-        case.wrote = True
-        self._next_step(case)
 
     def _next_step(self, case: Case) -> None:
         if not case.steps:
@@ -271,6 +273,7 @@ class PeopleResolver:
             return
         step, *others = case.steps
         case.steps = tuple(others)
+        case.sent = True
         if isinstance(step, ProfileRow):
             self._importing[step] = case
             self._outgoing.pack(step)
@@ -285,10 +288,16 @@ class PeopleResolver:
             return
         growth: int = 2 ** (case.merge_looks - 1)
         pause = min(MAX_MERGE_PAUSE_SECONDS, FIRST_MERGE_PAUSE_SECONDS * growth)
-        self._inquirer.ask_later(case, pause)
+        self._inquirer.ask([case], after_seconds=pause)
 
     def _refused(self, case: Case, error: ApiError) -> None:
-        """Ask again: Klaviyo may have changed since, by a form, a merge, an erasure."""
+        """Ask again: Klaviyo may have changed since, by a form, a merge, an erasure.
+
+        What is to be done for the same profiles as before would be refused again, unless questions
+        are answered late: a profile is gone, or has got an identifier, and is not shown so yet.
+        """
+        shown_late = error is _GONE or error.duplicate_id or error.code == "duplicate_profile"
+        case.refusal = None if shown_late else (case.subjects, error)
         self._release_subjects(case)
         case.steps = ()
         case.rounds += 1
@@ -311,7 +320,7 @@ class PeopleResolver:
             self._wait_for(case, owner)
             return
         self._forget(case)
-        self._counts["unchanged"] += not case.wrote
+        self._counts["unchanged"] += not case.sent
         self._counts["foreign"] += case.foreign
         self._stored.append(case.row)
 
@@ -322,14 +331,14 @@ class PeopleResolver:
         self._rejected[case.row] = error
 
     def _is_here(self, case: Case) -> bool:
-        return self._owners.get(case.identifiers.anchor) is case
+        return self._owners.get(case.row.anchor or "") is case
 
     def _forget(self, case: Case) -> None:
-        for each in case.identifiers.external_ids:
+        for each in case.row.external_ids:
             if self._owners.get(each) is case:
                 del self._owners[each]
-        if self._addressees.get(case.identifiers.email or "") is case:
-            del self._addressees[case.identifiers.email or ""]
+        if self._addressees.get(case.row.email or "") is case:
+            del self._addressees[case.row.email or ""]
 
     def _release_waiting(self, case: Case) -> None:
         """Ask again about the rows that have waited for this one."""

@@ -10,16 +10,32 @@ import os
 import select
 import threading
 from contextlib import suppress
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from target_klaviyo.klaviyo.exchange import Attempts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from target_klaviyo.klaviyo.endpoints import Answer, NoAnswer
-    from target_klaviyo.writing.requests import Request
+    from target_klaviyo.klaviyo.endpoints import Answer, Call, Endpoint, NoAnswer
 
     Result = Answer | NoAnswer | BaseException
+
+
+@dataclass(eq=False)
+class Request:
+    """A request to be sent until its answer is decisive."""
+
+    endpoint: ClassVar[Endpoint]
+
+    def __post_init__(self) -> None:
+        self.attempts = Attempts()
+
+    def call(self) -> Call:
+        """The request; built anew each time, so that waiting ones hold no bodies."""
+        raise NotImplementedError
 
 
 class Pool:

@@ -10,7 +10,7 @@ from target_klaviyo.writing.people_resolver import PeopleResolver
 from target_klaviyo.writing.sink import Sink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from target_klaviyo.config import Settings
     from target_klaviyo.klaviyo.outcomes import ApiError, Decisive
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from target_klaviyo.rows.identity import Identifier, Identity
     from target_klaviyo.writing.checkpoints import DeliveryTracker
     from target_klaviyo.writing.dispatcher import Dispatcher
-    from target_klaviyo.writing.requests import Request
+    from target_klaviyo.writing.pool import Request
 
 
 class ProfileSink(Sink[ProfileBatcher]):
@@ -33,12 +33,11 @@ class ProfileSink(Sink[ProfileBatcher]):
         max_rows: int,
         *,
         settings: Settings,
-        clock: Callable[[], float],
     ) -> None:
         max_rows = min(max_rows, MAX_PROFILES)
         super().__init__(dispatcher, tracker, ProfileBatcher(max_rows=max_rows))
         self._people = PeopleResolver(
-            dispatcher, tracker.stats, settings=settings, max_rows=max_rows, clock=clock
+            dispatcher, tracker.stats, settings=settings, max_rows=max_rows
         )
         self._freed: list[Identity] = []
 
@@ -90,7 +89,7 @@ class ProfileSink(Sink[ProfileBatcher]):
         for part in parts:
             part.alone = True
         self._end(list(failures), instead=parts)
-        self._tracker.check_reject_share()
+        self._tracker.stats.check_reject_share()
 
     def _end(self, rows: Sequence[ProfileRow], *, instead: Sequence[ProfileRow] = ()) -> None:
         self._batcher.rows_ended(rows, instead=instead)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -9,10 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from target_klaviyo.klaviyo.endpoints import Endpoint
+    from target_klaviyo.klaviyo.outcomes import ApiError
     from target_klaviyo.writing.batches import Batcher
     from target_klaviyo.writing.checkpoints import DeliveryTracker
     from target_klaviyo.writing.dispatcher import Dispatcher
+    from target_klaviyo.writing.stats import RunStats
 
+logger = logging.getLogger("target-klaviyo")
 
 BatcherT = TypeVar("BatcherT", bound="Batcher[Any]")
 Row = TypeVar("Row")
@@ -58,3 +62,15 @@ def halves(rows: Sequence[Row]) -> list[Sequence[Row]]:
     """
     middle = len(rows) // 2
     return [half for half in (rows[middle:], rows[:middle]) if half]
+
+
+def tell_of_halving(stats: RunStats, rows: str, error: ApiError) -> None:
+    """Say, the first time in a run, why many requests follow; `rows` are counted, with noun."""
+    if not stats.halved:
+        logger.warning(
+            "%s It does not say which of %s is at fault: they are sent again in halves until the "
+            "bad ones stand alone, which takes many requests, and so time.",
+            error.rule,
+            rows,
+        )
+    stats.halved = True

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from target_klaviyo.errors import TooManyRejects
 from target_klaviyo.rows.contract import REJECTED_BY_MAPPER
-from target_klaviyo.singer.input_stats import InputStats
-from target_klaviyo.text import aligned, counted
+from target_klaviyo.singer.router import InputStats
+from target_klaviyo.text import aligned, counted, were
 from target_klaviyo.writing.rejects import replay
 
 if TYPE_CHECKING:
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 REJECTS_TOLERATED_UNTIL = 100
 """Rows of a label seen before a share of rejects means anything."""
+
+MIN_ALL_REJECTED = 10
+"""Rows of a label that, all rejected, speak of a systemic fault though others are good: fewer may
+be one bad customer's, in each of many small runs."""
 
 
 def counted_rows(count: int, label: str) -> str:
@@ -36,11 +40,14 @@ class RunStats:
         input: what reading has met.
         formerly_true: events read that are true no longer, and so for audits alone.
         records: that were taken, each of which may give several rows or none.
+        refused: rejects that are Klaviyo's; all others were unfit to be sent.
+        halved: a request was refused as a whole, and its rows sent again in halves.
         rejected_records: those of them in the rejects file.
         pending_jobs: import jobs that Klaviyo is still at.
     """
 
     max_reject_percent: float
+    rejects_path: Path
     input: InputStats = field(default_factory=InputStats)
     formerly_true: int = 0
     records: int = 0
@@ -49,9 +56,11 @@ class RunStats:
     stored: Counter[str] = field(default_factory=Counter)
     duplicates: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
     rules: Counter[tuple[str, str]] = field(default_factory=Counter)
     requests: int = 0
     resent: int = 0
+    halved: bool = False
     rate_limited: int = 0
     jobs: int = 0
     pending_jobs: int = 0
@@ -69,7 +78,7 @@ class RunStats:
         self.rejected[label] += 1
         self.rules[label, rule] += 1
 
-    def check_reject_share(self, rejects_path: Path) -> None:
+    def check_reject_share(self) -> None:
         """Raise TooManyRejects when the share of rejects speaks of a systemic fault."""
         for label, rejected in self.rejected.items():
             # A mapper tells only of what it rejects: what it let pass is all the rest.
@@ -79,25 +88,53 @@ class RunStats:
             raise TooManyRejects(
                 f"{rejected:,} of {seen:,} {label} were rejected, more than 'max_reject_percent' "
                 f"({self.max_reject_percent:g} %) allows; {self._commonest_rule({label})} All are "
-                f"in {rejects_path}: mend the cause, then `{replay(rejects_path)}`."
+                f"in {self.rejects_path}: mend the cause, then `{replay(self.rejects_path)}`."
             )
 
     @property
     def may_move_on(self) -> bool:
         """Whether a STATE may be printed: not while all that was read may turn out useless."""
         if self.stored:
-            return True
+            return self._useless_label is None
         return not self.rejected_records and (self.input.recognised or not self.input.ignored)
 
-    def check_all_rejected(self, rejects_path: Path) -> None:
-        """Raise TooManyRejects when a run, now at its end, was of no use to anybody."""
-        if self.stored or not self.records or self.rejected_records < self.records:
+    @property
+    def _useless_label(self) -> str | None:
+        """A label of many rows, not one of which has passed."""
+        for label, rejected in self.rejected.items():
+            rows = label in {"events", "profiles"}
+            passed = self.stored[label] if rows else self.seen[label] - rejected
+            if rejected >= MIN_ALL_REJECTED and not passed and label != REJECTED_BY_MAPPER:
+                return label
+        return None
+
+    def check_all_rejected(self) -> None:
+        """Raise TooManyRejects when a run, now at its end, or a kind of its rows was of no use."""
+        if not self.records:
             return
+        label = self._useless_label
+        if not self.stored and self.rejected_records >= self.records:
+            labels, what = set(self.rejected), f"{counted(self.records, 'record')} recognised"
+        elif label is not None:
+            labels, what = {label}, counted_rows(self.rejected[label], label)
+        else:
+            return
+        refused = sum(self.refused[each] for each in labels)
+        unfit = sum(self.rejected[each] for each in labels) - refused
+        remedy = "mend what the reasons say"
+        if not unfit:
+            how = "Klaviyo refused all"
+        elif refused:
+            how = f"{unfit:,} {were(unfit)} unfit to be sent, and Klaviyo refused {refused:,}"
+        else:
+            how = "all were unfit to be sent"
+            remedy = (
+                "mend the source, or what makes rows of it ('event_streams', 'profile_streams', "
+                "'stream_maps', 'transform')"
+            )
         raise TooManyRejects(
-            f"Nothing was sent, since of {counted(self.records, 'record')} recognised none was "
-            f"without fault; {self._commonest_rule(self.rejected)} They are in {rejects_path}: "
-            "mend the source, or what makes rows of it ('event_streams', 'profile_streams', "
-            f"'stream_maps', 'transform'), then `{replay(rejects_path)}`."
+            f"Nothing was stored of {what}: {how}; {self._commonest_rule(labels)} They are in "
+            f"{self.rejects_path}: {remedy}, then `{replay(self.rejects_path)}`."
         )
 
     def _commonest_rule(self, labels: Container[str]) -> str:
@@ -156,25 +193,25 @@ class Progress:
 _HEADINGS = ("", "read", "stored", "merged", "rejected")
 
 
-def summary(stats: RunStats, rejects_path: Path) -> Iterator[str]:
+def summary(stats: RunStats) -> Iterator[str]:
     """A table by kind of row, then sentences; no customer's data."""
     yield from aligned([_HEADINGS, *_rows(stats)])
     requests = f"{counted(stats.requests, 'request')} and {counted(stats.jobs, 'import job')}"
     yield f"Klaviyo took {stats.said_sent} in {requests}{_history(stats.backfilled)}."
     if stats.formerly_true:
-        were = "was" if stats.formerly_true == 1 else "were"
         events = counted(stats.formerly_true, "event")
-        yield f"{events} {were} not sent, being no longer true at the source."
+        yield f"{events} {were(stats.formerly_true)} not sent, being no longer true at the source."
     yield from _people(stats.people)
     if stats.resent:
-        were = "was" if stats.resent == 1 else "were"
-        yield f"{counted(stats.resent, 'request')} {were} sent again after failing."
+        yield f"{counted(stats.resent, 'request')} {were(stats.resent)} sent again after failing."
     if stats.rate_limited:
         yield f"Klaviyo asked {counted(stats.rate_limited, 'time')} to slow down."
     if stats.input.ignored:
-        records = counted(stats.input.ignored.total(), "record")
-        was = "was" if stats.input.ignored.total() == 1 else "were"
-        yield f"{records} of other streams {was} left out: {stats.input.ignored_streams}."
+        ignored = stats.input.ignored.total()
+        yield (
+            f"{counted(ignored, 'record')} of other streams {were(ignored)} left out: "
+            f"{stats.input.ignored_streams}."
+        )
     for warning, count in sorted(stats.input.warnings.items()):
         yield f"{counted(count, 'time')} {warning}."
     told = stats.rules.most_common(MAX_REASONS_TOLD)
@@ -183,7 +220,8 @@ def summary(stats: RunStats, rejects_path: Path) -> Iterator[str]:
     if more := len(stats.rules) - len(told):
         yield f"{counted(more, 'reason')} more, of fewer rejects each, stand in the rejects file."
     if stats.rules:
-        yield f"The rejects are in {rejects_path}; replay them with `{replay(rejects_path)}`."
+        path = stats.rejects_path
+        yield f"The rejects are in {path}; replay them with `{replay(path)}`."
 
 
 def _history(events: int) -> str:
@@ -204,8 +242,8 @@ def _people(people: Counter[str]) -> Iterator[str]:
             "e-mail address, and what was theirs at the former one was cleared."
         )
     if people["merged"]:
-        were = "was" if people["merged"] == 1 else "were"
-        yield f"{counted(people['merged'], 'profile')} {were} merged into another of the person."
+        profiles = counted(people["merged"], "profile")
+        yield f"{profiles} {were(people['merged'])} merged into another of the person."
     if people["foreign"]:
         keep = "keeps an external_id" if people["foreign"] == 1 else "keep external_ids"
         yield (

@@ -18,9 +18,8 @@ from target_klaviyo.klaviyo.endpoints import BULK_EVENTS, BULK_PROFILES, PROFILE
 from target_klaviyo.writing.batches import MAX_EVENTS, MAX_PROFILES
 from target_klaviyo.writing.checkpoints import DeliveryTracker
 from target_klaviyo.writing.dispatcher import Dispatcher
-from target_klaviyo.writing.event_sink import EventSink
+from target_klaviyo.writing.event_sink import EventSink, SendEvents
 from target_klaviyo.writing.profile_sink import ProfileSink
-from target_klaviyo.writing.requests import SendEvents
 from target_klaviyo.writing.stats import REJECTS_TOLERATED_UNTIL, Progress
 
 if TYPE_CHECKING:
@@ -53,24 +52,18 @@ class Writer:
         stats: RunStats,
         print_state: Callable[[bytes], None],
         max_rows: int | None = None,
-        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._concurrency = settings.concurrency
         self._print_state = print_state
-        self._clock = clock
         self._tracker = DeliveryTracker(rejects, stats)
         self._checkpoints = self._tracker.checkpoints
-        self._dispatcher = Dispatcher(
-            client, concurrency=settings.concurrency, stats=stats, clock=clock
-        )
+        self._dispatcher = Dispatcher(client, concurrency=settings.concurrency, stats=stats)
         max_rows = max_rows or MAX_PROFILES
-        self._profiles = ProfileSink(
-            self._dispatcher, self._tracker, max_rows, settings=settings, clock=clock
-        )
+        self._profiles = ProfileSink(self._dispatcher, self._tracker, max_rows, settings=settings)
         self._events = EventSink(
             self._dispatcher, self._tracker, max_rows, claimed=self._profiles.claimed
         )
-        self._progress = Progress(clock())
+        self._progress = Progress(monotonic())
         self._signum: int | None = None
 
     # Rows in.
@@ -80,7 +73,7 @@ class Writer:
         stats = self._tracker.stats
         stats.seen[label] += 1
         if stats.seen[label] == REJECTS_TOLERATED_UNTIL:
-            self._tracker.check_reject_share()
+            stats.check_reject_share()
 
     def take_event(self, row: EventRow) -> None:
         """Take an event; one that is no longer true is not for Klaviyo."""
@@ -96,7 +89,7 @@ class Writer:
     def take_reject(self, label: str, rejection: RowRejected, origin: Origin) -> None:
         """Put a record into the rejects file."""
         self._tracker.write_reject(label, rejection, origin)
-        self._tracker.check_reject_share()
+        self._tracker.stats.check_reject_share()
 
     def end_record(self, origin: Origin, record: object) -> None:
         """All rows of a record have been taken."""
@@ -105,7 +98,7 @@ class Writer:
     def take_state(self, value: bytes) -> None:
         """Take a STATE."""
         self._checkpoints.remember_state(value)
-        self._checkpoints.set_checkpoint(self._clock())
+        self._checkpoints.set_checkpoint(monotonic())
 
     # Time.
 
@@ -124,18 +117,18 @@ class Writer:
 
     def finish(self) -> None:
         """Send what is left, wait for the last answer, print the last STATE."""
-        self._checkpoints.set_checkpoint(self._clock(), force=True)
+        self._checkpoints.set_checkpoint(monotonic(), force=True)
         self._work_off(math.inf)
-        self._tracker.check_all_rejected()
+        self._tracker.stats.check_all_rejected()
         self._print_covered_state(at_end=True)
         self._close(complete=True)
 
     def drain(self) -> None:
         """After a signal: send what has been read and print what that covers, in limited time."""
         self._signum = None
-        self._checkpoints.set_checkpoint(self._clock(), force=True)
+        self._checkpoints.set_checkpoint(monotonic(), force=True)
         try:
-            self._work_off(self._clock() + DRAIN_SECONDS)
+            self._work_off(monotonic() + DRAIN_SECONDS)
         except RunInterrupted:
             pass  # a second signal: whoever sends it is in a hurry
         finally:
@@ -144,8 +137,8 @@ class Writer:
 
     def abort(self) -> None:
         """After a failure: await what is in flight, send nothing, print what that covers."""
-        deadline = self._clock() + ABORT_SECONDS
-        while self._dispatcher.in_flight and self._clock() < deadline:
+        deadline = monotonic() + ABORT_SECONDS
+        while self._dispatcher.in_flight and monotonic() < deadline:
             try:
                 self._handle_outcomes()
             except TargetError:
@@ -165,7 +158,7 @@ class Writer:
         """Send everything there is, until each row has come to its end or the time is over."""
         while True:
             self._work(self._flush)
-            if not self._checkpoints.outstanding or self._clock() >= deadline:
+            if not self._checkpoints.outstanding or monotonic() >= deadline:
                 return
             self._dispatcher.sleep_until(min(deadline, self._next_due()))
 
@@ -189,7 +182,7 @@ class Writer:
         self._log_progress()
 
     def _log_progress(self) -> None:
-        now = self._clock()
+        now = monotonic()
         if now >= self._progress.due:
             line = self._progress.line(now, self._tracker.stats, self._dispatcher.request_rates)
             logger.info("%s", line)
@@ -203,7 +196,7 @@ class Writer:
 
     def _next_due(self) -> float:
         progress_due = self._progress.due if self._checkpoints.outstanding else math.inf
-        checkpoint_due = self._checkpoints.due(self._clock())
+        checkpoint_due = self._checkpoints.due(monotonic())
         return min(self._dispatcher.next_due(), progress_due, checkpoint_due)
 
     @property
@@ -226,7 +219,7 @@ class Writer:
 
     def _flush_for_waiting_state(self) -> None:
         """Send batches that do not fill up by themselves, for the sake of a STATE behind them."""
-        now = self._clock()
+        now = monotonic()
         self._checkpoints.set_checkpoint(now)
         epoch = self._checkpoints.overdue_epoch(now)
         if epoch is None:
@@ -239,8 +232,7 @@ class Writer:
     def _print_covered_state(self, *, at_end: bool = False) -> None:
         if not (at_end or self._tracker.stats.may_move_on):
             return  # the end will tell whether the run was of any use
-        states = self._checkpoints.covered()
-        if states:
+        state = self._checkpoints.covered()
+        if state is not None:
             self._tracker.persist_rejects()
-        for value in states:
-            self._print_state(value)
+            self._print_state(state)

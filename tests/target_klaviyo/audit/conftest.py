@@ -17,8 +17,7 @@ from target_klaviyo.errors import AuditDiffers
 from target_klaviyo.klaviyo.client import Client
 from target_klaviyo.rows.contract import Origin
 from target_klaviyo.rows.parser import RowParser
-from target_klaviyo.singer.input_stats import InputStats
-from target_klaviyo.singer.router import RecordRouter
+from target_klaviyo.singer.router import InputStats, RecordRouter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

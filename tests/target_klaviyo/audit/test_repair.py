@@ -17,8 +17,7 @@ from target_klaviyo.errors import AuditDiffers, KlaviyoError
 from target_klaviyo.klaviyo.client import Client
 from target_klaviyo.rows.contract import Origin
 from target_klaviyo.rows.parser import RowParser
-from target_klaviyo.singer.input_stats import InputStats
-from target_klaviyo.singer.router import RecordRouter
+from target_klaviyo.singer.router import InputStats, RecordRouter
 from target_klaviyo.writing.rejects import RejectsFile
 from target_klaviyo.writing.stats import RunStats
 from target_klaviyo.writing.writer import Writer
@@ -180,7 +179,7 @@ def _repair(shop: Any, time: LaggingTime) -> None:
             client=Client.configured(settings),
             settings=settings,
             rejects=RejectsFile(settings.rejects_path),
-            stats=RunStats(100),
+            stats=RunStats(100, settings.rejects_path),
             print_state=lambda _: None,
         ),
         sleep=time.wait,

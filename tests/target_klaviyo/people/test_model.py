@@ -83,19 +83,13 @@ def write(
 ) -> list[str]:
     """Bring rows to Klaviyo; returns the reasons of rejects."""
     now = 0.0
-    stats = RunStats(100)
+    stats = RunStats(100, Path("rejects"))
     settings = read_settings({"api_key": "k", "on_email_change": "merge" if merges else "move"})
     with TemporaryDirectory() as folder:
         path = Path(folder, "rejected.singer")
         tracker = DeliveryTracker(RejectsFile(path), stats)
         dispatcher = Dispatcher(klaviyo, concurrency=1, stats=stats, clock=lambda: now)
-        sink = ProfileSink(
-            dispatcher,
-            tracker,
-            max_rows,
-            settings=settings,
-            clock=lambda: now,
-        )
+        sink = ProfileSink(dispatcher, tracker, max_rows, settings=settings)
         try:
             for row in rows:
                 stats.seen["profiles"] += 1

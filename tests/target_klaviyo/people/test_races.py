@@ -75,6 +75,18 @@ def test_what_klaviyo_refuses_for_good_is_rejected(site: Site) -> None:
     assert {each.email for each in site.account.profiles()} == {"bob@shop.io"}
 
 
+def test_a_refusal_that_stays_as_it_is_costs_few_imports(site: Site) -> None:
+    """Where a second look finds nothing changed the same is not sent again."""
+    site.account.refuse_imports({"ada@shop.io": "Not this one."})
+    run = site.profiles(
+        person("acc-1", "ada@shop.io", "acc-2", Plan="Gold"),
+        person("acc-1", "ada@shop.io", "acc-2", Plan="Silver"),
+        person("acc-3", "bob@shop.io"),
+    )
+    assert run.reasons == ["Klaviyo refused it: Not this one."] * 2
+    assert site.requests("bulk-import-jobs", 202) == 3
+
+
 HTML = b"<html><body>Please log in.</body></html>"
 FAULTS = {
     "busy": Fault(Trouble.ANSWER, status=503),

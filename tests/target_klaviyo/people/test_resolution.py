@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from target_klaviyo.people.person import Person
-from target_klaviyo.people.resolution import Identifiers, Resolution, resolve
+from target_klaviyo.people.resolution import Person, Resolution, resolve
+from target_klaviyo.rows.contract import Origin, ProfileRow
 
 
 def person(name: str, email: str | None = None, external_id: str | None = None) -> Person:
@@ -13,7 +13,13 @@ def person(name: str, email: str | None = None, external_id: str | None = None) 
     return Person(name, email, external_id, {})
 
 
-ROW = Identifiers("oldest", "new@shop.se", frozenset({"younger"}))
+def row(*identity: tuple[str, str], also_known_as: tuple[str, ...] = ()) -> ProfileRow:
+    """A row of these identifiers."""
+    origin = Origin("profiles", b"{}", b"{}")
+    return ProfileRow(origin, identity, None, b"{}", [], also_known_as=also_known_as)
+
+
+ROW = row(("email", "new@shop.se"), ("external_id", "oldest"), also_known_as=("younger",))
 NOBODY = person("other", "old@shop.se", "somebody")
 
 
@@ -78,10 +84,10 @@ NOBODY = person("other", "old@shop.se", "somebody")
 def test_a_row_goes_to_the_profile_of_its_person(found: list[Person], expected: Resolution) -> None:
     """The address decides, the anchor follows the person through a changed address."""
     assert resolve(ROW, found) == expected
-    assert resolve(ROW, [*reversed(found), *found]) == expected
+    assert resolve(ROW, found[::-1]) == expected
 
 
 def test_a_person_without_an_address_keeps_the_one_klaviyo_has() -> None:
     """An address that the source has lost is not taken from the profile."""
     known = person("p", "kept@shop.se", "alone")
-    assert resolve(Identifiers("alone", None), [known]) == Resolution(known)
+    assert resolve(row(("external_id", "alone")), [known]) == Resolution(known)
