@@ -134,6 +134,7 @@ def test_an_invoice_becomes_these_rows(transform: Transform, invoice: RecordFact
             "unique_id": "recurly-invoice-inv1-issued",
             "time": "2026-05-01T10:00:00Z",
             "profile": {"email": "anna@mail.dev"},
+            "known_as": "acc1",
             "properties": {
                 "Recurly ID": "inv1",
                 "Account Code": "anna",
@@ -193,6 +194,7 @@ def test_an_invoice_becomes_these_rows(transform: Transform, invoice: RecordFact
             "unique_id": "recurly-line-item-li2-ordered",
             "time": "2026-05-01T10:00:00Z",
             "profile": {"email": "anna@mail.dev"},
+            "known_as": "acc1",
             "properties": {
                 "Recurly ID": "li2",
                 "Account Code": "anna",

@@ -147,6 +147,7 @@ def test_a_subscription_event_carries_this(
             "unique_id": "recurly-sub-sub1-started",
             "time": "2026-04-20T10:00:00Z",
             "profile": {"email": "anna@mail.dev"},
+            "known_as": "acc1",
             "properties": {
                 "Recurly ID": "sub1",
                 "Account Code": "anna",

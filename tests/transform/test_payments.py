@@ -189,6 +189,7 @@ def test_a_failure_tells_why(transform: Transform, transaction: RecordFactory) -
                     "unique_id": "recurly-txn-txn1-failed",
                     "time": "2026-05-01T10:00:00Z",
                     "profile": {"email": "anna@mail.dev"},
+                    "known_as": "acc1",
                     "properties": {
                         "Recurly ID": "txn1",
                         "Account Code": "anna",

@@ -11,6 +11,7 @@ from recurly_to_klaviyo.values import fitting, iso, present
 if TYPE_CHECKING:
     from recurly_to_klaviyo.links import Link, Links
     from recurly_to_klaviyo.metrics import Context, Occurrence
+    from recurly_to_klaviyo.settings import Settings
 
     Row = dict[str, Any]
 
@@ -34,9 +35,17 @@ class EventRows:
         self._profile = identity(account, context.settings)
         self._account = account
         self._site = context.settings.site
+        self._known_as = self._anchor(account, context.settings)
         self._context = context
         self._links = links
         self._unread = unread
+
+    def _anchor(self, account: Any, settings: Settings) -> str | None:
+        """The `external_id` that the account's profile row gives a person it is the oldest of."""
+        if "email" not in self._profile or not settings.link_accounts:
+            return None
+        account_id = account.get("id")
+        return account_id if isinstance(account_id, str) else None
 
     def row(self, metric_name: str, occurrence: Occurrence, links: tuple[Link, ...]) -> Row:
         """The row of an occurrence, whose metric carries these links.
@@ -66,6 +75,8 @@ class EventRows:
                 self._unread,
             ),
         }
+        if self._known_as:
+            row["known_as"] = self._known_as
         if links:
             row["properties"] |= self._filled(links, row["properties"])
         if occurrence.earliest is not None:

@@ -55,6 +55,7 @@ SCHEMAS = {
         th.Property("value", th.NumberType),
         th.Property("value_currency", th.StringType),
         th.Property("profile", th.ObjectType(*_IDENTIFIERS), required=True),
+        th.Property("known_as", th.StringType),
         th.Property("properties", _ANY_OBJECT, required=True),
     ).to_dict(),
     "profiles": th.PropertiesList(

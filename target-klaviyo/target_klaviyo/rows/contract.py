@@ -65,6 +65,8 @@ class EventRow:
             changes; `time` when it does not. Klaviyo is never told.
         latest: the latest its time can have been, likewise.
         was_true: not to be written now, but an earlier read may have written it.
+        known_as: the anchor of its person, should a profile row have told one. Klaviyo is never
+            told.
     """
 
     origin: Origin
@@ -80,6 +82,7 @@ class EventRow:
     earliest: datetime
     latest: datetime
     was_true: bool = False
+    known_as: str | None = None
     epoch: int = 0
 
 

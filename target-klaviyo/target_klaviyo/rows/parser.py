@@ -48,6 +48,7 @@ EVENT_FIELDS = frozenset(
         "value",
         "value_currency",
         "was_true",
+        "known_as",
     }
 )
 TEXT_ATTRIBUTES = frozenset(
@@ -124,6 +125,7 @@ class RowParser:
             earliest=earliest,
             latest=latest,
             was_true=row.get("was_true") is True,
+            known_as=_known_as(row.get("known_as")),
         )
 
     def parse_profile(self, row: object, origin: Origin) -> ProfileRow:
@@ -178,6 +180,17 @@ def _other_ids(value: object) -> tuple[str, ...]:
     if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
         raise RowRejected("The profile's also_known_as is not an array of texts.")
     return tuple(ids)
+
+
+def _known_as(value: object) -> str | None:
+    """The anchor of an event's person, None without one; raises RowRejected when it is no id."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        raise RowRejected("The event's known_as is not a text.")
+    return value.strip()
 
 
 def _event_profile(profile: object) -> tuple[Identity, bytes, list[str]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from target_klaviyo.errors import NothingRecognised, RowRejected
+from target_klaviyo.people.address_book import AddressBook
 from target_klaviyo.rows.contract import REJECTED_BY_MAPPER, EventRow, Origin
 from target_klaviyo.rows.values import serialise
 from target_klaviyo.text import counted, enumeration
@@ -75,6 +76,7 @@ class RecordRouter:
         self._parser = parser
         self._receiver = receiver
         self._stats = stats
+        self._address_book = AddressBook()
 
     def announce(self, stream: str) -> None:
         """A stream's SCHEMA has come: that it is known shows that the settings fit the input."""
@@ -126,8 +128,9 @@ class RecordRouter:
                 logger.warning("For the first time in this run, %s.", warning)
             self._stats.warnings[warning] += 1
         if isinstance(parsed, EventRow):
-            self._receiver.take_event(parsed)
+            self._receiver.take_event(self._address_book.addressed(parsed))
         else:
+            self._address_book.note(parsed)
             self._receiver.take_profile(parsed)
 
     def _take_raw(self, transform: Transform, stream: str, record: object, origin: Origin) -> None:
