@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -219,7 +220,55 @@ def test_rejects_that_cannot_be_written_hold_the_state_back(site: Site, sample: 
         )
     assert process.returncode == 1
     assert out == b""
+    assert b"The rejects are in" not in log
     assert log.decode().splitlines()[-1] == (
         "The rejects file /dev/full cannot be written (No space left on device); make room for it, "
         "or name another file in the setting 'rejects_path'."
     )
+
+
+@needs_a_full_disk
+@pytest.mark.parametrize("rows", [1, 100])
+def test_a_run_that_rejects_all_does_not_say_where_rejects_are_that_are_nowhere(
+    site: Site, sample: Samples, rows: int
+) -> None:
+    """That they cannot be written is what must be mended first."""
+    with site.start(rejects_path=FULL) as process:
+        _, log = process.communicate(sample.lines(site.messages("events", [{}] * rows)), timeout=60)
+    assert process.returncode == 1
+    assert b"are in /dev/full" not in log
+    assert b"The rejects file /dev/full cannot be written" in log.splitlines()[-1]
+
+
+MOUNTED = """
+mount --bind "$1" "$1" || exit 77
+shift
+exec "$@"
+"""
+
+
+@pytest.mark.skipif(not shutil.which("unshare"), reason="only Linux mounts a file for one process")
+def test_a_rejects_file_that_is_mounted_by_itself_is_told_from_a_full_disk(
+    site: Site, sample: Samples
+) -> None:
+    """As `docker -v file:file` does: nothing can be put in its place, whatever room there is."""
+    site.rejects_path.touch()
+    settings = {f"TARGET_KLAVIYO_{name.upper()}": value for name, value in site.config.items()}
+    mounting = ("unshare", "--map-root-user", "--mount", "sh", "-c", MOUNTED, "sh")
+    done = subprocess.run(
+        [*mounting, site.rejects_path, site.command, "--config", "ENV"],
+        input=sample.lines(site.messages("events", [sample.event(1), {}])),
+        env=os.environ | settings,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    if b"unshare" in done.stderr or done.returncode == 77:
+        pytest.skip("this user may not mount")
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines()[-1] == (
+        f"The rejects file {site.rejects_path} is mounted by itself, so that no other can take its "
+        "place (Device or resource busy); mount a folder, and name a file in it in the setting "
+        "'rejects_path'."
+    )
+    assert [file.name for file in site.folder.iterdir()] == [site.rejects_path.name]
