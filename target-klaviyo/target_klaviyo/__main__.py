@@ -44,6 +44,11 @@ def run(arguments: Sequence[str]) -> int:
 
     from target_klaviyo.target import TargetKlaviyo  # noqa: PLC0415
 
+    if sys.stdout is None:
+        return _fail(
+            "Standard output is closed: send it to a file, or to /dev/null where nobody needs the "
+            "STATEs."
+        )
     if not (os.environ.get("TARGET_KLAVIYO_LOGLEVEL") or os.environ.get("LOGLEVEL")):
         logging.getLogger("target-klaviyo").addFilter(_is_no_remark)
     try:

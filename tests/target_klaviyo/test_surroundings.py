@@ -86,6 +86,8 @@ def ask(scheme: str) -> object:
                 "http://proxy.example.com:3128, or remove it."
             ),
         ),
+        ("http://a..b", "names no proxy that can be used (http://a..b)"),
+        ("http://" + 64 * "a", "names no proxy that can be used (http://aaa"),
         ("::::", "names no proxy that can be used (::::)"),
         ("not a proxy", "names no proxy that can be used (not a proxy)"),
         ("ftp://127.0.0.1:21", "names no proxy that can be used (ftp://127.0.0.1:21)"),
@@ -161,6 +163,40 @@ def test_a_netrc_file_does_not_take_the_keys_place(
     environment.setenv("NETRC", str(tmp_path / "netrc"))
     site.events(sample.event(1))
     assert len(site.account.events()) == 1
+
+
+@pytest.mark.parametrize(
+    ("closing", "sentence"),
+    [
+        (
+            "<&-",
+            (
+                "Standard input is closed: pipe a tap's output into target-klaviyo, or name a file "
+                "of it with --input."
+            ),
+        ),
+        (
+            ">&-",
+            (
+                "Standard output is closed: send it to a file, or to /dev/null where nobody needs "
+                "the STATEs."
+            ),
+        ),
+    ],
+)
+def test_a_stream_that_is_closed_is_named(site: Site, closing: str, sentence: str) -> None:
+    """A run that cannot read, or tell its STATE, does not begin."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$0" --config ENV {closing}', site.command],
+        env=os.environ | {"TARGET_KLAVIYO_API_KEY": "k"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1] == sentence
 
 
 @needs_a_full_disk
