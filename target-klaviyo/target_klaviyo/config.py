@@ -51,6 +51,7 @@ class Settings:
     live_window: timedelta
     list_id: str | None
     concurrency: int
+    batch_size_rows: int | None
     rejects_path: Path
     max_reject_percent: float
     request_timeout: float

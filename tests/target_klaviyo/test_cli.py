@@ -73,6 +73,10 @@ if TYPE_CHECKING:
             "The setting 'concurrency' must be a whole number.",
         ),
         (
+            {"api_key": "k", "batch_size_rows": 0},
+            "The setting 'batch_size_rows' must be at least 1.",
+        ),
+        (
             {"api_key": "k", "settle_minutes": True},
             "The setting 'settle_minutes' must be a number.",
         ),

@@ -43,7 +43,7 @@ MAX_ROWS_HELD = 20_000
 class Writer:
     """The consumer of rows that writes them to Klaviyo."""
 
-    def __init__(  # noqa: PLR0913  (its collaborators, each by name)
+    def __init__(
         self,
         *,
         client: Client,
@@ -51,14 +51,13 @@ class Writer:
         rejects: RejectsFile,
         stats: RunStats,
         print_state: Callable[[bytes], None],
-        max_rows: int | None = None,
     ) -> None:
         self._concurrency = settings.concurrency
         self._print_state = print_state
         self._tracker = DeliveryTracker(rejects, stats)
         self._checkpoints = self._tracker.checkpoints
         self._dispatcher = Dispatcher(client, concurrency=settings.concurrency, stats=stats)
-        max_rows = max_rows or MAX_PROFILES
+        max_rows = settings.batch_size_rows or MAX_PROFILES
         self._profiles = ProfileSink(self._dispatcher, self._tracker, max_rows, settings=settings)
         self._events = EventSink(
             self._dispatcher, self._tracker, max_rows, claimed=self._profiles.claimed
