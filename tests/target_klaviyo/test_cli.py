@@ -203,6 +203,19 @@ def test_the_key_stays_out_of_all_output(command: Command, site: Site, sample: S
     assert b"pk_secret" not in site.rejects_path.read_bytes()
 
 
+def test_no_log_level_shows_an_address(command: Command, site: Site, sample: Samples) -> None:
+    """Not even the log of the finest level holds one, though people are asked for by theirs."""
+    rows = [sample.profile(1, email="ann.privata@shop.io", external_id="acc-1"), sample.profile(2)]
+    source = sample.lines(site.messages("profiles", rows))
+    config = command.config(**site.config)
+    for _ in range(2):
+        ended = command("--config", config, source=source, TARGET_KLAVIYO_LOGLEVEL="DEBUG")
+        assert ended.code == 0, ended.log
+        assert "DEBUG" in ended.log
+        assert "privata" not in ended.log
+    assert any(b"privata" in each.query for each in site.recorder.requests)
+
+
 @pytest.mark.parametrize("from_file", [True, False])
 def test_numbers_may_have_fractions(
     command: Command, site: Site, sample: Samples, *, from_file: bool

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,16 +42,23 @@ class _AsksForPassword(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture
-def refusing_proxy() -> Iterator[str]:
-    """The address of a proxy that asks for a password."""
-    server = HTTPServer(("127.0.0.1", 0), _AsksForPassword)
+@contextmanager
+def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a server that answers so."""
+    server = HTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"127.0.0.1:{server.server_port}"
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def refusing_proxy() -> Iterator[str]:
+    """The address of a proxy that asks for a password."""
+    with served(_AsksForPassword) as address:
+        yield address
 
 
 @pytest.fixture
@@ -153,6 +161,28 @@ def test_certificates_that_are_not_there_are_named(
         f"The variable {variable} names {tmp_path}/gone.pem, which is no file of certificates that "
         "can be read; correct or remove it."
     )
+
+
+class _GarblesHeaders(BaseHTTPRequestHandler):
+    """Something in between that refuses every request, in headers that nobody can read."""
+
+    def do_GET(self) -> None:
+        """Refuse."""
+        self.wfile.write(b"HTTP/1.1 401 No\r\nno header\r\nContent-Length: 0\r\n\r\n")
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_headers_that_cannot_be_read_bring_no_url_into_the_log(site: Site, sample: Samples) -> None:
+    """urllib3 warns of them with the request's, which asks for people, and with a traceback."""
+    rows = [sample.profile(1, external_id="account-of-ann")]
+    with served(_GarblesHeaders) as address, site.start(api_url=f"http://{address}") as process:
+        _, log = process.communicate(sample.lines(site.messages("profiles", rows)), timeout=60)
+    assert process.returncode == 1
+    assert b"account-of-ann" not in log
+    assert b"Traceback" not in log
 
 
 def test_a_netrc_file_does_not_take_the_keys_place(
