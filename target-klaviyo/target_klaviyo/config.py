@@ -28,9 +28,10 @@ from target_klaviyo.text import enumeration
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_TRUE = {"true", "1", "yes", "on"}
 MAX_LABEL_LENGTH = 63
 """Characters between two dots of a host's name."""
+
+_TRUE = {"true", "1", "yes", "on"}
 _PLAIN_DOT = re.compile(r"(?<!\\)\.")
 """What parts names in a variable of Meltano's; a dot within a name is escaped."""
 

@@ -219,9 +219,11 @@ def summary(stats: RunStats) -> Iterator[str]:
     told = stats.rules.most_common(MAX_REASONS_TOLD)
     for (label, rule), count in sorted(told):
         yield f"{counted_rows(count, label)} rejected: {rule}"
+    if not stats.rejects_kept:
+        return
     if more := len(stats.rules) - len(told):
         yield f"{counted(more, 'reason')} more, of fewer rejects each, stand in the rejects file."
-    if stats.rules and stats.rejects_kept:
+    if stats.rules:
         path = stats.rejects_path
         yield f"The rejects are in {path}; replay them with `{replay(path)}`."
 
