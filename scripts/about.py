@@ -27,7 +27,6 @@ DISTRIBUTIONS = {
 BUILT_IN = frozenset(
     {
         "batch_config",
-        "batch_size_rows",
         "faker_config",
         "flattening_enabled",
         "flattening_max_depth",

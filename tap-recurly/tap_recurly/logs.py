@@ -15,9 +15,9 @@ _REMARKS = ("Skipping parse of env var settings", "Parsing env var for settings 
 def quiet_sdk(environment: Mapping[str, str]) -> None:
     """Keep the SDK's remarks out of the log, unless a variable asks for a log level.
 
-    What urllib3 tells at any level below INFO is in no log: URLs may hold e-mail addresses.
+    What urllib3 tells at any level below ERROR is in no log: URLs may hold e-mail addresses.
     """
-    logging.getLogger("urllib3").setLevel(logging.INFO)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     if environment.get("TAP_RECURLY_LOGLEVEL") or environment.get("LOGLEVEL"):
         return
     logging.getLogger("tap-recurly").addFilter(_is_no_remark)

@@ -31,7 +31,8 @@ def limit_malloc_arenas() -> None:
     By default each thread has an arena of its own, and each keeps the room that the largest page
     once took. Threads that mostly wait for the network do not get into each other's way.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    mallopt = getattr(library, "mallopt", None)
     if mallopt is not None:
         mallopt(M_ARENA_MAX, 1)
 

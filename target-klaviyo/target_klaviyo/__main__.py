@@ -44,6 +44,13 @@ def run(arguments: Sequence[str]) -> int:
 
     from target_klaviyo.target import TargetKlaviyo  # noqa: PLC0415
 
+    if sys.stdout is None:
+        return _fail(
+            "Standard output is closed: send it to a file, or to /dev/null where nobody needs the "
+            "STATEs."
+        )
+    # What it tells and warns of at any lower level may hold URLs, and those e-mail addresses.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     if not (os.environ.get("TARGET_KLAVIYO_LOGLEVEL") or os.environ.get("LOGLEVEL")):
         logging.getLogger("target-klaviyo").addFilter(_is_no_remark)
     try:

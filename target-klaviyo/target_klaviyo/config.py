@@ -28,6 +28,9 @@ from target_klaviyo.text import enumeration
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+MAX_LABEL_LENGTH = 63
+"""Characters between two dots of a host's name."""
+
 _TRUE = {"true", "1", "yes", "on"}
 _PLAIN_DOT = re.compile(r"(?<!\\)\.")
 """What parts names in a variable of Meltano's; a dot within a name is escaped."""
@@ -49,6 +52,7 @@ class Settings:
     live_window: timedelta
     list_id: str | None
     concurrency: int
+    batch_size_rows: int | None
     rejects_path: Path
     max_reject_percent: float
     request_timeout: float
@@ -212,7 +216,9 @@ def _checked_url(text: str) -> str:
     )
     try:
         parts = urlsplit(text.strip())
-        plain = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        labels = (parts.hostname or "").removesuffix(".").split(".")
+        is_host = all(0 < len(label) <= MAX_LABEL_LENGTH for label in labels)
+        plain = parts.scheme in {"http", "https"} and is_host and parts.port != 0
     except ValueError as error:
         raise SettingsError(sentence) from error
     if not plain or parts.query or parts.fragment or "@" in parts.netloc or " " in text.strip():

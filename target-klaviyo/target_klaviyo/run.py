@@ -31,8 +31,7 @@ logger = logging.getLogger("target-klaviyo")
 class Run:
     """One run over one input: `consumer` takes the rows that `router` makes of its records.
 
-    `source` is the input's file descriptor, when it has one; `batch_size_rows` lowers Klaviyo's own
-    limits.
+    `source` is the input's file descriptor, when it has one.
     """
 
     def __init__(
@@ -41,11 +40,9 @@ class Run:
         *,
         transform: Transform | None,
         source: int | None,
-        batch_size_rows: int | None,
     ) -> None:
         self._settings = settings
         self._transform = transform
-        self._batch_size_rows = batch_size_rows
         self._parser = RowParser(now=datetime.now(timezone.utc), live_window=settings.live_window)
         self._stats = RunStats(settings.max_reject_percent, settings.rejects_path)
         self.consumer = self._consumer(source)
@@ -110,7 +107,6 @@ class Run:
             rejects=RejectsFile(self._settings.rejects_path, source, secrets),
             stats=stats,
             print_state=_print_state,
-            max_rows=self._batch_size_rows,
         )
 
     def _repair_writer(self) -> Writer:

@@ -98,6 +98,12 @@ SETTINGS = th.PropertiesList(
         description="Requests in flight.",
     ),
     th.Property(
+        "batch_size_rows",
+        th.IntegerType(minimum=1),
+        title="Rows in a batch",
+        description="Rows in a request at most, below Klaviyo's 1,000 events or 10,000 profiles.",
+    ),
+    th.Property(
         "rejects_path",
         th.StringType,
         default="output/rejected.singer",

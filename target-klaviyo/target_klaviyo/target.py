@@ -144,12 +144,7 @@ class TargetKlaviyo(Target):
 
     def begin_run(self, source: int | None) -> None:
         """The input is known: the run begins now."""
-        self._run = Run(
-            self._settings,
-            transform=self._transform,
-            source=source,
-            batch_size_rows=self.config.get("batch_size_rows"),
-        )
+        self._run = Run(self._settings, transform=self._transform, source=source)
         self._router = self._run.router
         self._consumer = self._run.consumer
 

@@ -94,6 +94,7 @@ class Request:
 
     method: str
     path: str
+    query: bytes = b""
     body: bytes = b""
     status: int = 0
 
@@ -117,7 +118,7 @@ class Recorder:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
-        request = Request(scope["method"], scope["path"])
+        request = Request(scope["method"], scope["path"], scope["query_string"])
         with self._news:
             self.requests.append(request)
             self._news.notify_all()

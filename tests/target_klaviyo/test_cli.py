@@ -73,6 +73,10 @@ if TYPE_CHECKING:
             "The setting 'concurrency' must be a whole number.",
         ),
         (
+            {"api_key": "k", "batch_size_rows": 0},
+            "The setting 'batch_size_rows' must be at least 1.",
+        ),
+        (
             {"api_key": "k", "settle_minutes": True},
             "The setting 'settle_minutes' must be a number.",
         ),
@@ -197,6 +201,19 @@ def test_the_key_stays_out_of_all_output(command: Command, site: Site, sample: S
     assert "does not accept the API key" in ended.complaint
     assert "pk_secret" not in ended.log + ended.out
     assert b"pk_secret" not in site.rejects_path.read_bytes()
+
+
+def test_no_log_level_shows_an_address(command: Command, site: Site, sample: Samples) -> None:
+    """Not even the log of the finest level holds one, though people are asked for by theirs."""
+    rows = [sample.profile(1, email="ann.privata@shop.io", external_id="acc-1"), sample.profile(2)]
+    source = sample.lines(site.messages("profiles", rows))
+    config = command.config(**site.config)
+    for _ in range(2):
+        ended = command("--config", config, source=source, TARGET_KLAVIYO_LOGLEVEL="DEBUG")
+        assert ended.code == 0, ended.log
+        assert "DEBUG" in ended.log
+        assert "privata" not in ended.log
+    assert any(b"privata" in each.query for each in site.recorder.requests)
 
 
 @pytest.mark.parametrize("from_file", [True, False])

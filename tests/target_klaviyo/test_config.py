@@ -65,6 +65,10 @@ def test_every_setting_has_a_title_and_a_description() -> None:
         ("https://a.klaviyo.com?x=1", False),
         ("https://a.klaviyo.com:port", False),
         ("https://", False),
+        ("https://a..klaviyo.com", False),
+        (f"https://{'a' * 64}.com", False),
+        (f"https://{'a' * 63}.com.", True),
+        ("http://[::1]:8702", True),
     ],
 )
 def test_addresses_are_plain(url: str, right: bool) -> None:  # noqa: FBT001  (a table's column)

@@ -7,6 +7,7 @@ import json
 import math
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,8 +20,6 @@ from target_klaviyo.writing.reject_entries import with_reason
 from target_klaviyo.writing.rejects import RejectsFile, replay
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.target_klaviyo.conftest import Samples, Site
 
 SCHEMA = b'{"type":"SCHEMA","stream":"events","schema":{"properties":{}}}'
@@ -60,6 +59,20 @@ def test_nobody_else_may_read_the_rejects_unless_they_were_let(tmp_path: Path) -
         rejects.close(covered_epoch=math.inf)
         assert path.stat().st_mode & 0o777 == mode
         path.chmod(0o640)
+
+
+def test_a_link_to_the_file_stays_one(tmp_path: Path) -> None:
+    """All runs' rejects are where it leads, such as to a volume, and not beside it."""
+    path, volume = tmp_path / "rejected.singer", tmp_path / "volume"
+    volume.mkdir()
+    path.symlink_to(volume / "kept.singer")
+    for line, reason in ((LINE, "First."), (ANOTHER, "Second.")):
+        rejects = RejectsFile(path)
+        rejects.write(Origin("events", line, SCHEMA), reason)
+        rejects.close(covered_epoch=math.inf)
+    assert path.is_symlink()
+    assert reasons(volume / "kept.singer") == ["First.", "Second."]
+    assert len(list(volume.iterdir())) == 1
 
 
 def test_a_line_cut_short_by_a_crash_is_left_out(tmp_path: Path) -> None:
@@ -124,12 +137,11 @@ def test_a_replay_of_the_file_in_place_leaves_what_is_rejected_again(
         ),
     ],
 )
-def test_a_replay_is_told_as_the_run_was_started(
-    tmp_path: Path, environment: dict[str, str], command: str
-) -> None:
+def test_a_replay_is_told_as_the_run_was_started(environment: dict[str, str], command: str) -> None:
     """By Meltano, with the loader's name and the environment if another than the default."""
     variables = {f"MELTANO_{name}": value for name, value in environment.items()}
-    assert replay(tmp_path, variables) == f"{command} < {tmp_path}"
+    assert replay(Path("rejected.singer"), variables) == f"{command} < rejected.singer"
+    assert replay(Path("a folder/r"), variables) == f"{command} < 'a folder/r'"
 
 
 def test_a_replay_piped_from_the_same_file_ends(site: Site, sample: Samples) -> None:

@@ -83,7 +83,7 @@ def test_requests_are_those_of_the_last_minute(moments: list[tuple[int, int]], l
 
 def test_the_summary_is_a_table_and_what_needs_words() -> None:
     """Rows by kind as a table, then requests, history, troubles, warnings and rejects."""
-    stats = RunStats(10, Path("rejects"))
+    stats = RunStats(10, Path("rejects"), rejects_kept=True)
     stats.seen.update({"events": 12_000, "profiles": 7, "records of invoices": 900})
     stats.stored.update({"events": 11_989, "profiles": 6})
     stats.duplicates["events"] = 10

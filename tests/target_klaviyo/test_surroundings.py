@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,16 +42,23 @@ class _AsksForPassword(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture
-def refusing_proxy() -> Iterator[str]:
-    """The address of a proxy that asks for a password."""
-    server = HTTPServer(("127.0.0.1", 0), _AsksForPassword)
+@contextmanager
+def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a server that answers so."""
+    server = HTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"127.0.0.1:{server.server_port}"
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def refusing_proxy() -> Iterator[str]:
+    """The address of a proxy that asks for a password."""
+    with served(_AsksForPassword) as address:
+        yield address
 
 
 @pytest.fixture
@@ -85,6 +94,8 @@ def ask(scheme: str) -> object:
                 "http://proxy.example.com:3128, or remove it."
             ),
         ),
+        ("http://a..b", "names no proxy that can be used (http://a..b)"),
+        ("http://" + 64 * "a", "names no proxy that can be used (http://aaa"),
         ("::::", "names no proxy that can be used (::::)"),
         ("not a proxy", "names no proxy that can be used (not a proxy)"),
         ("ftp://127.0.0.1:21", "names no proxy that can be used (ftp://127.0.0.1:21)"),
@@ -152,6 +163,28 @@ def test_certificates_that_are_not_there_are_named(
     )
 
 
+class _GarblesHeaders(BaseHTTPRequestHandler):
+    """Something in between that refuses every request, in headers that nobody can read."""
+
+    def do_GET(self) -> None:
+        """Refuse."""
+        self.wfile.write(b"HTTP/1.1 401 No\r\nno header\r\nContent-Length: 0\r\n\r\n")
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_headers_that_cannot_be_read_bring_no_url_into_the_log(site: Site, sample: Samples) -> None:
+    """urllib3 warns of them with the request's, which asks for people, and with a traceback."""
+    rows = [sample.profile(1, external_id="account-of-ann")]
+    with served(_GarblesHeaders) as address, site.start(api_url=f"http://{address}") as process:
+        _, log = process.communicate(sample.lines(site.messages("profiles", rows)), timeout=60)
+    assert process.returncode == 1
+    assert b"account-of-ann" not in log
+    assert b"Traceback" not in log
+
+
 def test_a_netrc_file_does_not_take_the_keys_place(
     site: Site, sample: Samples, tmp_path: Path, environment: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +193,40 @@ def test_a_netrc_file_does_not_take_the_keys_place(
     environment.setenv("NETRC", str(tmp_path / "netrc"))
     site.events(sample.event(1))
     assert len(site.account.events()) == 1
+
+
+@pytest.mark.parametrize(
+    ("closing", "sentence"),
+    [
+        (
+            "<&-",
+            (
+                "Standard input is closed: pipe a tap's output into target-klaviyo, or name a file "
+                "of it with --input."
+            ),
+        ),
+        (
+            ">&-",
+            (
+                "Standard output is closed: send it to a file, or to /dev/null where nobody needs "
+                "the STATEs."
+            ),
+        ),
+    ],
+)
+def test_a_stream_that_is_closed_is_named(site: Site, closing: str, sentence: str) -> None:
+    """A run that cannot read, or tell its STATE, does not begin."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$0" --config ENV {closing}', site.command],
+        env=os.environ | {"TARGET_KLAVIYO_API_KEY": "k"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1] == sentence
 
 
 @needs_a_full_disk
@@ -219,7 +286,55 @@ def test_rejects_that_cannot_be_written_hold_the_state_back(site: Site, sample: 
         )
     assert process.returncode == 1
     assert out == b""
+    assert b"The rejects are in" not in log
     assert log.decode().splitlines()[-1] == (
         "The rejects file /dev/full cannot be written (No space left on device); make room for it, "
         "or name another file in the setting 'rejects_path'."
     )
+
+
+@needs_a_full_disk
+@pytest.mark.parametrize("rows", [1, 100])
+def test_a_run_that_rejects_all_does_not_say_where_rejects_are_that_are_nowhere(
+    site: Site, sample: Samples, rows: int
+) -> None:
+    """That they cannot be written is what must be mended first."""
+    with site.start(rejects_path=FULL) as process:
+        _, log = process.communicate(sample.lines(site.messages("events", [{}] * rows)), timeout=60)
+    assert process.returncode == 1
+    assert b"are in /dev/full" not in log
+    assert b"The rejects file /dev/full cannot be written" in log.splitlines()[-1]
+
+
+MOUNTED = """
+mount --bind "$1" "$1" || exit 77
+shift
+exec "$@"
+"""
+
+
+@pytest.mark.skipif(not shutil.which("unshare"), reason="only Linux mounts a file for one process")
+def test_a_rejects_file_that_is_mounted_by_itself_is_told_from_a_full_disk(
+    site: Site, sample: Samples
+) -> None:
+    """As `docker -v file:file` does: nothing can be put in its place, whatever room there is."""
+    site.rejects_path.touch()
+    settings = {f"TARGET_KLAVIYO_{name.upper()}": value for name, value in site.config.items()}
+    mounting = ("unshare", "--map-root-user", "--mount", "sh", "-c", MOUNTED, "sh")
+    done = subprocess.run(
+        [*mounting, site.rejects_path, site.command, "--config", "ENV"],
+        input=sample.lines(site.messages("events", [sample.event(1), {}])),
+        env=os.environ | settings,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    if b"unshare" in done.stderr or done.returncode == 77:
+        pytest.skip("this user may not mount")
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines()[-1] == (
+        f"The rejects file {site.rejects_path} is mounted by itself, so that no other can take its "
+        "place (Device or resource busy); mount a folder, and name a file in it in the setting "
+        "'rejects_path'."
+    )
+    assert [file.name for file in site.folder.iterdir()] == [site.rejects_path.name]

@@ -214,6 +214,26 @@ def test_a_reader_that_is_gone_is_one_sentence(tmp_path: Path, transaction: Reco
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("closing", "sentence"),
+    [
+        ("<&-", "Standard input is closed: feed the mapper the output of a tap."),
+        (">&-", "Standard output is closed: pipe the mapper's output into a target."),
+    ],
+)
+def test_a_stream_that_is_closed_is_one_sentence(closing: str, sentence: str) -> None:
+    """A mapper that is started without an input or an output says so."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$0" {closing}', COMMAND],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1] == sentence
+
+
 def test_a_signal_does_not_look_like_success() -> None:
     """Terminated while it waits for input, the mapper does not exit with 0."""
     with subprocess.Popen(

@@ -238,6 +238,8 @@ class RecurlyToKlaviyo(InlineMapper):
 
 def main() -> NoReturn:
     """Run the mapper; whatever ends it early is one sentence and exit code 1."""
+    if sys.stdout is None:
+        sys.exit(_fail("Standard output is closed: pipe the mapper's output into a target."))
     try:
         code = RecurlyToKlaviyo.cli.main(standalone_mode=False)
     except MapperError as error:

@@ -50,6 +50,8 @@ class LineReader(GenericSingerReader[bytes]):
     @property
     @override
     def default_input(self) -> IO[bytes]:
+        if sys.stdin is None:
+            raise InputError("Standard input is closed: feed the mapper the output of a tap.")
         return sys.stdin.buffer
 
     @override

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import requests
 from requests.exceptions import ConnectTimeout, InvalidSchema, InvalidURL, ProxyError, SSLError
+from urllib3.exceptions import LocationParseError
 
 from target_klaviyo.klaviyo.endpoints import Answer, NoAnswer
 from target_klaviyo.klaviyo.proxy import (
@@ -86,7 +87,7 @@ class Client:
                 timeout=(min(CONNECT_SECONDS, self.timeout), self.timeout),
                 allow_redirects=False,
             )
-        except (OSError, TypeError) as error:  # an OSError is what requests' own errors are
+        except (OSError, TypeError, LocationParseError) as error:  # requests' are OSErrors
             return _no_answer(url, error)
         if response.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             raise wrong_password(url)
@@ -109,13 +110,13 @@ class Client:
         return request
 
 
-def _no_answer(url: str, error: OSError | TypeError) -> NoAnswer:
+def _no_answer(url: str, error: OSError | TypeError | LocationParseError) -> NoAnswer:
     """What came instead of an answer; raises SettingsError as `send`."""
     if isinstance(error, TypeError):
         if proxy_for(url) is None:
             raise error
         raise wrong_address(url) from error  # requests trips over a password without a host
-    if isinstance(error, InvalidURL | InvalidSchema):
+    if isinstance(error, InvalidURL | InvalidSchema | LocationParseError):
         raise wrong_address(url) from error
     if not isinstance(error, requests.RequestException):
         raise wrong_certificates(error) from error

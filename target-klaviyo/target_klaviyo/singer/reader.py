@@ -225,6 +225,11 @@ class MessageReader(GenericSingerReader[bytes]):
     @property
     @override
     def default_input(self) -> IO[bytes]:
+        if sys.stdin is None:
+            raise InputError(
+                "Standard input is closed: pipe a tap's output into target-klaviyo, or name a file "
+                "of it with --input."
+            )
         return sys.stdin.buffer
 
     @override

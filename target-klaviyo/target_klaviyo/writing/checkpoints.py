@@ -11,7 +11,7 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from target_klaviyo.errors import RowRejected
+from target_klaviyo.errors import RowRejected, TooManyRejects
 from target_klaviyo.rows.contract import EventRow
 
 if TYPE_CHECKING:
@@ -131,6 +131,14 @@ class DeliveryTracker:
         self._rejects.write(origin, rejection.reason)
         self.stats.count_reject(label, rejection.rule)
 
+    def check_reject_share(self) -> None:
+        """Raise as the statistics do, the rejects of which the sentence speaks being written."""
+        try:
+            self.stats.check_reject_share()
+        except TooManyRejects:
+            self.persist_rejects()
+            raise
+
     def persist_rejects(self) -> None:
         """Make the rejects so far outlive this process."""
         self._rejects.persist()
@@ -138,6 +146,7 @@ class DeliveryTracker:
     def close(self, *, complete: bool) -> None:
         """The run is over; `complete` when each row of its input has come to its end."""
         self._rejects.close(covered_epoch=math.inf if complete else self.checkpoints.oldest_open)
+        self.stats.rejects_kept = True
 
 
 def _weight(row: EventRow | ProfileRow) -> int:

@@ -126,7 +126,7 @@ class EventSink(Sink[EventBatcher]):
         for row, error in failed.items():
             self._tracker.book_refused("events", row, error)
             self._batcher.row_ended(row, stored=False)
-        self._tracker.stats.check_reject_share()
+        self._tracker.check_reject_share()
 
 
 def _attribute(

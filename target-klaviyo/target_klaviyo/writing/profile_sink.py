@@ -89,7 +89,7 @@ class ProfileSink(Sink[ProfileBatcher]):
         for part in parts:
             part.alone = True
         self._end(list(failures), instead=parts)
-        self._tracker.stats.check_reject_share()
+        self._tracker.check_reject_share()
 
     def _end(self, rows: Sequence[ProfileRow], *, instead: Sequence[ProfileRow] = ()) -> None:
         self._batcher.rows_ended(rows, instead=instead)

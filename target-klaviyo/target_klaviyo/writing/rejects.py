@@ -18,8 +18,10 @@ reads it while it is changed reads a file of its own:
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import shlex
 import shutil
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, NamedTuple
@@ -52,13 +54,14 @@ def replay(path: Path, environment: Mapping[str, str] = os.environ) -> str:
     Meltano tells by `environment` what it has started, and in which of its environments: in another
     one the records would go to another account.
     """
+    source = shlex.quote(str(path))
     loader = environment.get("MELTANO_LOADER_NAME")
     if not loader:
-        return f"target-klaviyo --config … < {path}"
+        return f"target-klaviyo --config … < {source}"
     chosen = environment.get("MELTANO_ENVIRONMENT")
     is_default = chosen == environment.get("MELTANO_DEFAULT_ENVIRONMENT")
     option = f"--environment={chosen} " if chosen and not is_default else ""
-    return f"meltano {option}invoke {loader} < {path}"
+    return f"meltano {option}invoke {loader} < {source}"
 
 
 class _Entry(NamedTuple):
@@ -160,10 +163,8 @@ class RejectsFile:
         """Write what is left; entries leave whose rows went through.
 
         Rows of epochs before `covered_epoch` have come to their end, and no later run is given them
-        again. Raises TargetError when the file cannot be written, and nobody has been told yet.
+        again. Raises as `persist`.
         """
-        if self._failure is not None:
-            return
         self.persist()
         obsolete = {
             key: self._entries[key].digest
@@ -214,7 +215,7 @@ class RejectsFile:
 
         `obsolete` has the entry's digest by its row: another run may have written another since.
         """
-        with self._locked(), self.path.open("rb") as file, self._open_copy() as copy:
+        with self._locked(), self.path.open("rb") as file, self._replacement() as copy:
             newest = {line.key: number for number, line in enumerate(lines(file))}
             file.seek(0)
             schemas: dict[str, bytes] = {}
@@ -224,8 +225,6 @@ class RejectsFile:
                         copy.write(line.content)
                 elif number == newest[line.key] and obsolete.get(line.key) != digest(line.content):
                     copy.write(_with_schemas([line], schemas))
-            copy.flush()
-            self._copy_path.replace(self.path)
         self._is_a_copy = True
 
     @contextmanager
@@ -239,22 +238,37 @@ class RejectsFile:
                     yield file
                     return
 
-    def _open_copy(self) -> IO[bytes]:
-        """The file that is to take this one's place: whoever may read this one may read that."""
-        copy = _open_privately(self._copy_path, "wb")
-        shutil.copymode(self.path, self._copy_path)
-        return copy
+    @contextmanager
+    def _replacement(self) -> Iterator[IO[bytes]]:
+        """What takes the file's place once it is written: whoever may read this may read that.
 
-    @property
-    def _copy_path(self) -> Path:
-        return self.path.with_name(self.path.name + ".new")
+        A link stays one, and the file is replaced where it really is.
+        """
+        path = self.path.resolve()
+        new = path.with_name(path.name + ".new")
+        try:
+            with _open_privately(new, "wb") as copy:
+                shutil.copymode(path, new)
+                yield copy
+            new.replace(path)
+        except OSError:
+            new.unlink(missing_ok=True)
+            raise
 
     def _unwritable(self, error: OSError) -> TargetError:
         """The error to raise; what was not written is given up, for good."""
-        self._failure = TargetError(
-            f"The rejects file {self.path} cannot be written ({error.strerror}); make room for "
-            "it, or name another file in the setting 'rejects_path'."
-        )
+        if error.errno == errno.EBUSY:
+            sentence = (
+                f"The rejects file {self.path} is mounted by itself, so that no other can take its "
+                f"place ({error.strerror}); mount a folder, and name a file in it in the setting "
+                "'rejects_path'."
+            )
+        else:
+            sentence = (
+                f"The rejects file {self.path} cannot be written ({error.strerror}); make room for "
+                "it, or name another file in the setting 'rejects_path'."
+            )
+        self._failure = TargetError(sentence)
         return self._failure
 
 

@@ -43,6 +43,7 @@ class RunStats:
         refused: rejects that are Klaviyo's; all others were unfit to be sent.
         halved: a request was refused as a whole, and its rows sent again in halves.
         rejected_records: those of them in the rejects file.
+        rejects_kept: the rejects file is written, as it is at the end unless it cannot be.
         pending_jobs: import jobs that Klaviyo is still at.
     """
 
@@ -52,6 +53,7 @@ class RunStats:
     formerly_true: int = 0
     records: int = 0
     rejected_records: int = 0
+    rejects_kept: bool = False
     seen: Counter[str] = field(default_factory=Counter)
     stored: Counter[str] = field(default_factory=Counter)
     duplicates: Counter[str] = field(default_factory=Counter)
@@ -217,6 +219,8 @@ def summary(stats: RunStats) -> Iterator[str]:
     told = stats.rules.most_common(MAX_REASONS_TOLD)
     for (label, rule), count in sorted(told):
         yield f"{counted_rows(count, label)} rejected: {rule}"
+    if not stats.rejects_kept:
+        return
     if more := len(stats.rules) - len(told):
         yield f"{counted(more, 'reason')} more, of fewer rejects each, stand in the rejects file."
     if stats.rules:

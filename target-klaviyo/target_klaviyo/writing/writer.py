@@ -43,7 +43,7 @@ MAX_ROWS_HELD = 20_000
 class Writer:
     """The consumer of rows that writes them to Klaviyo."""
 
-    def __init__(  # noqa: PLR0913  (its collaborators, each by name)
+    def __init__(
         self,
         *,
         client: Client,
@@ -51,14 +51,13 @@ class Writer:
         rejects: RejectsFile,
         stats: RunStats,
         print_state: Callable[[bytes], None],
-        max_rows: int | None = None,
     ) -> None:
         self._concurrency = settings.concurrency
         self._print_state = print_state
         self._tracker = DeliveryTracker(rejects, stats)
         self._checkpoints = self._tracker.checkpoints
         self._dispatcher = Dispatcher(client, concurrency=settings.concurrency, stats=stats)
-        max_rows = max_rows or MAX_PROFILES
+        max_rows = settings.batch_size_rows or MAX_PROFILES
         self._profiles = ProfileSink(self._dispatcher, self._tracker, max_rows, settings=settings)
         self._events = EventSink(
             self._dispatcher, self._tracker, max_rows, claimed=self._profiles.claimed
@@ -73,7 +72,7 @@ class Writer:
         stats = self._tracker.stats
         stats.seen[label] += 1
         if stats.seen[label] == REJECTS_TOLERATED_UNTIL:
-            stats.check_reject_share()
+            self._tracker.check_reject_share()
 
     def take_event(self, row: EventRow) -> None:
         """Take an event; one that is no longer true is not for Klaviyo."""
@@ -89,7 +88,7 @@ class Writer:
     def take_reject(self, label: str, rejection: RowRejected, origin: Origin) -> None:
         """Put a record into the rejects file."""
         self._tracker.write_reject(label, rejection, origin)
-        self._tracker.stats.check_reject_share()
+        self._tracker.check_reject_share()
 
     def end_record(self, origin: Origin, record: object) -> None:
         """All rows of a record have been taken."""
@@ -119,6 +118,7 @@ class Writer:
         """Send what is left, wait for the last answer, print the last STATE."""
         self._checkpoints.set_checkpoint(monotonic(), force=True)
         self._work_off(math.inf)
+        self._tracker.persist_rejects()
         self._tracker.stats.check_all_rejected()
         self._print_covered_state(at_end=True)
         self._close(complete=True)
@@ -147,6 +147,7 @@ class Writer:
                 self._dispatcher.sleep_until(deadline)
         with suppress(TargetError):
             self._print_covered_state()
+        with suppress(TargetError):
             self._close(complete=False)
 
     def interrupt(self, signum: int) -> None:
