@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -57,26 +58,40 @@ def publish(compared: dict[str, Any], path: Path) -> None:
 def write_report(document: Mapping[str, Any], path: Path) -> None:
     """Write the page to `path` and the document beside it, with the ending .json.
 
+    What reads the last report while this one is written reads it to its end: files are replaced. A
+    device, such as /dev/null, is written to, and so is a file that is mounted by itself.
+
     Raises:
         TargetError: they cannot be written.
     """
     from target_klaviyo.report.page import page  # noqa: PLC0415  (its packages are an extra)
 
-    content = {
-        path.with_suffix(".json"): orjson.dumps(document, option=orjson.OPT_INDENT_2),
-        path: page(document).encode(),
-    }
+    path = path.resolve()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for file, data in content.items():
-            new = file.with_name(file.name + ".new")
-            new.write_bytes(data)
-            new.replace(file)
+        if path.exists() and not path.is_file():
+            path.write_bytes(page(document).encode())
+            return
+        _put(path.with_suffix(".json"), orjson.dumps(document, option=orjson.OPT_INDENT_2))
+        _put(path, page(document).encode())
     except OSError as error:
         raise TargetError(
             f"The report {path} cannot be written ({error.strerror}); check the setting "
             "'report_path'."
         ) from error
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Put a file in the place of another; write into one whose place no other can take."""
+    new = path.with_name(path.name + ".new")
+    new.write_bytes(content)
+    try:
+        new.replace(path)
+    except OSError as error:
+        new.unlink()
+        if error.errno != errno.EBUSY:
+            raise
+        path.write_bytes(content)
 
 
 def table(document: Mapping[str, Any]) -> Iterator[str]:

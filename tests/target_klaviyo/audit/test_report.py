@@ -5,11 +5,13 @@ from __future__ import annotations
 import html
 import http.server
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -282,6 +284,31 @@ def test_a_report_that_cannot_be_written_is_a_sentence(shop: Any, tmp_path: Path
     report = shop.audit().report
     with pytest.raises(TargetError, match="check the setting 'report_path'"):
         write_report(report, tmp_path / "file" / "audit.html")
+
+
+def test_a_report_through_a_link_leaves_the_link(shop: Any, tmp_path: Path) -> None:
+    """The report is replaced where it really is, and the document stands beside it."""
+    report = shop.audit().report
+    (tmp_path / "volume").mkdir()
+    (tmp_path / "audit.html").symlink_to(tmp_path / "volume" / "page.html")
+    for _ in range(2):
+        write_report(report, tmp_path / "audit.html")
+    assert (tmp_path / "audit.html").is_symlink()
+    assert {each.name for each in (tmp_path / "volume").iterdir()} == {"page.html", "page.json"}
+
+
+def test_a_report_to_a_device_leaves_the_device(shop: Any, tmp_path: Path) -> None:
+    """Who wants no report and names /dev/null, or a pipe, still has it afterwards."""
+    report = shop.audit().report
+    pipe = tmp_path / "devices" / "pipe"
+    pipe.parent.mkdir()
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as reader:
+        read = reader.submit(pipe.read_bytes)
+        write_report(report, pipe)
+        assert b"<html" in read.result()
+    assert pipe.is_fifo()
+    assert [each.name for each in pipe.parent.iterdir()] == ["pipe"]
 
 
 def test_the_json_cannot_take_the_pages_place(shop: Any) -> None:
