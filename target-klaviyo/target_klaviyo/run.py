@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from target_klaviyo.audit.auditor import Auditor
 from target_klaviyo.audit.rejected import RejectedRows
-from target_klaviyo.errors import AuditDiffers, RunInterrupted, TargetError
+from target_klaviyo.errors import RunInterrupted, TargetError
 from target_klaviyo.klaviyo.client import Client
 from target_klaviyo.rows.parser import RowParser
 from target_klaviyo.singer.router import RecordRouter
@@ -46,6 +46,7 @@ class Run:
         self._settings = settings
         self._transform = transform
         self._batch_size_rows = batch_size_rows
+        self._summarised = False
         self._parser = RowParser(now=datetime.now(timezone.utc), live_window=settings.live_window)
         self._stats = RunStats(settings.max_reject_percent, settings.rejects_path)
         self.consumer = self._consumer(source)
@@ -78,8 +79,7 @@ class Run:
                 logger.error("%s", error)  # noqa: TRY400  (a sentence, not a fault)
         else:
             self.consumer.abort()
-        if not isinstance(reason, AuditDiffers):
-            self._log_summary()
+        self._log_summary()
 
     @property
     def _writes(self) -> bool:
@@ -119,7 +119,10 @@ class Run:
         return self._writer(None, RunStats(settings.max_reject_percent, settings.rejects_path))
 
     def _log_summary(self) -> None:
-        """Say what the run has done."""
+        """Say what the run has done, once: an audit fails after it has."""
+        if self._summarised:
+            return
+        self._summarised = True
         transform_says = self._transform.summary() if self._transform is not None else []
         lines = summary(self._stats) if self._writes else ()
         for line in (*lines, *transform_says):
