@@ -13,6 +13,7 @@ from target_klaviyo.audit.auditor import Auditor
 from target_klaviyo.audit.rejected import RejectedRows
 from target_klaviyo.errors import RunInterrupted, TargetError
 from target_klaviyo.klaviyo.client import Client
+from target_klaviyo.klaviyo.clock import ClockComparison
 from target_klaviyo.rows.parser import RowParser
 from target_klaviyo.singer.router import RecordRouter
 from target_klaviyo.singer.transforms import configured_transform
@@ -47,6 +48,7 @@ class Run:
         self._transform = transform
         self._batch_size_rows = batch_size_rows
         self._summarised = False
+        self._clocks = ClockComparison()
         self._parser = RowParser(now=datetime.now(timezone.utc), live_window=settings.live_window)
         self._stats = RunStats(settings.max_reject_percent, settings.rejects_path)
         self.consumer = self._consumer(source)
@@ -97,7 +99,7 @@ class Run:
         return Auditor(
             self._settings,
             transform=self._transform,
-            client=Client.configured(self._settings),
+            client=Client.configured(self._settings, clocks=self._clocks),
             rejected=RejectedRows(self._settings, transform, self._parser),
             writer=self._repair_writer() if self._settings.mode == "repair" else None,
         )
@@ -105,7 +107,7 @@ class Run:
     def _writer(self, source: int | None, stats: RunStats) -> Writer:
         secrets: frozenset[str] = getattr(self._transform, "secrets", frozenset())
         return Writer(
-            client=Client.configured(self._settings),
+            client=Client.configured(self._settings, clocks=self._clocks),
             settings=self._settings,
             rejects=RejectsFile(self._settings.rejects_path, source, secrets),
             stats=stats,
