@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import orjson
 
 from target_klaviyo.errors import SettingsError
+from target_klaviyo.rows.parser import EARLIEST, LATEST_AHEAD
 from target_klaviyo.settings import (
     DECLARED,
     ENV_PREFIX,
@@ -177,10 +178,6 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
             "The setting 'transform_config' needs the setting 'transform' beside it: add that, or "
             "remove this."
         )
-    audit_from = _checked_day("audit_from", values["audit_from"])
-    audit_to = _checked_day("audit_to", values["audit_to"])
-    if audit_from and audit_to and audit_from > audit_to:
-        raise SettingsError("The setting 'audit_from' lies after 'audit_to'; exchange them.")
     values |= {
         "api_key": _checked_key(values["api_key"]),
         "api_url": _checked_url(values["api_url"]),
@@ -190,13 +187,37 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         "transform_config": values["transform_config"] or {},
         "rejects_path": Path(values["rejects_path"]),
         "report_path": _checked_report_path(values["report_path"]),
-        "audit_from": audit_from,
-        "audit_to": audit_to,
+        "audit_from": _checked_day("audit_from", values["audit_from"]),
+        "audit_to": _checked_day("audit_to", values["audit_to"]),
         "source_timezone": _checked_zone(values["source_timezone"]),
     }
     live_window = timedelta(days=values.pop("live_window_days"))
     settle = timedelta(minutes=values.pop("settle_minutes"))
     return Settings(live_window=live_window, settle=settle, **values)
+
+
+def check_period(settings: Settings, *, today: date) -> None:
+    """Raise SettingsError for a period to audit in which no event can lie.
+
+    Args:
+        settings: the settings.
+        today: in UTC; east of Greenwich it may be tomorrow already.
+    """
+    first, last = settings.audit_from, settings.audit_to
+    earliest, latest = EARLIEST.date(), today + LATEST_AHEAD
+    for name, day in (("audit_from", first), ("audit_to", last)):
+        if day and not earliest <= day <= latest:
+            raise SettingsError(
+                f"The setting '{name}' must be a day between {earliest} and {latest}, where events "
+                "can lie; correct it or leave it out."
+            )
+    if first and first > today + timedelta(days=1):
+        raise SettingsError(
+            f"The setting 'audit_from' lies in the future ({first}), so that nothing would be "
+            "compared; correct it or leave it out."
+        )
+    if first and last and first > last:
+        raise SettingsError("The setting 'audit_from' lies after 'audit_to'; exchange them.")
 
 
 def _checked_key(text: str) -> str:

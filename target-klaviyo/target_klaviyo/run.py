@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from target_klaviyo.audit.auditor import Auditor
 from target_klaviyo.audit.rejected import RejectedRows
-from target_klaviyo.errors import AuditDiffers, RunInterrupted, TargetError
+from target_klaviyo.errors import RunInterrupted, TargetError
 from target_klaviyo.klaviyo.client import Client
+from target_klaviyo.klaviyo.clock import ClockComparison
 from target_klaviyo.rows.parser import RowParser
 from target_klaviyo.singer.router import RecordRouter
 from target_klaviyo.singer.transforms import configured_transform
@@ -43,6 +44,8 @@ class Run:
     ) -> None:
         self._settings = settings
         self._transform = transform
+        self._summarised = False
+        self._clocks = ClockComparison()
         self._parser = RowParser(now=datetime.now(timezone.utc), live_window=settings.live_window)
         self._stats = RunStats(settings.max_reject_percent, settings.rejects_path)
         self.consumer = self._consumer(source)
@@ -75,8 +78,7 @@ class Run:
                 logger.error("%s", error)  # noqa: TRY400  (a sentence, not a fault)
         else:
             self.consumer.abort()
-        if not isinstance(reason, AuditDiffers):
-            self._log_summary()
+        self._log_summary()
 
     @property
     def _writes(self) -> bool:
@@ -94,7 +96,7 @@ class Run:
         return Auditor(
             self._settings,
             transform=self._transform,
-            client=Client.configured(self._settings),
+            client=Client.configured(self._settings, clocks=self._clocks),
             rejected=RejectedRows(self._settings, transform, self._parser),
             writer=self._repair_writer() if self._settings.mode == "repair" else None,
         )
@@ -102,7 +104,7 @@ class Run:
     def _writer(self, source: int | None, stats: RunStats) -> Writer:
         secrets: frozenset[str] = getattr(self._transform, "secrets", frozenset())
         return Writer(
-            client=Client.configured(self._settings),
+            client=Client.configured(self._settings, clocks=self._clocks),
             settings=self._settings,
             rejects=RejectsFile(self._settings.rejects_path, source, secrets),
             stats=stats,
@@ -115,7 +117,10 @@ class Run:
         return self._writer(None, RunStats(settings.max_reject_percent, settings.rejects_path))
 
     def _log_summary(self) -> None:
-        """Say what the run has done."""
+        """Say what the run has done, once: an audit fails after it has."""
+        if self._summarised:
+            return
+        self._summarised = True
         transform_says = self._transform.summary() if self._transform is not None else []
         lines = summary(self._stats) if self._writes else ()
         for line in (*lines, *transform_says):

@@ -197,7 +197,7 @@ SETTINGS = th.PropertiesList(
     ),
     th.Property(
         "audit_profiles",
-        th.IntegerType(minimum=-1),
+        th.IntegerType(minimum=-1, maximum=1_000_000_000),
         default=5_000,
         title="Audited profiles",
         description="How many profiles an audit compares, another sample each day; -1 for all.",
@@ -263,8 +263,8 @@ def _coerced(name: str, value: Any) -> Any:
     elif "enum" in schema and value not in schema["enum"]:
         wanted = f"one of {enumeration(schema['enum'])}"
     elif (low is not None and value < low) or (high is not None and value > high):
-        bounds = [f"at least {low:g}"] if low is not None else []
-        bounds += [f"at most {high:g}"] if high is not None else []
+        bounds = [f"at least {low:,}"] if low is not None else []
+        bounds += [f"at most {high:,}"] if high is not None else []
         wanted = " and ".join(bounds)
     else:
         return value

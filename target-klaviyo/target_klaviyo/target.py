@@ -23,6 +23,7 @@ from target_klaviyo.config import (
     Settings,
     check_environment,
     check_names,
+    check_period,
     from_environment,
     leave_out_idle,
     read_settings,
@@ -132,6 +133,7 @@ class TargetKlaviyo(Target):
         check_names(self._config, self._builtin_settings())
         leave_out_idle(self._config)
         self._settings = read_settings(self._config)
+        check_period(self._settings, today=datetime.now(timezone.utc).date())
         of_the_sdk = {name: it for name, it in self._config.items() if name not in DECLARED}
         # A copy, since the SDK takes `__else__` out of the stream maps when it reads them.
         self._config = copy.deepcopy(of_the_sdk) | coerced(self._config)

@@ -79,6 +79,22 @@ def test_one_record_becomes_several_rows(
     assert sample is site.sample
 
 
+def test_an_audit_that_fails_says_it_once(
+    site: Site, shop: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The transform speaks before the verdict, and not again when there can be none."""
+    caplog.set_level("INFO")
+    with pytest.raises(SettingsError, match="Nothing can be compared: the first of 1 event"):
+        site.sync(
+            site.messages("orders", [order(1, ["hat"])]),
+            transform=shop,
+            transform_config={"metric": "Ordered"},
+            mode="audit",
+            audit_to="2025-12-31",
+        )
+    assert caplog.messages.count("The shop has closed.") == 1
+
+
 def test_a_refused_record_is_rejected_raw_and_replayed_through_the_transform(
     site: Site, shop: str
 ) -> None:

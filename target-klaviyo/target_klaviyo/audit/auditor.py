@@ -18,7 +18,7 @@ from target_klaviyo.audit.profiles import ProfileAudit
 from target_klaviyo.audit.repair import send_missing
 from target_klaviyo.audit.store import open_store
 from target_klaviyo.audit.zones import DAY, Days, day_of, judge_zones, midnight, zone_named
-from target_klaviyo.errors import RunInterrupted, TooManyRejects
+from target_klaviyo.errors import RunInterrupted, SettingsError, TooManyRejects
 from target_klaviyo.klaviyo.endpoints import ACCOUNTS
 from target_klaviyo.klaviyo.exchange import Api
 from target_klaviyo.klaviyo.json_api import read_account
@@ -106,6 +106,8 @@ class Auditor:
         self._profiles = ProfileAudit(self._api, self._expected, settings.audit_profiles)
         self._rejections: Counter[tuple[str, str]] = Counter()
         self._expects_rows = False
+        self._events_came = 0
+        self._first_came = float("inf")
 
     # Rows in.
 
@@ -115,8 +117,11 @@ class Auditor:
     def take_event(self, row: EventRow) -> None:
         """Expect an event, if it may be stored when it matters; its metric is compared anyway."""
         self._expects_rows = True
+        self._events_came += 1
+        earliest = row.earliest.timestamp()
+        self._first_came = min(self._first_came, earliest)
         self._expected.include_metric(row.metric)
-        if row.latest.timestamp() >= self._from and row.earliest.timestamp() < self._until:
+        if row.latest.timestamp() >= self._from and earliest < self._until:
             self._expected.add_event(row)
 
     def take_profile(self, row: ProfileRow) -> None:
@@ -152,8 +157,10 @@ class Auditor:
         Raises:
             AuditDiffers: not all agrees; its sentence names the report.
             TooManyRejects: not one row can be sent, so that there is nothing to compare.
+            SettingsError: all events that came lie after the period.
         """
         self._check_comparable()
+        self._check_period()
         self._explain()
         report = self._compare(self._expected.metrics)
         if self._writer is not None:
@@ -202,6 +209,20 @@ class Auditor:
             f"can be sent; the commonest reason ({count:,}) is: {rule} Mend the source, or what "
             "makes rows of it ('event_streams', 'profile_streams', 'stream_maps', 'transform')."
         )
+
+    def _check_period(self) -> None:
+        """Raise SettingsError when events came, and all of them lie after the period."""
+        first, last = self._settings.audit_from, self._settings.audit_to
+        if not (last and self._events_came):
+            return
+        first_came = day_of(self._first_came, self._zone)
+        if first_came > last:
+            period = f"'audit_from' {first}, " if first else ""
+            raise SettingsError(
+                f"Nothing can be compared: the first of {counted(self._events_came, 'event')} that "
+                f"came lies on {first_came}, after the period to audit ({period}'audit_to' "
+                f"{last}); correct it, or have the tap read what lies before."
+            )
 
     def _explain(self) -> None:
         """Note why rows are not in Klaviyo: the reasons of the rejects file as it is now."""

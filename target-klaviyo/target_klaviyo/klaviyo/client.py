@@ -14,6 +14,7 @@ import requests
 from requests.exceptions import ConnectTimeout, InvalidSchema, InvalidURL, ProxyError, SSLError
 from urllib3.exceptions import LocationParseError
 
+from target_klaviyo.klaviyo.clock import ClockComparison
 from target_klaviyo.klaviyo.endpoints import Answer, NoAnswer
 from target_klaviyo.klaviyo.proxy import (
     proxy_for,
@@ -38,9 +39,18 @@ class Client:
         api_key: private key; it appears in no log and no error.
         revision: the API revision, a date.
         timeout: seconds to wait for an answer.
+        clocks: compares the machine's clock with Klaviyo's; clients of one run may share it.
     """
 
-    def __init__(self, *, api_url: str, api_key: str, revision: str, timeout: float) -> None:
+    def __init__(
+        self,
+        *,
+        api_url: str,
+        api_key: str,
+        revision: str,
+        timeout: float,
+        clocks: ClockComparison | None = None,
+    ) -> None:
         self.api_url = api_url
         self._api_key = api_key
         self._headers = {
@@ -53,17 +63,25 @@ class Client:
             "User-Agent": "target-klaviyo",
         }
         self.timeout = timeout
+        self._clocks = clocks or ClockComparison()
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
 
     @classmethod
-    def configured(cls, settings: Settings, *, longest_timeout: float = math.inf) -> Client:
+    def configured(
+        cls,
+        settings: Settings,
+        *,
+        longest_timeout: float = math.inf,
+        clocks: ClockComparison | None = None,
+    ) -> Client:
         """A client as the settings describe it, which waits no longer than `longest_timeout`."""
         return cls(
             api_url=settings.api_url,
             api_key=settings.api_key,
             revision=settings.revision,
             timeout=min(settings.request_timeout, longest_timeout),
+            clocks=clocks,
         )
 
     def close(self) -> None:
@@ -91,6 +109,7 @@ class Client:
             return _no_answer(url, error)
         if response.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             raise wrong_password(url)
+        self._clocks.note_date(response.headers.get("Date", ""))
         return Answer(response.status_code, response.headers, response.content)
 
     @property

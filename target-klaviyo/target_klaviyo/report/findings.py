@@ -44,7 +44,7 @@ def wrong(report: Mapping[str, Any]) -> list[str]:
 
 def sentence(report: Mapping[str, Any]) -> str:
     """The verdict in one sentence, without its full stop."""
-    totals, zones = report["totals"], report["time_zones"]
+    zones = report["time_zones"]
     explained = enumeration(_explained(report))
     differs = enumeration(wrong(report))
     if not differs:
@@ -54,12 +54,18 @@ def sentence(report: Mapping[str, Any]) -> str:
                 f"; that daily counts differ is due to the time zones, {zones['source']} "
                 f"and {zones['account']}"
             )
-        return (
-            f"Klaviyo agrees with the source: {counted(totals['expected'], 'event')} and "
-            f"{counted(totals['profiles_checked'], 'profile')} compared{known}"
-        )
+        return f"Klaviyo agrees with the source: {_compared(report)}{known}"
     known = f"; explained are {explained}" if explained else ""
     return f"Klaviyo differs from the source: {differs}{known}"
+
+
+def _compared(report: Mapping[str, Any]) -> str:
+    """What the agreement rests on: a period without events is told as that."""
+    totals = report["totals"]
+    profiles = f"{counted(totals['profiles_checked'], 'profile')} compared"
+    if totals["expected"] or totals["found"]:
+        return f"{counted(totals['expected'], 'event')} and {profiles}"
+    return f"no event lay between {report['first_day']} and {report['last_day']}; {profiles}"
 
 
 def advice(report: Mapping[str, Any]) -> Iterator[str]:

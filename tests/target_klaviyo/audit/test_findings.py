@@ -121,18 +121,48 @@ def test_young_events_are_pending(shop: Any) -> None:
 
 
 def test_only_the_days_asked_for_are_compared(shop: Any) -> None:
-    """audit_from and audit_to bound both sides."""
+    """audit_from and audit_to bound both sides; that no event lay between them is said."""
+    first = {**shop.events[0], "unique_id": "first", "time": "1999-06-15T12:00:00Z"}
+    shop.events.append(first)
     shop.sync()
     shop.account.delete_events([row["unique_id"] for row in shop.events])
     verdict = shop.audit(audit_from="2000-01-01", audit_to="2000-12-31")
     assert verdict.agrees
-    assert verdict.report["totals"]["expected"] == verdict.report["totals"]["found"] == 0
+    assert verdict.sentence == (
+        "Klaviyo agrees with the source: no event lay between 2000-01-01 and 2000-12-31; "
+        "40 profiles compared."
+    )
     assert [len(metric["days"]) for metric in verdict.report["metrics"]] == [366] * 3
 
     old = {"time": "2000-06-15T12:00:00Z", "unique_id": "old"}
     shop.site.events({**shop.events[0], **old})
     verdict = shop.audit(audit_from="2000-01-01", audit_to="2000-12-31")
     assert verdict.named("unexpected") == {"old"}
+
+
+def test_a_quiet_day_after_all_events_is_no_failure(shop: Any) -> None:
+    """A small shop audits every day, and on most of them nothing happens."""
+    shop.events = [{**shop.events[0], "time": "2020-06-15T12:00:00Z"}]
+    shop.sync()
+    verdict = shop.audit(audit_from=_in_days(0))
+    assert verdict.agrees
+    assert "no event lay between" in verdict.sentence
+
+
+@pytest.mark.parametrize("mode", ["audit", "repair"])
+def test_a_period_before_all_that_came_is_a_mistake(shop: Any, mode: str) -> None:
+    """Events came, and not one was compared, which must not look like agreement."""
+    shop.events = [
+        {**shop.events[0], "time": "2020-06-15T12:00:00Z"},
+        {**shop.events[1], "time": "2020-01-01T12:00:00Z"},
+    ]
+    with pytest.raises(SettingsError) as told:
+        shop.audit(mode, audit_from="2019-01-01", audit_to="2019-12-31")
+    assert str(told.value) == (
+        "Nothing can be compared: the first of 2 events that came lies on 2020-01-01, after the "
+        "period to audit ('audit_from' 2019-01-01, 'audit_to' 2019-12-31); correct it, or have the "
+        "tap read what lies before."
+    )
 
 
 def test_values_are_compared_to_the_cent(shop: Any) -> None:
@@ -235,6 +265,10 @@ def test_a_key_that_may_not_read_is_told_so_at_once(shop: Any) -> None:
         shop.audit(api_key="write-only")
 
 
+def _in_days(number: int) -> str:
+    return (datetime.now(timezone.utc).date() + timedelta(days=number)).isoformat()
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -244,6 +278,12 @@ def test_a_key_that_may_not_read_is_told_so_at_once(shop: Any) -> None:
         ({"report_path": "audit.json"}, "names the page"),
         ({"settle_minutes": -1}, "'settle_minutes' must be at least 0"),
         ({"audit_profiles": -2}, "'audit_profiles' must be at least -1"),
+        ({"audit_profiles": 10**20}, "'audit_profiles' must be .* at most 1,000,000,000"),
+        ({"audit_from": "0001-01-01"}, "'audit_from' must be a day between 1990-01-01 and"),
+        ({"audit_from": "9999-12-31"}, "'audit_from' must be a day between 1990-01-01 and"),
+        ({"audit_from": _in_days(2)}, "'audit_from' lies in the future"),
+        ({"audit_to": "9999-12-31"}, "'audit_to' must be a day between 1990-01-01 and"),
+        ({"audit_to": "1989-12-31"}, "'audit_to' must be a day between 1990-01-01 and"),
     ],
 )
 def test_wrong_settings_are_sentences(shop: Any, settings: dict[str, Any], said: str) -> None:

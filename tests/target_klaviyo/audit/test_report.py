@@ -290,10 +290,11 @@ def test_a_report_through_a_link_leaves_the_link(shop: Any, tmp_path: Path) -> N
     """The report is replaced where it really is, and the document stands beside it."""
     report = shop.audit().report
     (tmp_path / "volume").mkdir()
-    (tmp_path / "audit.html").symlink_to(tmp_path / "volume" / "page.html")
+    link = tmp_path / "link.html"
+    link.symlink_to(tmp_path / "volume" / "page.html")
     for _ in range(2):
-        write_report(report, tmp_path / "audit.html")
-    assert (tmp_path / "audit.html").is_symlink()
+        write_report(report, link)
+    assert link.is_symlink()
     assert {each.name for each in (tmp_path / "volume").iterdir()} == {"page.html", "page.json"}
 
 
