@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.tap_recurly.handmade_site import refusal
 from tests.tap_recurly.small_merchant import SmallMerchant, first_read, snapshots
-from tests.tap_recurly.tiny_recurly import refusal
 
 from tap_recurly.streams.account_snapshots import AccountSnapshots
 
@@ -82,7 +82,7 @@ def test_plans_tell_their_intervals(
     merchant.open("a", "ann@mail.dev")
     merchant.subscribe("a", "yearly")
     merchant.subscribe("a", "lost")
-    merchant.site.lists["/subscriptions"]["sub-002"].record["plan"]["name"] = None
+    site.change("/subscriptions", "sub-002", plan={"id": "plan-lost", "code": "lost", "name": None})
     told = [one["plan"] for one in snapshots(sync(ONLY))["a"]["subscriptions"]]
     yearly = {"id": "plan-yearly", "code": "yearly", "name": "Yearly"}
     lost = {"id": "plan-lost", "code": "lost", "name": None}

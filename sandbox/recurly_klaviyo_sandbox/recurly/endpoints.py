@@ -28,7 +28,10 @@ def _one_of(column: str, *values: str) -> Mapping[str, str]:
 _ACTIVITY = _one_of("state", "active", "inactive")
 _IN_TRIAL = "(trial_start < :now AND trial_end > :now)"
 _ACCOUNT_FILTERS: dict[str, Filter] = {
-    "email": "(email = :value OR (:value = '' AND email IS NULL))",
+    "email": (
+        "(email = :value OR (:value = '' AND email IS NULL)"
+        " OR (:email_any_case AND lower(trim(email)) = lower(trim(:value))))"
+    ),
     "subscriber": {
         "true": "(active OR canceled OR future)",
         "false": "NOT (active OR canceled OR future)",

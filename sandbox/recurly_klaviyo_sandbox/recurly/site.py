@@ -218,7 +218,12 @@ class RecurlySite:
 
     def _list(self, listing: Listing, scope: Mapping[str, str], asked: Asked) -> Answer:
         now = shown(int(self.clock.now().timestamp())) or ""
-        request = read_query(listing, asked.query, scope, now)
+        known: dict[str, str | int] = {
+            **scope,
+            "now": now,
+            "email_any_case": self.options.email_any_case,
+        }
+        request = read_query(listing, asked.query, known)
         if asked.method == "HEAD":
             return Answer(200, b"", {"Recurly-Total-Records": str(self.store.count(request.query))})
         rows = self.store.page(request.query, request.limit + 1, request.after)
