@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
 from copy import deepcopy
 from dataclasses import dataclass
@@ -30,17 +31,19 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def running_site() -> Iterator[HandmadeSite]:
-    """One server for all tests: to stop it takes longer than most of them."""
-    with HandmadeSite() as running:
-        yield running
+def stopping() -> Iterator[ThreadPoolExecutor]:
+    """Threads that stop servers, which takes longer than most tests."""
+    with ThreadPoolExecutor() as threads:
+        yield threads
 
 
 @pytest.fixture
-def site(running_site: HandmadeSite) -> HandmadeSite:
+def site(stopping: ThreadPoolExecutor) -> Iterator[HandmadeSite]:
     """A running Recurly whose lists are all empty."""
-    running_site.start_over()
-    return running_site
+    running = HandmadeSite()
+    running.start()
+    yield running
+    stopping.submit(running.stop)
 
 
 @pytest.fixture

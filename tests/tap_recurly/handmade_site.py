@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
 import orjson
 from starlette.concurrency import run_in_threadpool
@@ -15,8 +14,7 @@ from starlette.responses import Response
 from recurly_klaviyo_sandbox.clock import StoppedClock
 from recurly_klaviyo_sandbox.faults import reset_connection
 from recurly_klaviyo_sandbox.recurly import RecurlySite
-from recurly_klaviyo_sandbox.recurly.endpoints import LISTINGS
-from recurly_klaviyo_sandbox.recurly.errors import Refusal
+from recurly_klaviyo_sandbox.recurly.endpoints import LISTINGS, endpoint_at
 from recurly_klaviyo_sandbox.recurly.tables import TABLES
 from recurly_klaviyo_sandbox.server import LocalServer
 
@@ -34,8 +32,9 @@ Answer = tuple[int, dict[str, str], bytes]
 class HandmadeSite(LocalServer):
     """A site with nothing on it but what is put there, and the requests it got.
 
-    `before` sees every request first and may answer in its place, with status 0 by closing the
-    connection; `now` is the site's clock, `headers` go with every answer.
+    `before` sees the requests first, one at a time, and may answer in the site's place: with
+    status 0 by closing the connection, with a body shorter than its Content-Length by silence
+    after it. `now` is the site's clock, `headers` go with every answer.
     """
 
     def __init__(self) -> None:
@@ -65,11 +64,12 @@ class HandmadeSite(LocalServer):
         self, path: str, row_id: str, updated_at: datetime | None = None, **attributes: Any
     ) -> None:
         """Add a row to the list at a path, or replace it."""
-        resource, parents = _list_at(path)
+        listing, parents = endpoint_at(path, LISTINGS)
         moment = updated_at or self.now
-        scope = {TABLES[resource].columns[name]: parent for name, parent in parents.items()}
+        columns = TABLES[listing.resource].columns
+        scope = {columns[name]: parent for name, parent in parents.items()}
         row = {"id": row_id, "created_at": moment, **scope, **attributes, "updated_at": moment}
-        self.recurly.store.put_as_is(resource, row)
+        self.recurly.store.put_as_is(listing.resource, row)
 
     def fill(self, path: str, number: int, **attributes: Any) -> None:
         """Add rows, one a minute, the last one a day before the present."""
@@ -79,15 +79,17 @@ class HandmadeSite(LocalServer):
 
     def change(self, path: str, row_id: str, **attributes: Any) -> None:
         """Change a row; its `updated_at` stays unless it is given."""
-        self.recurly.store.put_as_is(_list_at(path)[0], self.rows(path)[row_id] | attributes)
+        listing, _ = endpoint_at(path, LISTINGS)
+        self.recurly.store.put_as_is(listing.resource, self.rows(path)[row_id] | attributes)
 
     def delete(self, path: str, row_id: str) -> None:
         """Take a row away."""
-        self.recurly.store.delete(_list_at(path)[0], row_id)
+        listing, _ = endpoint_at(path, LISTINGS)
+        self.recurly.store.delete(listing.resource, row_id)
 
     def rows(self, path: str) -> dict[str, dict[str, Any]]:
         """All rows of a list by id, those of its other parents included."""
-        store, resource = self.recurly.store, _list_at(path)[0]
+        store, resource = self.recurly.store, endpoint_at(path, LISTINGS)[0].resource
         ids = store.ids(resource)
         return {row_id: orjson.loads(store.get(resource, "id", row_id) or b"") for row_id in ids}
 
@@ -109,10 +111,10 @@ class HandmadeSite(LocalServer):
             is_cut_off = (await receive())["type"] != "http.disconnect"
 
     def _answer(self, request: Request) -> Answer:
-        """Answer in a thread, so that a hook may take its time."""
+        """Answer in a thread: while a hook takes its time, what was answered goes out."""
         path, _, _ = request.scope["raw_path"].decode().partition("?")
         query = request.scope["query_string"].decode()
-        asked = (request.method, path, dict(parse_qsl(query)))
+        asked = (request.method, path, dict(request.query_params))
         with self.recurly.store.lock:
             self.requests.append(asked)
             disturbance = self.before(*asked)
@@ -122,14 +124,3 @@ class HandmadeSite(LocalServer):
             status, headers, body = disturbance
             date = {"Date": format_datetime(self.now, usegmt=True)}
             return status, {**date, **self.headers, **headers}, body
-
-
-def refusal(status: int, kind: str, message: str) -> Answer:
-    """An error body."""
-    return status, {}, orjson.dumps(Refusal(status, kind, message).body)
-
-
-def _list_at(path: str) -> tuple[str, dict[str, str]]:
-    """A list's resource, and its parents' ids."""
-    found = ((listing, listing.pattern.fullmatch(path)) for listing in LISTINGS)
-    return next((listing.resource, match.groupdict()) for listing, match in found if match)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.tap_recurly.handmade_site import HandmadeSite, refusal
 from tests.tap_recurly.small_merchant import SmallMerchant, first_read, snapshots
 
 from tap_recurly.http.retry import RetryPolicy
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.tap_recurly.conftest import Run
-    from tests.tap_recurly.handmade_site import Answer
+    from tests.tap_recurly.handmade_site import Answer, HandmadeSite
 
 ONLY = ["account_snapshots"]
 HOUR = timedelta(hours=1)
@@ -120,7 +119,7 @@ def test_list_that_fails_leaves_the_bookmark(
         merchant.subscribe(account)
     first = first_read(merchant.site, sync)
     merchant.pay("a")
-    wrong = refusal(status, "validation", "So it is")
+    wrong: Answer = (status, {}, b'{"error": {"type": "validation", "message": "So it is"}}')
     site.before = lambda _method, asked, params: wrong if asked == path or path in params else None
     second = sync(ONLY, state=first.state, retry=RETRY)
     assert second.code == 1
