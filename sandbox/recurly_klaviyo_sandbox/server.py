@@ -51,6 +51,7 @@ class LocalServer(Service):
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
+                interface="asgi3",
                 http="httptools",
                 lifespan="off",
                 log_level="critical",

@@ -42,6 +42,16 @@ def test_putting_a_known_record_changes_it(open_site: Callable[..., Any]) -> Non
     assert account["updated_at"] == "2026-03-15T12:01:00Z"
 
 
+def test_a_record_can_be_put_as_it_is(open_site: Callable[..., Any]) -> None:
+    """It is served with the fields it was put with, and replaces what was known of it."""
+    reader = open_site()
+    reader.site.store.put("accounts", {"id": "a", "email": "a@mail.dev"})
+    time = reader.site.clock.now() + timedelta(milliseconds=250)
+    reader.site.store.put_as_is("accounts", {"id": "a", "code": "one", "updated_at": time})
+    (account,) = reader.rows("/accounts")
+    assert account == {"id": "a", "code": "one", "updated_at": "2026-03-15T12:00:00Z"}
+
+
 def test_a_hand_made_invoice_brings_its_line_items(open_site: Callable[..., Any]) -> None:
     """Line items of an invoice are records of their own, and embedded only up to the cap."""
     reader = open_site(embedded_line_items=2)

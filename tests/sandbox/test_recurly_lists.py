@@ -255,6 +255,14 @@ def test_accounts_are_found_by_their_exact_address(merchant_site: Any) -> None:
     assert merchant_site.rows("/accounts", email=shared[1:]) == []
 
 
+def test_an_option_finds_addresses_in_any_case(open_site: Callable[..., Any]) -> None:
+    """With `email_any_case` neither case nor space around an address matters."""
+    reader = open_site(email_any_case=True)
+    for number, address in enumerate(("ann@mail.dev", " Ann@MAIL.dev ", "bob@mail.dev", None)):
+        reader.site.store.put("accounts", {"id": f"a{number}", "email": address})
+    assert sorted(ids(reader.rows("/accounts", email="ANN@mail.dev"))) == ["a0", "a1"]
+
+
 def test_live_leaves_paused_subscriptions_out(open_site: Callable[..., Any]) -> None:
     """`live` is active, canceled, future or in trial; a paused subscription is not live."""
     reader = open_site()

@@ -1,4 +1,4 @@
-"""A tiny Recurly that runs, and ways to run the tap on it."""
+"""A handmade site that runs, and ways to run the tap on it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 import json
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
 from copy import deepcopy
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.tap_recurly.handmade_site import KEY, HandmadeSite
 from tests.tap_recurly.small_merchant import SmallMerchant
-from tests.tap_recurly.tiny_recurly import KEY, TinyRecurly, TinyServer
 
 from tap_recurly.catalog import as_catalog
 from tap_recurly.config import Settings
@@ -30,30 +30,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
 
-@pytest.fixture
-def site() -> Iterator[TinyRecurly]:
-    """A running Recurly whose lists, those without parents, are all empty."""
-    recurly = TinyRecurly()
-    recurly.lists = {stream.path: {} for stream in STREAMS if "{" not in stream.path}
-
-    server = TinyServer(recurly)
-    recurly.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield recurly
-    server.shutdown()
-    server.server_close()
-    thread.join()
+@pytest.fixture(scope="session")
+def stopping() -> Iterator[ThreadPoolExecutor]:
+    """Threads that stop servers, which takes longer than most tests."""
+    with ThreadPoolExecutor() as threads:
+        yield threads
 
 
 @pytest.fixture
-def merchant(site: TinyRecurly) -> SmallMerchant:
+def site(stopping: ThreadPoolExecutor) -> Iterator[HandmadeSite]:
+    """A running Recurly whose lists are all empty."""
+    running = HandmadeSite()
+    running.start()
+    yield running
+    stopping.submit(running.stop)
+
+
+@pytest.fixture
+def merchant(site: HandmadeSite) -> SmallMerchant:
     """A merchant on the site with nobody yet."""
     return SmallMerchant(site)
 
 
 @pytest.fixture
-def new_client(site: TinyRecurly) -> Iterator[Callable[..., RecurlyClient]]:
+def new_client(site: HandmadeSite) -> Iterator[Callable[..., RecurlyClient]]:
     """Builds clients of the site that do not really wait between tries: `new_client(**config)`."""
     made: list[RecurlyClient] = []
 
@@ -105,7 +105,7 @@ class Run:
 
 
 @pytest.fixture
-def sync(site: TinyRecurly) -> Callable[..., Run]:
+def sync(site: HandmadeSite) -> Callable[..., Run]:
     """Sync the site in this process: `sync(streams, state=..., **config)`.
 
     `metadata` is set on every stream of the catalog, the properties in `deselect` are left out.
@@ -156,7 +156,7 @@ def sync(site: TinyRecurly) -> Callable[..., Run]:
 
 
 @pytest.fixture
-def tap(site: TinyRecurly, tmp_path: Path) -> Callable[..., Run]:
+def tap(site: HandmadeSite, tmp_path: Path) -> Callable[..., Run]:
     """Run the command line on the site: `tap(*arguments, streams=..., state=..., **config)`."""
 
     def run(

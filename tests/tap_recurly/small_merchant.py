@@ -1,4 +1,4 @@
-"""A small merchant on the tiny Recurly, what his snapshots are to be, and what they are."""
+"""A small merchant on the handmade site, what his snapshots are to be, and what they are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tests.tap_recurly.conftest import Run
-    from tests.tap_recurly.tiny_recurly import TinyRecurly
+    from tests.tap_recurly.handmade_site import HandmadeSite
 
 PLANS = {"basic": ("months", 1), "yearly": ("months", 12)}
 
@@ -18,7 +18,7 @@ PLANS = {"basic": ("months", 1), "yearly": ("months", 12)}
 class SmallMerchant:
     """Accounts with subscriptions and payments; whatever is done happens at the site's present."""
 
-    def __init__(self, site: TinyRecurly) -> None:
+    def __init__(self, site: HandmadeSite) -> None:
         self.site = site
         self._number = 0
         for code, (unit, length) in PLANS.items():
@@ -27,25 +27,22 @@ class SmallMerchant:
     def open(self, account: str, email: str | None, **attributes: Any) -> None:
         """Open an account."""
         self.site.put("/accounts", account, code=f"code of {account}", email=email, **attributes)
-        self.site.lists[f"/accounts/{account}/subscriptions"] = {}
 
     def change(self, account: str, **attributes: Any) -> None:
         """Change an account."""
-        row = self.site.lists["/accounts"][account]
-        row.record = {**row.record, **attributes}
-        row.updated_at = self.site.now
+        self.site.change("/accounts", account, updated_at=self.site.now, **attributes)
 
     def change_card(self, account: str, year: int) -> None:
         """Change an account's card, which does not move its `updated_at`."""
         card = {"object": "credit_card", "exp_month": 1, "exp_year": year, "first_six": "411111"}
-        row = self.site.lists["/accounts"][account]
-        row.record = {**row.record, "billing_info": {"id": "b", "payment_method": card}}
+        billing_info = {"id": "b", "payment_method": card}
+        self.site.change("/accounts", account, billing_info=billing_info)
 
     def subscribe(self, account: str, plan: str = "basic", **attributes: Any) -> str:
         """Let an account have one more subscription."""
         self._number += 1
         name = f"sub-{self._number:03}"
-        row = self.site.put(
+        self.site.put(
             "/subscriptions",
             name,
             account={"id": account},
@@ -54,7 +51,6 @@ class SmallMerchant:
             net_terms=0,
             **attributes,
         )
-        self.site.lists[f"/accounts/{account}/subscriptions"][name] = row
         return name
 
     def pay(
@@ -85,15 +81,15 @@ class SmallMerchant:
         }
 
     def _shown(self, path: str) -> list[dict[str, Any]]:
-        return [row.shown for row in self.site.lists[path].values()]
+        return [*self.site.rows(path).values()]
 
     def _told(self, name: str, value: Any) -> Any:
         if name != "plan":
             return value
-        plan = self.site.lists["/plans"].get(value["id"])
+        plan = self.site.rows("/plans").get(value["id"])
         told = {part: value[part] for part in ("id", "code", "name")}
         intervals = ("interval_unit", "interval_length")
-        return told | ({part: plan.record[part] for part in intervals} if plan else {})
+        return told | ({part: plan[part] for part in intervals} if plan else {})
 
 
 SHOWN_OF_OTHERS = {"id", "code", "created_at", "updated_at", "subscriptions"}
@@ -120,7 +116,7 @@ def _other(account: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-def first_read(site: TinyRecurly, sync: Callable[..., Run], **options: Any) -> Run:
+def first_read(site: HandmadeSite, sync: Callable[..., Run], **options: Any) -> Run:
     """Read all for the first time, an hour after the last change and before the next."""
     site.now += timedelta(hours=1)
     run = sync(["account_snapshots"], **options)

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tests.tap_recurly.conftest import Run
-    from tests.tap_recurly.tiny_recurly import Answer, TinyRecurly
+    from tests.tap_recurly.handmade_site import Answer, HandmadeSite
 
 STREAMS = ["account_snapshots"]
 
 
 def subscribe(
-    site: TinyRecurly,
+    site: HandmadeSite,
     account: str,
     code: str,
     *,
@@ -38,18 +38,9 @@ def subscribe(
         colour_of_the_house="green",
         **attributes,
     )
-    _list_of(site, account)
 
 
-def _list_of(site: TinyRecurly, account: str) -> None:
-    site.lists[f"/accounts/{account}/subscriptions"] = {
-        row_id: row
-        for row_id, row in site.lists["/subscriptions"].items()
-        if row.record["account"]["id"] == account
-    }
-
-
-def populate(site: TinyRecurly, accounts: int) -> None:
+def populate(site: HandmadeSite, accounts: int) -> None:
     """Accounts with one subscription each, a day old."""
     site.now -= timedelta(days=1)
     for index in range(accounts):
@@ -66,7 +57,7 @@ def plans(run: Run) -> dict[str, list[str]]:
     }
 
 
-def test_first_run_takes_all_accounts(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+def test_first_run_takes_all_accounts(site: HandmadeSite, sync: Callable[..., Run]) -> None:
     """The first run gives every account once, in order of `updated_at`, without the site's rest."""
     populate(site, 30)
     run = sync(STREAMS)
@@ -80,7 +71,7 @@ def test_first_run_takes_all_accounts(site: TinyRecurly, sync: Callable[..., Run
 
 @pytest.mark.parametrize("accounts", [1, 300])
 def test_changed_subscription_touches_its_account(
-    site: TinyRecurly, sync: Callable[..., Run], accounts: int
+    site: HandmadeSite, sync: Callable[..., Run], accounts: int
 ) -> None:
     """A new subscription brings its account with all plans, whichever way they are read."""
     populate(site, accounts)
@@ -96,7 +87,7 @@ def test_changed_subscription_touches_its_account(
 
 
 def test_many_touched_accounts_read_the_whole_list(
-    site: TinyRecurly, sync: Callable[..., Run], caplog: pytest.LogCaptureFixture
+    site: HandmadeSite, sync: Callable[..., Run], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Where one request per account would cost more, the list of all subscriptions is read."""
     populate(site, 20)
@@ -115,12 +106,12 @@ def test_many_touched_accounts_read_the_whole_list(
     )
 
 
-def test_cards_are_swept(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+def test_cards_are_swept(site: HandmadeSite, sync: Callable[..., Run]) -> None:
     """After `account_sweep_hours` all accounts count as touched: cards change silently."""
     populate(site, 3)
     first = sync(STREAMS)
     site.now += timedelta(hours=23)
-    site.lists["/accounts"]["acc1"].record["billing_info"] = {"id": "new"}  # no updated_at bump
+    site.change("/accounts", "acc1", billing_info={"id": "new"})
     early = sync(STREAMS, state=first.state)
     assert early.records("account_snapshots") == []
     site.now += timedelta(hours=1)
@@ -133,7 +124,9 @@ def test_cards_are_swept(site: TinyRecurly, sync: Callable[..., Run]) -> None:
     assert swept == "2024-06-02T12:00:00Z"
 
 
-def test_start_date_leaves_plan_lists_complete(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+def test_start_date_leaves_plan_lists_complete(
+    site: HandmadeSite, sync: Callable[..., Run]
+) -> None:
     """A late start leaves out old accounts, not the old subscriptions of touched ones."""
     populate(site, 3)
     site.put("/accounts", "acc1")
@@ -143,21 +136,26 @@ def test_start_date_leaves_plan_lists_complete(site: TinyRecurly, sync: Callable
     assert set(plans(again)) <= {"acc1"}
 
 
-def test_account_that_has_gone_is_no_row(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+def test_account_that_has_gone_is_no_row(site: HandmadeSite, sync: Callable[..., Run]) -> None:
     """An account that vanishes between the lists is left out; the others are read."""
     populate(site, 300)
     first = sync(STREAMS)
     site.now += timedelta(hours=1)
     site.put("/accounts", "acc1")
     site.put("/accounts", "acc2")
-    del site.lists["/accounts/acc1/subscriptions"]
+
+    def vanish(_method: str, path: str, _params: dict[str, str]) -> None:
+        if path == "/accounts/acc1/subscriptions":
+            site.delete("/accounts", "acc1")
+
+    site.before = vanish
     second = sync(STREAMS, state=first.state)
     assert second.code == 0, second.stderr
     assert plans(second) == {"acc2": ["basic"]}
 
 
 def test_subscription_that_moves_during_the_read_is_in(
-    site: TinyRecurly, sync: Callable[..., Run]
+    site: HandmadeSite, sync: Callable[..., Run]
 ) -> None:
     """A subscription that changes while the list is read is found in the list's open tail."""
     populate(site, 5)
@@ -173,7 +171,9 @@ def test_subscription_that_moves_during_the_read_is_in(
     assert plans(run)["acc3"] == ["basic"]
 
 
-def test_deselected_subscriptions_cost_nothing(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+def test_deselected_subscriptions_cost_nothing(
+    site: HandmadeSite, sync: Callable[..., Run]
+) -> None:
     """Without `subscriptions` none are read for the snapshots; they only tell who is touched."""
     site.fill("/accounts", 3)
     subscribe(site, "accounts-1", "gold", moment=site.now - timedelta(days=2))
@@ -192,7 +192,7 @@ def test_deselected_subscriptions_cost_nothing(site: TinyRecurly, sync: Callable
     "odd", [{"account": "text"}, {"account": 5}, {"account": [1]}, {"account": {"id": 5}}]
 )
 def test_subscription_without_an_account(
-    site: TinyRecurly, sync: Callable[..., Run], caplog: pytest.LogCaptureFixture, odd: Any
+    site: HandmadeSite, sync: Callable[..., Run], caplog: pytest.LogCaptureFixture, odd: Any
 ) -> None:
     """A subscription that names no account is in no snapshot, which is said; the rest is read."""
     site.fill("/accounts", 300)
@@ -205,7 +205,7 @@ def test_subscription_without_an_account(
     assert "Subscriptions that name no account" in caplog.text
 
 
-def test_bookmark_waits_for_all_rows(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+def test_bookmark_waits_for_all_rows(site: HandmadeSite, sync: Callable[..., Run]) -> None:
     """A run that fails half-way leaves the bookmark where it was."""
     populate(site, 3)
     first = sync(STREAMS)
@@ -225,7 +225,7 @@ class LivingMerchant:
 
     LAG = timedelta(seconds=60)
 
-    def __init__(self, site: TinyRecurly, seed: int) -> None:
+    def __init__(self, site: HandmadeSite, seed: int) -> None:
         self.site = site
         self.chance = random.Random(seed)  # noqa: S311 (a simulation keeps no secrets)
         self.late: list[tuple[datetime, Callable[[], None]]] = []
@@ -239,17 +239,17 @@ class LivingMerchant:
         """Let some seconds pass, and something happen in them."""
         self.site.now += timedelta(seconds=self.chance.choice([0, 1, 20]))
         self.commit()
-        account = self.chance.choice([*self.site.lists["/accounts"]])
+        account = self.chance.choice([*self.site.rows("/accounts")])
         moment = self.site.now
         self.versions += 1
         version = self.versions
-        codes = [*self.site.lists[f"/accounts/{account}/subscriptions"], f"{account}-p{version}"]
+        codes = [*self.owned()[account], f"{account}-p{version}"]
         code = self.chance.choice(codes).partition("-")[2]
 
         def change() -> None:
             subscribe(self.site, account, code, moment=moment, quantity=version)
             if version % 3 == 0:
-                self.site.lists["/accounts"][account].updated_at = moment
+                self.site.change("/accounts", account, updated_at=moment)
 
         lag = self.chance.choice([timedelta(0), self.LAG * self.chance.random()])
         busy = any(commit > self.site.now for commit, _ in self.late)
@@ -268,14 +268,14 @@ class LivingMerchant:
 
     def person(self, email: str) -> set[str]:
         """The accounts with an address."""
-        accounts = self.site.lists["/accounts"].items()
-        return {account for account, row in accounts if row.record["email"] == email}
+        accounts = self.site.rows("/accounts").items()
+        return {account for account, row in accounts if row["email"] == email}
 
     def owned(self) -> dict[str, dict[str, Any]]:
         """Each account's subscriptions by id, with the number of their last change."""
-        owned: dict[str, dict[str, Any]] = {account: {} for account in self.site.lists["/accounts"]}
-        for row_id, row in self.site.lists["/subscriptions"].items():
-            owned[row.record["account"]["id"]][row_id] = row.record.get("quantity")
+        owned: dict[str, dict[str, Any]] = {account: {} for account in self.site.rows("/accounts")}
+        for row_id, row in self.site.rows("/subscriptions").items():
+            owned[row["account"]["id"]][row_id] = row.get("quantity")
         return owned
 
 
@@ -283,7 +283,7 @@ class LivingMerchant:
     "seed", [*range(4), *(pytest.param(more, marks=pytest.mark.campaign) for more in range(4, 12))]
 )
 def test_no_plan_is_lost_while_the_merchant_goes_on(
-    site: TinyRecurly, sync: Callable[..., Run], seed: int
+    site: HandmadeSite, sync: Callable[..., Run], seed: int
 ) -> None:
     """No snapshot ever lacks a subscription; after a last run all are as the site has them."""
     merchant = LivingMerchant(site, seed)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.tap_recurly.small_merchant import SmallMerchant, first_read, snapshots
-from tests.tap_recurly.tiny_recurly import refusal
 
 from tap_recurly.streams.account_snapshots import AccountSnapshots
 
@@ -82,14 +81,14 @@ def test_plans_tell_their_intervals(
     merchant.open("a", "ann@mail.dev")
     merchant.subscribe("a", "yearly")
     merchant.subscribe("a", "lost")
-    merchant.site.lists["/subscriptions"]["sub-002"].record["plan"]["name"] = None
+    site.change("/subscriptions", "sub-002", plan={"id": "plan-lost", "code": "lost", "name": None})
     told = [one["plan"] for one in snapshots(sync(ONLY))["a"]["subscriptions"]]
     yearly = {"id": "plan-yearly", "code": "yearly", "name": "Yearly"}
     lost = {"id": "plan-lost", "code": "lost", "name": None}
     assert told == [{**yearly, "interval_unit": "months", "interval_length": 12}, lost]
     assert len(site.asked("GET", "/plans")) == 1
-    no = refusal(403, "invalid_permissions", "Not for you")
-    site.before = lambda _method, path, _params: no if path == "/plans" else None
+    no = b'{"error": {"type": "invalid_permissions", "message": "Not for you"}}'
+    site.before = lambda _method, path, _params: (403, {}, no) if path == "/plans" else None
     told = [one["plan"] for one in snapshots(sync(ONLY))["a"]["subscriptions"]]
     assert told == [yearly, lost]
     assert "without their plans' intervals" in caplog.text

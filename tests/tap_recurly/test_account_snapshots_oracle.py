@@ -9,16 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.tap_recurly.small_merchant import SmallMerchant, first_read, snapshots
-from tests.tap_recurly.tiny_recurly import TinyRecurly, refusal
 
 from tap_recurly.http.retry import RetryPolicy
-from tap_recurly.streams import STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.tap_recurly.conftest import Run
-    from tests.tap_recurly.tiny_recurly import Answer
+    from tests.tap_recurly.handmade_site import Answer, HandmadeSite
 
 ONLY = ["account_snapshots"]
 HOUR = timedelta(hours=1)
@@ -41,7 +39,7 @@ DEEDS = st.one_of(
 def do(merchant: SmallMerchant, deed: tuple[str, str, Any]) -> set[str]:
     """Do what fits; the accounts that it touches."""
     kind, account, value = deed
-    known = account in merchant.site.lists["/accounts"]
+    known = account in merchant.site.rows("/accounts")
     if kind == "open" and not known:
         merchant.open(account, value)
     elif kind == "change" and known:
@@ -61,7 +59,7 @@ def do(merchant: SmallMerchant, deed: tuple[str, str, Any]) -> set[str]:
     "cases", [8, pytest.param(400, marks=[pytest.mark.campaign, pytest.mark.timeout(1800)])]
 )
 def test_snapshots_are_as_the_oracle_says(
-    site: TinyRecurly, sync: Callable[..., Run], cases: int
+    site: HandmadeSite, sync: Callable[..., Run], cases: int
 ) -> None:
     """Every run gives the touched accounts, all of them after a day, each exactly as it is."""
 
@@ -76,9 +74,8 @@ def test_snapshots_are_as_the_oracle_says(
         runs: list[list[tuple[str, str, Any]]],
         is_large: bool,  # noqa: FBT001 (hypothesis gives it)
     ) -> None:
-        fresh = TinyRecurly()
-        site.lists = {stream.path: {} for stream in STREAMS if "{" not in stream.path}
-        site.now, site.before = fresh.now, fresh.before
+        site.start_over()
+        undisturbed = site.before
         merchant = SmallMerchant(site)
         for deed in beginning:
             do(merchant, deed)
@@ -90,12 +87,12 @@ def test_snapshots_are_as_the_oracle_says(
             site.now += HOUR
             touched: set[str] = set().union(*(do(merchant, deed) for deed in deeds))
             site.now += HOUR
-            site.before = _counts_many if is_large else fresh.before
+            site.before = _counts_many if is_large else undisturbed
             run = sync(ONLY, state=run.state)
             truth = merchant.snapshots()
             assert snapshots(run) == {account: truth[account] for account in touched}
         site.now += timedelta(days=1)
-        site.before = fresh.before
+        site.before = undisturbed
         assert snapshots(sync(ONLY, state=run.state)) == merchant.snapshots()
 
     check()
@@ -122,7 +119,7 @@ def test_list_that_fails_leaves_the_bookmark(
         merchant.subscribe(account)
     first = first_read(merchant.site, sync)
     merchant.pay("a")
-    wrong = refusal(status, "validation", "So it is")
+    wrong: Answer = (status, {}, b'{"error": {"type": "validation", "message": "So it is"}}')
     site.before = lambda _method, asked, params: wrong if asked == path or path in params else None
     second = sync(ONLY, state=first.state, retry=RETRY)
     assert second.code == 1

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.tap_recurly.conftest import Run
-    from tests.tap_recurly.tiny_recurly import Answer
+    from tests.tap_recurly.handmade_site import Answer
 
 ONLY = ["account_snapshots"]
 HOUR = timedelta(hours=1)
@@ -71,7 +71,7 @@ def test_one_touched_account_asks_for_its_address(
     merchant.open("new", "Ann@mail.dev")
     merchant.open("bob", "bob@mail.dev")
     first = first_read(merchant.site, sync)
-    site.minds_case = minds_case
+    site.recurly.options.email_any_case = not minds_case
     merchant.change("new")
     second = snapshots(sync(ONLY, state=first.state))
     assert second == {"new": merchant.snapshots()["new"]}

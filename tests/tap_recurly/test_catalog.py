@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.tap_recurly.conftest import Run
-    from tests.tap_recurly.tiny_recurly import TinyRecurly
+    from tests.tap_recurly.handmade_site import HandmadeSite
 
 
 @pytest.mark.parametrize("wish", ["replication-method", "forced-replication-method"])
 @pytest.mark.parametrize("stream", ["plans", "account_snapshots"])
 def test_full_table_reads_everything_and_moves_no_bookmark(
-    site: TinyRecurly, sync: Callable[..., Run], wish: str, stream: str
+    site: HandmadeSite, sync: Callable[..., Run], wish: str, stream: str
 ) -> None:
     """FULL_TABLE in the metadata beats what discovery wrote; the STATE stays as it was."""
     for path in ("/plans", "/accounts"):

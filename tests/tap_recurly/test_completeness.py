@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from tests.tap_recurly.conftest import Run
-    from tests.tap_recurly.tiny_recurly import Answer, TinyRecurly
+    from tests.tap_recurly.handmade_site import Answer, HandmadeSite
 
     from tap_recurly.http.pages import Row
 
@@ -146,10 +146,12 @@ def test_counts_that_ignore_times_prove_nothing() -> None:
     assert sum(1 for _ in site.rows()) == site.number
 
 
-def test_bookmark_stays_before_what_is_missing(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+def test_bookmark_stays_before_what_is_missing(
+    site: HandmadeSite, sync: Callable[..., Run]
+) -> None:
     """HEAD says 5, the pages give 2 and no more: exit code 1, a sentence, no bookmark beyond."""
     site.fill("/plans", 5)
-    first_two = [row.shown for row in site.lists["/plans"].values()][:2]
+    first_two = [*site.rows("/plans").values()][:2]
     body = json.dumps({"has_more": False, "next": None, "data": first_two}).encode()
 
     def cut_short(method: str, path: str, _params: dict[str, str]) -> Answer | None:
@@ -168,13 +170,12 @@ def test_bookmark_stays_before_what_is_missing(site: TinyRecurly, sync: Callable
     assert len(again.records("plans")) == 5
 
 
-def test_bookmark_of_earlier_runs_stays(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+def test_bookmark_of_earlier_runs_stays(site: HandmadeSite, sync: Callable[..., Run]) -> None:
     """When rows of a later run are missing, the next one begins where that one did."""
     first = sync(["plans"])
     site.now += timedelta(hours=1)
-    site.fill("/plans", 450, apart=timedelta(0))
-    for row in site.lists["/plans"].values():
-        row.updated_at = site.now - timedelta(minutes=1)
+    for number in range(450):
+        site.put("/plans", f"plan{number}", site.now - timedelta(minutes=1))
 
     def end_early(method: str, path: str, params: dict[str, str]) -> Answer | None:
         if (method, path) != ("GET", "/plans") or "cursor" not in params:

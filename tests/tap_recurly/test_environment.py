@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.tap_recurly.conftest import Run
-    from tests.tap_recurly.tiny_recurly import TinyRecurly
+    from tests.tap_recurly.handmade_site import HandmadeSite
 
 NOWHERE = "https://recurly.example"
 
@@ -115,7 +115,7 @@ def test_certificates_that_are_not_there(
 
 
 def test_a_file_without_certificates(
-    check: Callable[..., Run], site: TinyRecurly, tmp_path: Path
+    check: Callable[..., Run], site: HandmadeSite, tmp_path: Path
 ) -> None:
     """A file that holds no certificate is said to hold none."""
     empty = tmp_path / "empty.pem"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.tap_recurly.conftest import Run
-    from tests.tap_recurly.tiny_recurly import TinyRecurly
+    from tests.tap_recurly.handmade_site import HandmadeSite
 
 
 WRONG_SETTINGS: list[tuple[dict[str, Any], list[str]]] = [
@@ -190,7 +190,7 @@ def test_wrong_key(tap: Callable[..., Run], how: tuple[str, ...]) -> None:
     assert "another" not in run.stderr
 
 
-def test_key_of_another_site(site: TinyRecurly, tap: Callable[..., Run]) -> None:
+def test_key_of_another_site(site: HandmadeSite, tap: Callable[..., Run]) -> None:
     """With `subdomain` given, a key of another site reads nothing."""
     site.put("/sites", "site-1", subdomain="theirs")
     run = tap(subdomain="mine")
@@ -198,7 +198,7 @@ def test_key_of_another_site(site: TinyRecurly, tap: Callable[..., Run]) -> None
     assert {path for _, path, _ in site.requests} == {"/sites"}
 
 
-def test_site_that_the_key_may_not_read(site: TinyRecurly, tap: Callable[..., Run]) -> None:
+def test_site_that_the_key_may_not_read(site: HandmadeSite, tap: Callable[..., Run]) -> None:
     """With `subdomain` given, a key that cannot say its site reads nothing, and it is said why."""
     site.before = lambda _method, path, _params: (403, {}, b"") if path == "/sites" else None
     _is_one_sentence(tap(subdomain="mine"), "'subdomain'", "/sites", "remove the setting")
@@ -210,7 +210,7 @@ def test_unreachable_host(tap: Callable[..., Run]) -> None:
     _is_one_sentence(run, "http://127.0.0.1:9", "refused", "'api_url'")
 
 
-def test_settings_from_the_environment(site: TinyRecurly, tap: Callable[..., Run]) -> None:
+def test_settings_from_the_environment(site: HandmadeSite, tap: Callable[..., Run]) -> None:
     """With `--config ENV` the settings come from TAP_RECURLY_ variables, wrong ones named."""
     site.fill("/plans", 3)
     environment = {
@@ -297,7 +297,7 @@ def test_discovery_and_about_need_neither_key_nor_network(tap: Callable[..., Run
 
 
 def test_an_empty_state_file_is_no_state(
-    site: TinyRecurly, tap: Callable[..., Run], tmp_path: Path
+    site: HandmadeSite, tap: Callable[..., Run], tmp_path: Path
 ) -> None:
     """What a failed run may leave of a STATE file does not stop all later runs, and is told."""
     site.fill("/plans", 3)

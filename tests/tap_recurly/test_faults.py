@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from _pytest.mark import ParameterSet
     from tests.tap_recurly.conftest import Run
-    from tests.tap_recurly.tiny_recurly import Answer, TinyRecurly
+    from tests.tap_recurly.handmade_site import Answer, HandmadeSite
 
 RETRY = RetryPolicy(
     max_tries=3, max_tries_unreached=3, min_backoff_seconds=0, min_interval_seconds=0
@@ -96,7 +96,7 @@ class Fault:
 
 
 @pytest.fixture(autouse=True)
-def _merchant(site: TinyRecurly) -> None:
+def _merchant(site: HandmadeSite) -> None:
     for path in ("/transactions", "/invoices", "/general_ledger_accounts"):
         site.fill(path, 450)
     site.fill("/accounts", 5)
@@ -104,19 +104,12 @@ def _merchant(site: TinyRecurly) -> None:
         owner = f"accounts-{index % 5}"
         site.put("/subscriptions", f"sub-{index:03}", account={"id": owner})
     for index in range(5):
-        site.lists[f"/accounts/accounts-{index}/subscriptions"] = {
-            row_id: row
-            for row_id, row in site.lists["/subscriptions"].items()
-            if row.record["account"]["id"] == f"accounts-{index}"
-        }
         for number in range(30):
             site.put(f"/accounts/accounts-{index}/notes", f"note-{index}-{number:02}")
 
 
-def _all(site: TinyRecurly, stream: str) -> set[str]:
-    if stream == "account_notes":
-        return {row for path, rows in site.lists.items() if path.endswith("/notes") for row in rows}
-    return {*site.lists["/accounts" if stream == "account_snapshots" else READINGS[stream]]}
+def _all(site: HandmadeSite, stream: str) -> set[str]:
+    return {*site.rows("/accounts" if stream == "account_snapshots" else READINGS[stream])}
 
 
 def _ids(run: Run, stream: str) -> set[str]:
@@ -143,7 +136,7 @@ def cases(faults: Iterable[str], representative: str) -> list[ParameterSet]:
 
 @pytest.mark.parametrize(("name", "stream", "begin"), cases(PASSING, "503"))
 def test_passing_fault_changes_nothing(
-    site: TinyRecurly, sync: Callable[..., Run], name: str, stream: str, begin: int
+    site: HandmadeSite, sync: Callable[..., Run], name: str, stream: str, begin: int
 ) -> None:
     """A fault that passes leaves the output exact, each row once."""
     # Waiting out a 429 takes a second, by its own clock; one page must do.
@@ -160,7 +153,7 @@ def test_passing_fault_changes_nothing(
     cases([*LASTING, *(name for name in PASSING if name != "429")], "404"),
 )
 def test_lasting_fault_is_a_sentence_and_the_next_run_goes_on(
-    site: TinyRecurly, sync: Callable[..., Run], name: str, stream: str, begin: int
+    site: HandmadeSite, sync: Callable[..., Run], name: str, stream: str, begin: int
 ) -> None:
     """A fault that lasts ends the run in bounds and in one sentence; the next run has the rest."""
     fault = Fault((LASTING | PASSING)[name], READINGS[stream], begin)
@@ -183,7 +176,7 @@ def test_lasting_fault_is_a_sentence_and_the_next_run_goes_on(
 @pytest.mark.parametrize("name", ["405", "500", "a reset"])
 @pytest.mark.parametrize("stream", ["transactions", "account_snapshots", "account_notes"])
 def test_head_that_fails_slows_only(
-    site: TinyRecurly, sync: Callable[..., Run], name: str, stream: str
+    site: HandmadeSite, sync: Callable[..., Run], name: str, stream: str
 ) -> None:
     """Where HEAD is not answered everything is read all the same."""
     answers = {**LASTING, **PASSING, "405": (405, {}, b"")}
@@ -193,7 +186,7 @@ def test_head_that_fails_slows_only(
     assert _ids(run, stream) == _all(site, stream)
 
 
-def test_rejected_cursor_is_an_error(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+def test_rejected_cursor_is_an_error(site: HandmadeSite, sync: Callable[..., Run]) -> None:
     """A cursor that Recurly no longer takes is a sentence; the next run reads on without it."""
     rejected: Answer = (400, {}, refused("validation"))
     site.before = lambda _method, _path, params: rejected if "cursor" in params else None
@@ -205,7 +198,7 @@ def test_rejected_cursor_is_an_error(site: TinyRecurly, sync: Callable[..., Run]
     assert _ids(first, "transactions") | _ids(second, "transactions") == _all(site, "transactions")
 
 
-def test_rows_without_id_or_time_pass(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+def test_rows_without_id_or_time_pass(site: HandmadeSite, sync: Callable[..., Run]) -> None:
     """A row that lacks what every row should have is written like the others."""
     rows = [{"id": None, "amount": 1}, {"amount": 2}, {"id": "c", "updated_at": None}, {}]
     body = json.dumps({"data": rows, "has_more": False}).encode()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.tap_recurly.conftest import Run
-    from tests.tap_recurly.tiny_recurly import TinyRecurly
+    from tests.tap_recurly.handmade_site import HandmadeSite
 
 TOKEN = "hosted_login_token"  # noqa: S105 (the name of a field)
 METHOD = {"object": "credit_card", "gateway_token": "geheim", "last_four": "1111"}
@@ -69,11 +69,10 @@ def test_a_row_without_secrets_is_not_even_copied() -> None:
 
 
 def test_secrets_are_left_out_of_records_and_schemas(
-    site: TinyRecurly, sync: Callable[..., Run]
+    site: HandmadeSite, sync: Callable[..., Run]
 ) -> None:
     """Login tokens, gateway tokens and bank numbers stay out at any depth, also under `*`."""
     site.put("/accounts", "a", **ACCOUNT)
-    site.lists["/accounts/a/subscriptions"] = {}
     site.put("/invoices", "i", transactions=[{"payment_method": METHOD}])
     names = ["accounts", "account_snapshots", "invoices"]
     run = sync(names, select=lambda _: True)
@@ -87,10 +86,9 @@ def test_secrets_are_left_out_of_records_and_schemas(
         assert f'"{secret}"' not in run.stdout
 
 
-def test_a_secret_is_written_when_it_is_named(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+def test_a_secret_is_written_when_it_is_named(site: HandmadeSite, sync: Callable[..., Run]) -> None:
     """`secret_fields` lets one secret through, and no other."""
     site.put("/accounts", "a", **ACCOUNT)
-    site.lists["/accounts/a/subscriptions"] = {}
     run = sync(["account_snapshots"], secret_fields=[TOKEN])
     (record,) = run.records("account_snapshots")
     assert record[TOKEN] == "geheim"
@@ -130,7 +128,7 @@ def test_a_secret_that_there_is_not_is_a_sentence(
     ],
 )
 def test_a_field_that_the_schema_does_not_know(
-    site: TinyRecurly,
+    site: HandmadeSite,
     sync: Callable[..., Run],
     caplog: pytest.LogCaptureFixture,
     choice: str,
@@ -151,7 +149,7 @@ def test_a_field_that_the_schema_does_not_know(
 
 
 def test_a_selection_of_two_fields_gives_two_fields(
-    site: TinyRecurly, sync: Callable[..., Run]
+    site: HandmadeSite, sync: Callable[..., Run]
 ) -> None:
     """What `select: [invoices.id, invoices.total]` leaves out is in neither schema nor record."""
     site.put("/invoices", "i", total=1.5, address={"city": "Oslo", "planet": "Earth"}, invented=1)

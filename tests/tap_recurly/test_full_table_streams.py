@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.tap_recurly.conftest import Run
-    from tests.tap_recurly.tiny_recurly import TinyRecurly
+    from tests.tap_recurly.handmade_site import HandmadeSite
 
 REFUSED = json.dumps({"error": {"type": "not_found", "message": "No."}}).encode()
 
 
-def test_all_rows_come_at_every_run(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+def test_all_rows_come_at_every_run(site: HandmadeSite, sync: Callable[..., Run]) -> None:
     """Nothing tells what changed, so everything is read again and no bookmark is kept."""
     site.fill("/sites", 450)
     first = sync(["sites"])
@@ -27,7 +27,7 @@ def test_all_rows_come_at_every_run(site: TinyRecurly, sync: Callable[..., Run])
     assert len(second.records("sites")) == 450
 
 
-def test_next_page_is_read_while_this_one_is_written(site: TinyRecurly) -> None:
+def test_next_page_is_read_while_this_one_is_written(site: HandmadeSite) -> None:
     """The following page is asked for though only one row of the first has been taken."""
     site.fill("/gift_cards", 50)
     on_the_way = threading.Event()
@@ -46,10 +46,10 @@ def test_next_page_is_read_while_this_one_is_written(site: TinyRecurly) -> None:
 
 
 def test_site_without_exports_has_no_export_dates(
-    site: TinyRecurly, sync: Callable[..., Run]
+    site: HandmadeSite, sync: Callable[..., Run]
 ) -> None:
     """Where there is no such document there are no exports."""
-    del site.lists["/export_dates"]
+    site.before = lambda *_: (404, {}, REFUSED)
     run = sync(["export_dates"])
     assert run.code == 0, run.stderr
     assert run.records("export_dates") == []

@@ -15,7 +15,7 @@ from tap_recurly.http.retry import PageSizes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.tap_recurly.tiny_recurly import Answer, TinyRecurly
+    from tests.tap_recurly.handmade_site import Answer, HandmadeSite
 
     from tap_recurly.http.client import RecurlyClient
 
@@ -43,7 +43,7 @@ TRUNCATED = (200, {"Content-Length": "999"}, b'{"data": [')
 )
 @pytest.mark.parametrize("prefix", ["", "/proxy/recurly"])
 def test_next_page_is_on_the_configured_host(
-    site: TinyRecurly, new_client: Callable[..., RecurlyClient], following: str, prefix: str
+    site: HandmadeSite, new_client: Callable[..., RecurlyClient], following: str, prefix: str
 ) -> None:
     """However a next page is named, it is asked of the configured host: the key goes nowhere else.
 
@@ -62,7 +62,7 @@ def test_next_page_is_on_the_configured_host(
 
 
 def test_next_page_that_names_the_prefix_already(
-    site: TinyRecurly, new_client: Callable[..., RecurlyClient]
+    site: HandmadeSite, new_client: Callable[..., RecurlyClient]
 ) -> None:
     """A path that carries the base URL's prefix is not prefixed again."""
     following = "/proxy/plans?cursor=x"
@@ -74,7 +74,7 @@ def test_next_page_that_names_the_prefix_already(
     assert [path for _, path, _ in site.requests] == ["/proxy/plans"] * 2
 
 
-def test_rows_on_many_lines(site: TinyRecurly, client: RecurlyClient) -> None:
+def test_rows_on_many_lines(site: HandmadeSite, client: RecurlyClient) -> None:
     """However a server lays out its JSON, a row is one line, its numbers as they were written."""
     rows = '[\r\n  {\n "id": "a",\r\n "amount": 10.00, "note": "two\\nlines"\n},\n {"id": "b"}]'
     site.before = lambda *_: (200, {}, f'{{"has_more": false, "data": {rows}}}'.encode())
@@ -85,7 +85,7 @@ def test_rows_on_many_lines(site: TinyRecurly, client: RecurlyClient) -> None:
 @pytest.mark.parametrize("more", [{}, {"has_more": None}])
 @pytest.mark.parametrize("end", [{}, {"next": None}, {"next": ""}])
 def test_fields_that_nobody_promises(
-    site: TinyRecurly, client: RecurlyClient, more: dict[str, None], end: dict[str, Any]
+    site: HandmadeSite, client: RecurlyClient, more: dict[str, None], end: dict[str, Any]
 ) -> None:
     """Where `has_more` is null or absent, `next` tells whether the list goes on."""
     first = json.dumps({"data": [{"id": "a"}], "next": "/plans?cursor=x", **more}).encode()
@@ -96,7 +96,7 @@ def test_fields_that_nobody_promises(
 
 @pytest.mark.parametrize("following", [None, "", "/plans?sort=updated_at&order=asc&limit=200"])
 def test_list_that_does_not_go_on(
-    site: TinyRecurly, client: RecurlyClient, following: str | None
+    site: HandmadeSite, client: RecurlyClient, following: str | None
 ) -> None:
     """A list with more but nowhere to go, or back to itself, is an error, not an end or a loop."""
     body = json.dumps({"has_more": True, "next": following, "data": []}).encode()
@@ -112,7 +112,7 @@ def test_list_that_does_not_go_on(
     ids=["to itself", "to the first page", "in a circle of two"],
 )
 def test_pages_in_a_circle_end(
-    site: TinyRecurly, client: RecurlyClient, following: dict[str, str], path: str
+    site: HandmadeSite, client: RecurlyClient, following: dict[str, str], path: str
 ) -> None:
     """A list whose pages lead back ends with a sentence, no page having been asked for twice."""
 
@@ -131,7 +131,7 @@ def test_pages_in_a_circle_end(
     assert len(site.asked()) == len(following)
 
 
-def test_empty_pages_without_end_end(site: TinyRecurly, client: RecurlyClient) -> None:
+def test_empty_pages_without_end_end(site: HandmadeSite, client: RecurlyClient) -> None:
     """A list that goes on over ever more empty pages ends with a sentence; a few are borne."""
     empty, limit = 0, MAX_EMPTY_PAGES - 1
 
@@ -151,7 +151,7 @@ def test_empty_pages_without_end_end(site: TinyRecurly, client: RecurlyClient) -
 
 
 def test_pages_that_time_out_get_smaller(
-    site: TinyRecurly, new_client: Callable[..., RecurlyClient]
+    site: HandmadeSite, new_client: Callable[..., RecurlyClient]
 ) -> None:
     """After repeated timeouts a page is asked for in halves, and nothing is left out."""
     site.fill("/plans", 250)
@@ -166,7 +166,7 @@ def test_pages_that_time_out_get_smaller(
 
 
 def test_size_that_arrived_in_time_is_remembered(
-    site: TinyRecurly, new_client: Callable[..., RecurlyClient]
+    site: HandmadeSite, new_client: Callable[..., RecurlyClient]
 ) -> None:
     """What one read of a list has learned of its pages the next does not pay for again."""
     site.fill("/plans", 250)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.tap_recurly.conftest import Run
-    from tests.tap_recurly.tiny_recurly import Answer, TinyRecurly
+    from tests.tap_recurly.handmade_site import Answer, HandmadeSite
 
 ONE_TRY = RetryPolicy(max_tries=1, max_tries_unreached=1)
 LISTS = {
@@ -72,7 +72,7 @@ def test_any_text_can_be_read_afterwards(text: str, noise: bytes) -> None:
 @pytest.mark.parametrize("stream", LISTS)
 @pytest.mark.parametrize("text", [rb"\ud83d", b"\xff"])
 def test_one_text_stops_no_list(
-    site: TinyRecurly,
+    site: HandmadeSite,
     sync: Callable[..., Run],
     caplog: pytest.LogCaptureFixture,
     stream: str,
@@ -98,7 +98,7 @@ def test_one_text_stops_no_list(
     assert len(said) == 1
 
 
-def test_one_document_is_repaired_too(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+def test_one_document_is_repaired_too(site: HandmadeSite, sync: Callable[..., Run]) -> None:
     """What is no list, as an account's balance, is read with U+FFFD as well."""
     site.put("/accounts", "a")
     balance = b'{"object": "account_balance", "balances": [{"currency": "\\ud83d"}]}'
@@ -111,7 +111,7 @@ def test_one_document_is_repaired_too(site: TinyRecurly, sync: Callable[..., Run
 
 
 def test_a_refusal_with_a_broken_byte_is_still_a_sentence(
-    site: TinyRecurly, sync: Callable[..., Run]
+    site: HandmadeSite, sync: Callable[..., Run]
 ) -> None:
     """An error body that is not UTF-8 tells its words all the same."""
     body = b'{"error": {"type": "forbidden", "message": "Not for \xff you"}}'

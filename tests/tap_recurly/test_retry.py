@@ -19,7 +19,7 @@ from tap_recurly.http.retry import CircuitBreaker, CircuitOpenError, RetryPolicy
 from tap_recurly.http.transport import RetryableError
 
 if TYPE_CHECKING:
-    from tests.tap_recurly.tiny_recurly import Answer, TinyRecurly
+    from tests.tap_recurly.handmade_site import Answer, HandmadeSite
 
 CONNECTIONS = 8
 TRIES = 4
@@ -119,7 +119,7 @@ def test_closed_client_keeps_nobody_waiting(breaker: CircuitBreaker) -> None:
 @pytest.mark.parametrize("answered_before", [True, False])
 @pytest.mark.parametrize("counts", [True, False])
 def test_eight_connections_ask_like_one(
-    site: TinyRecurly, answer: Answer, *, answered_before: bool, counts: bool
+    site: HandmadeSite, answer: Answer, *, answered_before: bool, counts: bool
 ) -> None:
     """A site that fails is asked at intervals, and given up after one request's tries.
 

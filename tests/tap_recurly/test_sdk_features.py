@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.tap_recurly.conftest import Run
-    from tests.tap_recurly.tiny_recurly import TinyRecurly
+    from tests.tap_recurly.handmade_site import HandmadeSite
 
 
 @pytest.fixture(autouse=True)
-def _one_account(site: TinyRecurly) -> None:
+def _one_account(site: HandmadeSite) -> None:
     site.put(
         "/accounts",
         "a1",

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.tap_recurly.conftest import Run
-    from tests.tap_recurly.tiny_recurly import TinyRecurly
+    from tests.tap_recurly.handmade_site import HandmadeSite
 
 VERSION_0_1_STATE: dict[str, Any] = {
     "bookmarks": {
@@ -41,7 +41,7 @@ VERSION_0_1_STATE: dict[str, Any] = {
     ],
 )
 def test_state_of_version_0_1(
-    site: TinyRecurly, sync: Callable[..., Run], stream: str, path: str, begin: str
+    site: HandmadeSite, sync: Callable[..., Run], stream: str, path: str, begin: str
 ) -> None:
     """Every kind of bookmark goes on where it stood, less the lookback; the others stay."""
     run = sync([stream], state=VERSION_0_1_STATE)
@@ -53,10 +53,9 @@ def test_state_of_version_0_1(
     assert bookmarks == {name: bookmark for name, bookmark in before if name != stream}
 
 
-def test_sweep_that_an_earlier_version_began(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+def test_sweep_that_an_earlier_version_began(site: HandmadeSite, sync: Callable[..., Run]) -> None:
     """A sweep that was stopped is finished, and its beginning becomes the last sweep's time."""
     site.fill("/accounts", 1)
-    site.lists["/accounts/accounts-0/notes"] = {}
     run = sync(["account_notes"], state=VERSION_0_1_STATE)
     bookmark = run.state["bookmarks"]["account_notes"]
     assert "sweep_began" not in bookmark

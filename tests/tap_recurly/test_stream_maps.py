@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.tap_recurly.conftest import Run
-    from tests.tap_recurly.tiny_recurly import TinyRecurly
+    from tests.tap_recurly.handmade_site import HandmadeSite
 
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"acounts": None}, "'acounts' that does not exist; did you mean 'accounts'"),
@@ -72,7 +72,7 @@ def test_stream_map_that_is_right(maps: dict[str, Any]) -> None:
     ids=["an unknown name", "an index too far", "a value that is none", "a filter"],
 )
 def test_expression_that_fails_on_a_record(
-    site: TinyRecurly, sync: Callable[..., Run], definition: dict[str, str], words: str
+    site: HandmadeSite, sync: Callable[..., Run], definition: dict[str, str], words: str
 ) -> None:
     """The run ends with the expression and its place, and tells nothing of the record."""
     site.put("/accounts", "a", email="ann@example.com")
@@ -82,7 +82,7 @@ def test_expression_that_fails_on_a_record(
     assert "ann@" not in run.stderr
 
 
-def test_stream_map_of_a_deselected_stream(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+def test_stream_map_of_a_deselected_stream(site: HandmadeSite, sync: Callable[..., Run]) -> None:
     """Stream maps may name streams that this catalog does not select."""
     site.put("/accounts", "a")
     run = sync(["accounts"], stream_maps={"invoices": {"named": "number"}})

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.tap_recurly.conftest import Run
-    from tests.tap_recurly.tiny_recurly import Answer, TinyRecurly
+    from tests.tap_recurly.handmade_site import Answer, HandmadeSite
 
 
 def _ours() -> set[threading.Thread]:
@@ -20,7 +20,7 @@ def _ours() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.name.startswith(names)}
 
 
-def test_nobody_goes_on_when_a_run_has_failed(site: TinyRecurly, sync: Callable[..., Run]) -> None:
+def test_nobody_goes_on_when_a_run_has_failed(site: HandmadeSite, sync: Callable[..., Run]) -> None:
     """Threads that would try again for a quarter of a minute end with the run."""
     before = _ours()
     site.fill("/accounts", 20)

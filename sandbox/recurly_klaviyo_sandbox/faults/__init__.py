@@ -3,6 +3,11 @@
 `injection` is the layer that strikes requests, `rewriting` what alters an answer on its way.
 """
 
-from recurly_klaviyo_sandbox.faults.injection import Fault, FaultInjection, Trouble
+from recurly_klaviyo_sandbox.faults.injection import (
+    Fault,
+    FaultInjection,
+    Trouble,
+    reset_connection,
+)
 
-__all__ = ["Fault", "FaultInjection", "Trouble"]
+__all__ = ["Fault", "FaultInjection", "Trouble", "reset_connection"]

@@ -189,8 +189,13 @@ class _Reply:
         await asyncio.sleep(0.01)  # lets the half leave before the reset discards what is unsent
 
     def reset(self) -> None:
-        # uvicorn's `send` is a method of the request cycle, which owns the TCP transport. No ASGI
-        # message expresses a reset, and a reset is what clients must survive.
         self._count(0)
-        cycle: Any = getattr(self._send, "__self__")  # noqa: B009  (the protocol does not declare it)
-        cycle.transport.abort()
+        reset_connection(self._send)
+
+
+def reset_connection(send: Send) -> None:
+    """Reset the connection on which `send` would answer."""
+    # uvicorn's `send` is a method of the request cycle, which owns the TCP transport. No ASGI
+    # message expresses a reset, and a reset is what clients must survive.
+    cycle: Any = getattr(send, "__self__")  # noqa: B009  (the protocol does not declare it)
+    cycle.transport.abort()

@@ -6,9 +6,12 @@ Each names exactly the query parameters its documentation declares: any other is
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
+
+from recurly_klaviyo_sandbox.recurly.errors import not_found
 
 Filter = Mapping[str, str] | str
 """SQL by admitted value, or SQL with `:value` for any text."""
@@ -28,7 +31,10 @@ def _one_of(column: str, *values: str) -> Mapping[str, str]:
 _ACTIVITY = _one_of("state", "active", "inactive")
 _IN_TRIAL = "(trial_start < :now AND trial_end > :now)"
 _ACCOUNT_FILTERS: dict[str, Filter] = {
-    "email": "(email = :value OR (:value = '' AND email IS NULL))",
+    "email": (
+        "(email = :value OR (:value = '' AND email IS NULL)"
+        " OR (:email_any_case AND lower(trim(email)) = lower(trim(:value))))"
+    ),
     "subscriber": {
         "true": "(active OR canceled OR future)",
         "false": "NOT (active OR canceled OR future)",
@@ -119,6 +125,8 @@ class Listing(Endpoint):
         """All query parameters it takes; the cursor comes with every `next`."""
         return frozenset({*self.parameters, *self.filters, "cursor"})
 
+
+AnEndpoint = TypeVar("AnEndpoint", bound=Endpoint)
 
 LISTINGS = (
     Listing("/sites", "sites", _PAGED, {"state": _ACTIVITY}),
@@ -212,3 +220,16 @@ SINGLES = (
     Endpoint("/transactions/{transaction_id}", "transactions"),
 )
 """Endpoints that serve one record of a resource by its id or code."""
+
+
+def endpoint_at(path: str, endpoints: Iterable[AnEndpoint]) -> tuple[AnEndpoint, dict[str, str]]:
+    """The endpoint that a path leads to, and the path's parameters, still percent-encoded.
+
+    Raises:
+        Refusal: 404, when it leads to none of them.
+    """
+    for endpoint in endpoints:
+        match = endpoint.pattern.fullmatch(path)
+        if match:
+            return endpoint, match.groupdict()
+    raise not_found(path)

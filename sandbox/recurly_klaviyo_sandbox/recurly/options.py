@@ -27,6 +27,7 @@ class Options:
 
     # Answers.
     absolute_next: bool = False  # `next` is a URL, as the prose says, not a path as clients expect
+    email_any_case: bool = False  # ?email= finds an address however it is written
     wrong_key_status: Literal[401, 403] = 401  # assumed: unauthorized, not invalid_api_key
     compress: bool = True  # gzip for those who accept it
     deprecated: bool = False  # answers announce that the API version will be switched off

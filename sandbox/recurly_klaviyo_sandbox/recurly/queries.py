@@ -41,13 +41,11 @@ class ListRequest:
         return f"{path}?{urlencode([('cursor', cursor), *kept])}"
 
 
-def read_query(
-    listing: Listing, query_string: str, scope: Mapping[str, str], now: str
-) -> ListRequest:
+def read_query(listing: Listing, query_string: str, known: Mapping[str, str | int]) -> ListRequest:
     """Check a query string against what the endpoint declares.
 
-    `scope` has the ids of the path's parents by path parameter; `now` is the present as Recurly
-    shows times, for filters that depend on it.
+    `known` is what conditions may name beside what is given: the ids of the path's parents by path
+    parameter, the present as Recurly shows times as `now`, and the option `email_any_case`.
 
     Raises:
         Refusal: 400, when a parameter is not declared for the endpoint, or its value not admitted.
@@ -61,7 +59,7 @@ def read_query(
             raise bad_parameter(name, f"{name} was given more than once")
         given[name] = value
     conditions = [listing.condition]
-    values: dict[str, str | int] = {**scope, "now": now}
+    values: dict[str, str | int] = {**known}
     if "ids" in given:
         others = sorted(set(given) - {"ids"})
         if others:

@@ -20,7 +20,14 @@ from recurly_klaviyo_sandbox.faults import FaultInjection
 from recurly_klaviyo_sandbox.recurly import records
 from recurly_klaviyo_sandbox.recurly.backdrop import Backdrop
 from recurly_klaviyo_sandbox.recurly.documents import DOCUMENTS, Document
-from recurly_klaviyo_sandbox.recurly.endpoints import LISTINGS, PARENTS, SINGLES, Endpoint, Listing
+from recurly_klaviyo_sandbox.recurly.endpoints import (
+    LISTINGS,
+    PARENTS,
+    SINGLES,
+    Endpoint,
+    Listing,
+    endpoint_at,
+)
 from recurly_klaviyo_sandbox.recurly.errors import Refusal, bad_parameter, not_found
 from recurly_klaviyo_sandbox.recurly.limiter import Limiter
 from recurly_klaviyo_sandbox.recurly.moments import shown
@@ -195,15 +202,12 @@ class RecurlySite:
             raise refusal
 
     def _route(self, path: str) -> tuple[Endpoint, dict[str, str]]:
-        for endpoint in (*LISTINGS, *SINGLES, *DOCUMENTS):
-            match = endpoint.pattern.fullmatch(path)
-            if match:
-                named = {name: unquote(text) for name, text in match.groupdict().items()}
-                return endpoint, {
-                    name: self._resolve(PARENTS[name], text) if name in PARENTS else text
-                    for name, text in named.items()
-                }
-        raise not_found(path)
+        endpoint, parameters = endpoint_at(path, (*LISTINGS, *SINGLES, *DOCUMENTS))
+        named = {name: unquote(text) for name, text in parameters.items()}
+        return endpoint, {
+            name: self._resolve(PARENTS[name], text) if name in PARENTS else text
+            for name, text in named.items()
+        }
 
     def _resolve(self, resource: str, text: str) -> str:
         """The id a path parameter means: an id, or a code, uuid or number with its prefix."""
@@ -218,7 +222,12 @@ class RecurlySite:
 
     def _list(self, listing: Listing, scope: Mapping[str, str], asked: Asked) -> Answer:
         now = shown(int(self.clock.now().timestamp())) or ""
-        request = read_query(listing, asked.query, scope, now)
+        known: dict[str, str | int] = {
+            **scope,
+            "now": now,
+            "email_any_case": self.options.email_any_case,
+        }
+        request = read_query(listing, asked.query, known)
         if asked.method == "HEAD":
             return Answer(200, b"", {"Recurly-Total-Records": str(self.store.count(request.query))})
         rows = self.store.page(request.query, request.limit + 1, request.after)

@@ -108,8 +108,27 @@ class Store:
             whole = self._complete(resource, before, record)
             if resource == "invoices":
                 self._put_line_items(whole, visible_at)
-            self._put_row(resource, whole, visible_at)
+            self.put_as_is(resource, whole, visible_at=visible_at)
             return whole
+
+    def put_as_is(
+        self, resource: str, record: Mapping[str, Any], *, visible_at: int | None = None
+    ) -> None:
+        """Write one record by hand, as `put` does, but with the fields it has and no others.
+
+        Times may be datetimes.
+        """
+        created = to_micros(record.get("created_at") or self._clock.now())
+        updated = to_micros(record.get("updated_at") or created)
+        table = TABLES[resource]
+        keys = table.keys(record)
+        shown = {name: _shown(value) for name, value in record.items() if table.shows(name)}
+        body = orjson.dumps(shown, option=orjson.OPT_OMIT_MICROSECONDS | orjson.OPT_UTC_Z)
+        row = Row(record["id"], created, updated, keys, body)
+        if visible_at is None:
+            self.write(resource, [row])
+        else:
+            self.write_late(resource, row, visible_at)
 
     def write(self, resource: str, rows: Iterable[Row]) -> None:
         """Write rows that are visible at once."""
@@ -213,21 +232,9 @@ class Store:
         }
         for line in lines:
             line.update(self._complete("line_items", {}, inherited | line))
-            self._put_row("line_items", line, visible_at)
+            self.put_as_is("line_items", line, visible_at=visible_at)
         invoice["has_more_line_items"] = len(lines) > most
         invoice["line_items"] = lines[:most]
-
-    def _put_row(self, resource: str, record: Mapping[str, Any], visible_at: int | None) -> None:
-        created = to_micros(record.get("created_at") or self._clock.now())
-        updated = to_micros(record.get("updated_at") or created)
-        table = TABLES[resource]
-        keys = table.keys(record)
-        shown = {name: _shown(value) for name, value in record.items() if table.shows(name)}
-        row = Row(record["id"], created, updated, keys, orjson.dumps(shown))
-        if visible_at is None:
-            self.write(resource, [row])
-        else:
-            self.write_late(resource, row, visible_at)
 
 
 def _shown(value: Any) -> Any:

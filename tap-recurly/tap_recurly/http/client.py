@@ -112,7 +112,8 @@ class RecurlyClient:
             response = self._request("GET", url, lambda response: response)
             self._failed_heads += 1
         row_count = response.number("Recurly-Total-Records")
-        if row_count is None:
+        failed_for_once = 0 < self._failed_heads < MAX_FAILED_HEADS
+        if row_count is None and not failed_for_once:
             self._warn_once("HEAD does not count rows here, so long lists are read more slowly.")
         return Count(row_count, self._server_time(response))
 
