@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import orjson
 
 from target_klaviyo.errors import SettingsError
-from target_klaviyo.rows.parser import EARLIEST, LATEST_AHEAD
 from target_klaviyo.settings import (
     DECLARED,
     ENV_PREFIX,
@@ -194,30 +193,6 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     live_window = timedelta(days=values.pop("live_window_days"))
     settle = timedelta(minutes=values.pop("settle_minutes"))
     return Settings(live_window=live_window, settle=settle, **values)
-
-
-def check_period(settings: Settings, *, today: date) -> None:
-    """Raise SettingsError for a period to audit in which no event can lie.
-
-    Args:
-        settings: the settings.
-        today: in UTC; east of Greenwich it may be tomorrow already.
-    """
-    first, last = settings.audit_from, settings.audit_to
-    earliest, latest = EARLIEST.date(), today + LATEST_AHEAD
-    for name, day in (("audit_from", first), ("audit_to", last)):
-        if day and not earliest <= day <= latest:
-            raise SettingsError(
-                f"The setting '{name}' must be a day between {earliest} and {latest}, where events "
-                "can lie; correct it or leave it out."
-            )
-    if first and first > today + timedelta(days=1):
-        raise SettingsError(
-            f"The setting 'audit_from' lies in the future ({first}), so that nothing would be "
-            "compared; correct it or leave it out."
-        )
-    if first and last and first > last:
-        raise SettingsError("The setting 'audit_from' lies after 'audit_to'; exchange them.")
 
 
 def _checked_key(text: str) -> str:

@@ -18,12 +18,12 @@ from singer_sdk.exceptions import (
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities
 
+from target_klaviyo.audit.zones import check_period
 from target_klaviyo.check import check as try_settings
 from target_klaviyo.config import (
     Settings,
     check_environment,
     check_names,
-    check_period,
     from_environment,
     leave_out_idle,
     read_settings,

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from target_klaviyo.errors import SettingsError
+from target_klaviyo.rows.parser import EARLIEST, LATEST_AHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from target_klaviyo.config import Settings
 
     Metric = Mapping[str, Any]
 
@@ -37,6 +40,30 @@ _LIKELY = (
     "Asia/Tokyo",
     "Australia/Sydney",
 )
+
+
+def check_period(settings: Settings, *, today: date) -> None:
+    """Raise SettingsError for a period to audit in which no event can lie.
+
+    Args:
+        settings: the settings.
+        today: in UTC; east of Greenwich it may be tomorrow already.
+    """
+    first, last = settings.audit_from, settings.audit_to
+    earliest, latest = EARLIEST.date(), today + LATEST_AHEAD
+    for name, day in (("audit_from", first), ("audit_to", last)):
+        if day and not earliest <= day <= latest:
+            raise SettingsError(
+                f"The setting '{name}' must be a day between {earliest} and {latest}, where events "
+                "can lie; correct it or leave it out."
+            )
+    if first and first > today + timedelta(days=1):
+        raise SettingsError(
+            f"The setting 'audit_from' lies in the future ({first}), so that nothing would be "
+            "compared; correct it or leave it out."
+        )
+    if first and last and first > last:
+        raise SettingsError("The setting 'audit_from' lies after 'audit_to'; exchange them.")
 
 
 class Days(NamedTuple):
