@@ -13,7 +13,7 @@ setup: .venv/.installed  ## Install everything into .venv, Meltano's plugins inc
 	$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[0-9.]+' requirements.lock)"
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e tap-recurly -e transform -e target-klaviyo -e sandbox
-	$(BIN)/meltano --environment prod install
+	$(BIN)/meltano --environment prod --env-file /dev/null install
 	@touch $@
 
 demo: setup  ## A year of history, a week of changes, both sides compared.

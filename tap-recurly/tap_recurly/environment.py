@@ -12,6 +12,9 @@ from tap_recurly.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+STARTED_BY_MELTANO = "MELTANO_PROJECT_ROOT"
+"""A variable that shows it. Meltano then reads the variables, and leaves a misspelt one unread."""
+
 TRUTH = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(
     ("false", "0", "no", "off"), False
 )
@@ -36,9 +39,7 @@ def from_environment(
         ConfigurationError: Naming the variable that is misspelt, or whose value cannot be one of
             the setting.
     """
-    for variable in environment:
-        if variable.startswith(prefix):
-            _refuse_misspelt(variable, prefix, schema)
+    refuse_misspelt(environment, prefix, schema)
     config = {
         name: _read_text(text, kinds_of(schema, name))
         for name in schema["properties"]
@@ -64,24 +65,29 @@ def _nested(maps: Mapping[str, Any]) -> dict[str, Any]:
     return nested
 
 
-def _refuse_misspelt(variable: str, prefix: str, schema: Mapping[str, Any]) -> None:
-    """Refuse a near miss only: Meltano sets variables of its own under the prefix.
+def refuse_misspelt(environment: Collection[str], prefix: str, schema: Mapping[str, Any]) -> None:
+    """Refuse a variable whose name is nearly that of a setting's.
 
-    So it does for the settings of a plugin that inherits from this one, `<PREFIX>AUDIT_API_KEY`,
-    and for each member of an object, `<PREFIX>STREAM_MAP_CONFIG_SKIP`, beside the object's own.
+    Others pass, for Meltano sets variables of its own under the prefix. So it does for the settings
+    of a plugin that inherits from this one, `<PREFIX>AUDIT_API_KEY`, and for each member of an
+    object, `<PREFIX>STREAM_MAP_CONFIG_SKIP`, beside the object's own.
+
+    Raises:
+        ConfigurationError: Naming the first such variable.
     """
     known = schema["properties"]
     members = tuple(f"{right}_" for right in known if "object" in kinds_of(schema, right))
-    name = variable.removeprefix(prefix).lower()
-    if name in known or name.endswith(tuple(f"_{right}" for right in known)):
-        return
-    if name.startswith(members):
-        return
-    if near := difflib.get_close_matches(name, known, 1, 0.8):
-        raise ConfigurationError(
-            f"There is no setting for the variable {variable}; did you mean "
-            f"{prefix}{near[0].upper()}? Correct or remove it."
-        )
+    for variable in environment:
+        name = variable.removeprefix(prefix).lower()
+        if not variable.startswith(prefix) or name in known or name.startswith(members):
+            continue
+        inherited = name.endswith(tuple(f"_{right}" for right in known))
+        near = difflib.get_close_matches(name, known, 1, 0.8)
+        if near and not inherited:
+            raise ConfigurationError(
+                f"There is no setting for the variable {variable}; did you mean "
+                f"{prefix}{near[0].upper()}? Correct or remove it."
+            )
 
 
 def _read_text(text: str, kinds: Collection[str]) -> Any:

@@ -27,7 +27,7 @@ from tap_recurly.config import (
     with_defaults,
     without_absent,
 )
-from tap_recurly.environment import from_environment
+from tap_recurly.environment import STARTED_BY_MELTANO, from_environment, refuse_misspelt
 from tap_recurly.errors import (
     ConfigurationError,
     OutputClosedError,
@@ -234,6 +234,8 @@ class TapRecurly(Tap):
         catalog: IO[str] | None = None,
     ) -> None:
         given = config.config if config else {}
+        if STARTED_BY_MELTANO in os.environ:
+            refuse_misspelt(os.environ, cls._env_var_prefix, cls.config_jsonschema)
         if about:
             cls.append_builtin_config(cls.config_jsonschema)
             check_config(given, cls.config_jsonschema, key_needed=False)

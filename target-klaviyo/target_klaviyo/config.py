@@ -28,6 +28,9 @@ from target_klaviyo.text import enumeration
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+STARTED_BY_MELTANO = "MELTANO_PROJECT_ROOT"
+"""A variable that shows it. Meltano then reads the variables, and leaves a misspelt one unread."""
+
 MAX_LABEL_LENGTH = 63
 """Characters between two dots of a host's name."""
 

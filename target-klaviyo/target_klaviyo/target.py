@@ -21,6 +21,7 @@ from singer_sdk.helpers.capabilities import PluginCapabilities
 from target_klaviyo.audit.zones import check_period
 from target_klaviyo.check import check as try_settings
 from target_klaviyo.config import (
+    STARTED_BY_MELTANO,
     Settings,
     check_environment,
     check_names,
@@ -329,7 +330,7 @@ class TargetKlaviyo(Target):
     ) -> None:
         given = config.config if config is not None else {}
         parse_env = config is not None and config.parse_env
-        if parse_env:
+        if parse_env or STARTED_BY_MELTANO in os.environ:
             cls.append_builtin_config(cls.config_jsonschema)
             check_environment(os.environ, cls.config_jsonschema)
         if about:

@@ -57,6 +57,18 @@ def proxy(request: pytest.FixtureRequest) -> Iterator[str]:
     thread.join()
 
 
+def test_a_misspelt_variable_is_told_where_meltano_reads_them(
+    site: HandmadeSite, tap: Callable[..., Run]
+) -> None:
+    """Meltano passes settings in a file, and would leave a misspelt variable unread."""
+    site.fill("/plans", 1)
+    misspelt = {**os.environ, "TAP_RECURLY_CONCURENCY": "3"}
+    assert tap(streams=["plans"], environment=misspelt).code == 0
+    run = tap(streams=["plans"], environment={**misspelt, "MELTANO_PROJECT_ROOT": "/a/project"})
+    assert run.code == 1
+    assert "did you mean TAP_RECURLY_CONCURRENCY?" in run.last_line
+
+
 def _is_told_at_once(run: Run, *words: str) -> None:
     assert run.code == 1
     assert "Traceback" not in run.stderr

@@ -52,6 +52,15 @@ def test_a_wrong_variable_is_named(
     assert sentence in command("--config", "ENV", **variables).complaint
 
 
+def test_a_misspelt_variable_is_told_where_meltano_reads_them(command: Command, site: Site) -> None:
+    """Meltano passes settings in a file, and would leave a misspelt variable unread."""
+    misspelt: dict[str, Any] = {"TARGET_KLAVIYO_LIVE_WINDOW_DAY": "0"}
+    config = ("--config", command.config(**site.config))
+    assert command(*config, **misspelt).code == 0
+    ended = command(*config, MELTANO_PROJECT_ROOT="/a/project", **misspelt)
+    assert "did you mean TARGET_KLAVIYO_LIVE_WINDOW_DAYS?" in ended.complaint
+
+
 def test_variables_of_an_inheriting_plugin_are_not_misspelt(command: Command, site: Site) -> None:
     """Meltano names them after the plugin that inherits, so that they end in a setting's name."""
     ended = command(

@@ -32,7 +32,9 @@ def chosen(setting: str, given: Any, declared: Mapping[str, str], default: str) 
     names: set[str] = set()
     for entry in entries:
         name = entry.removeprefix(ADD).strip()
-        must_be_one_of(f"'{name}' in {setting} is unknown", name, [*groups, *declared])
+        adds = ADD if entry.startswith(ADD) else ""
+        known = [adds + each for each in (*groups, *declared)]
+        must_be_one_of(f"'{entry}' in {setting} is unknown", adds + name, known)
         names |= {each for each, group in declared.items() if name in {each, group}}
     if entries and all(entry.startswith(ADD) for entry in entries):
         names |= default_names

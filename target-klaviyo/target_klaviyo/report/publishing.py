@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -82,10 +83,17 @@ def write_report(document: Mapping[str, Any], path: Path) -> None:
 
 
 def _put(path: Path, content: bytes) -> None:
-    """Put a file in the place of another; write into one whose place no other can take."""
+    """Put a file in the place of another; write into one whose place no other can take.
+
+    A new one is its owner's alone, since it may hold customers' addresses; else who could read the
+    last report can read this one.
+    """
     new = path.with_name(path.name + ".new")
+    new.touch(mode=0o600)
     new.write_bytes(content)
     try:
+        if path.exists():
+            shutil.copymode(path, new)
         new.replace(path)
     except OSError as error:
         new.unlink()

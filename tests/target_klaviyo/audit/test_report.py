@@ -287,7 +287,7 @@ def test_a_report_that_cannot_be_written_is_a_sentence(shop: Any, tmp_path: Path
 
 
 def test_a_report_through_a_link_leaves_the_link(shop: Any, tmp_path: Path) -> None:
-    """The report is replaced where it really is, and the document stands beside it."""
+    """The report is replaced where it really is, for nobody but its owner to read."""
     report = shop.audit().report
     (tmp_path / "volume").mkdir()
     link = tmp_path / "link.html"
@@ -295,6 +295,7 @@ def test_a_report_through_a_link_leaves_the_link(shop: Any, tmp_path: Path) -> N
     for _ in range(2):
         write_report(report, link)
     assert link.is_symlink()
+    assert all(each.stat().st_mode & 0o777 == 0o600 for each in link.resolve().parent.iterdir())
     assert {each.name for each in (tmp_path / "volume").iterdir()} == {"page.html", "page.json"}
 
 
