@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -81,14 +81,12 @@ class Invoices(IncrementalStream):
     def _line_items(self, invoice: Record) -> list[Any] | None:
         """All line items of an invoice, None when the invoice has gone meanwhile.
 
-        An item that changes during the read comes twice, its later version last; one that only the
-        invoice shows stays.
+        An item that changes during the read comes twice, its later version last.
         """
         path = f"/invoices/{quote(invoice['id'], safe='')}/line_items"
         try:
             rows = self._site.client.records(path, ASCENDING)
-            shown = chain(invoice.get("line_items") or [], rows)
-            items = {item.get("id", number): item for number, item in enumerate(shown)}
+            items = {item.get("id", number): item for number, item in enumerate(rows)}
         except NotFoundError:
             return None
         except MissingFeatureError as fault:
