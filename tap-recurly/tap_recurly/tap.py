@@ -234,10 +234,10 @@ class TapRecurly(Tap):
         catalog: IO[str] | None = None,
     ) -> None:
         given = config.config if config else {}
+        cls.append_builtin_config(cls.config_jsonschema)
         if STARTED_BY_MELTANO in os.environ:
             refuse_misspelt(os.environ, cls._env_var_prefix, cls.config_jsonschema)
         if about:
-            cls.append_builtin_config(cls.config_jsonschema)
             check_config(given, cls.config_jsonschema, key_needed=False)
             cls.print_about(about_format)
             return

@@ -57,16 +57,20 @@ def proxy(request: pytest.FixtureRequest) -> Iterator[str]:
     thread.join()
 
 
+@pytest.mark.parametrize(
+    ("misspelt_name", "name"),
+    [("CONCURENCY", "CONCURRENCY"), ("FLATTENING_MAXDEPTH", "FLATTENING_MAX_DEPTH")],
+)
 def test_a_misspelt_variable_is_told_where_meltano_reads_them(
-    site: HandmadeSite, tap: Callable[..., Run]
+    site: HandmadeSite, tap: Callable[..., Run], misspelt_name: str, name: str
 ) -> None:
     """Meltano passes settings in a file, and would leave a misspelt variable unread."""
     site.fill("/plans", 1)
-    misspelt = {**os.environ, "TAP_RECURLY_CONCURENCY": "3"}
+    misspelt = {**os.environ, f"TAP_RECURLY_{misspelt_name}": "3"}
     assert tap(streams=["plans"], environment=misspelt).code == 0
     run = tap(streams=["plans"], environment={**misspelt, "MELTANO_PROJECT_ROOT": "/a/project"})
     assert run.code == 1
-    assert "did you mean TAP_RECURLY_CONCURRENCY?" in run.last_line
+    assert f"did you mean TAP_RECURLY_{name}?" in run.last_line
 
 
 def _is_told_at_once(run: Run, *words: str) -> None:

@@ -97,7 +97,7 @@ def _moment(text: str) -> datetime | None:
     """An HTTP date, in UTC where it names no zone; None when it is none."""
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 

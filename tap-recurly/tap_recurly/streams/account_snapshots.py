@@ -17,11 +17,11 @@ What must be read when, so that a snapshot never lacks a plan and no change is l
 4. Plans are read after H: a subscription to one that is missing is younger, and the next run's.
 5. The bookmark becomes H once all rows are out, and not before.
 
-Accounts share an address when it is the same but for case and for spaces, or characters of
-no width, around it. Two things only
-a sweep can tell, for the tap remembers no account: who stays at an address that another account
-has left; and, should Recurly mind case or spaces in an address it is asked for, who has written
-it with some where the touched account has not (docs/recurly.md: Lists).
+Accounts share an address when it is the same but for case and for spaces, or characters of no
+width, around it. Two things only a sweep can tell, for the tap remembers no account: who stays at
+an address that another account has left; and, should Recurly mind case or spaces in an address it
+is asked for, who has written it with some where the touched account has not (docs/recurly.md:
+Lists).
 
 What an increment costs beside a count and the pages of what changed in the four lists: for the
 accounts that something of theirs has touched, one request per 200; then for the addresses of

@@ -89,14 +89,14 @@ def _put(path: Path, content: bytes) -> None:
     last report can read this one.
     """
     new = path.with_name(path.name + ".new")
-    new.touch(mode=0o600)
-    new.write_bytes(content)
     try:
+        new.touch(mode=0o600)
+        new.write_bytes(content)
         if path.exists():
             shutil.copymode(path, new)
         new.replace(path)
     except OSError as error:
-        new.unlink()
+        new.unlink(missing_ok=True)
         if error.errno != errno.EBUSY:
             raise
         path.write_bytes(content)
